@@ -1,0 +1,177 @@
+//! Effects: the deterministic changes, the only way state changes: live, in replay, and in the child.
+//!
+//! An effect holds absolute values and absolute times. A random outcome, a relative time or a float is
+//! settled before it becomes one. It never fails when applied to the state that it was made for.
+
+mod codec;
+pub(crate) mod varint;
+
+use std::borrow::Cow;
+
+pub use codec::{BadRecord, decode_records, encode_put};
+
+use crate::value::Kind;
+
+/// A database number.
+pub type Db = u32;
+
+/// When a key ends: Unix time in ms, or [`NEVER`].
+pub type ExpireAt = i64;
+
+/// A key without an end.
+pub const NEVER: ExpireAt = -1;
+
+/// What a write of a whole string does to the key's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ttl {
+    /// It stays (`KEEPTTL`, and all that changes a value in place).
+    Keep,
+    /// It becomes this; [`NEVER`] for a plain `SET`.
+    Set(ExpireAt),
+}
+
+/// Field and value pairs of a hash, borrowed from a command or a record.
+pub type Pairs<'a> = Cow<'a, [(&'a [u8], &'a [u8])]>;
+/// Fields of a hash, borrowed from a command or a record.
+pub type Fields<'a> = Cow<'a, [&'a [u8]]>;
+
+/// One deterministic change. The names are keys inside a database; all bytes are binary-safe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// The name holds this value, whatever it held before.
+    Put {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The key's end.
+        expire_at: ExpireAt,
+        /// Type of the value.
+        kind: Kind,
+        /// The value as `Value::encode_body` writes it.
+        body: &'a [u8],
+    },
+    /// The name is gone.
+    Del {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+    },
+    /// The key's end changes, to [`NEVER`] too.
+    Expire {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The key's new end.
+        expire_at: ExpireAt,
+    },
+    /// The value and its end go to another name, which loses what it held. MOVE is one, too.
+    Rename {
+        /// Database of the old name.
+        db: Db,
+        /// Old name.
+        key: &'a [u8],
+        /// Database of the new name.
+        to_db: Db,
+        /// New name.
+        to: &'a [u8],
+    },
+    /// Another name gets a copy of the value and its end.
+    Copy {
+        /// Database of the source.
+        db: Db,
+        /// Source.
+        key: &'a [u8],
+        /// Database of the copy.
+        to_db: Db,
+        /// The copy's name.
+        to: &'a [u8],
+    },
+    /// Every key of a database is gone.
+    FlushDb {
+        /// Database.
+        db: Db,
+    },
+    /// Every key is gone.
+    FlushAll,
+    /// Two databases change places.
+    SwapDb {
+        /// One.
+        a: Db,
+        /// The other.
+        b: Db,
+    },
+    /// What another log held up to `seq` was taken into this one: an RDB or AOF of it is known from here on.
+    Lineage {
+        /// The other log.
+        uuid: [u8; 16],
+        /// Its last seq that was taken.
+        seq: u64,
+    },
+    /// The name holds this string.
+    StrSet {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// What becomes of its end.
+        ttl: Ttl,
+        /// The whole new value.
+        value: &'a [u8],
+    },
+    /// The string grows at its end, or begins.
+    StrAppend {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The bytes added.
+        tail: &'a [u8],
+    },
+    /// Fields of a hash get these values; the hash is made if missing.
+    HashSet {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// Fields with their whole new values. Never empty.
+        pairs: Pairs<'a>,
+    },
+    /// Fields leave a hash; an empty hash is gone.
+    HashDel {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The fields. Never empty.
+        fields: Fields<'a>,
+    },
+}
+
+impl<'a> Effect<'a> {
+    /// The names whose value or end the effect may change: at most two. None for a lineage, and for the
+    /// effects on whole databases, which a rewrite never sees: they abort it.
+    pub fn names(&self) -> [Option<(Db, &'a [u8])>; 2] {
+        match *self {
+            Self::Put { db, key, .. }
+            | Self::Del { db, key }
+            | Self::Expire { db, key, .. }
+            | Self::StrSet { db, key, .. }
+            | Self::StrAppend { db, key, .. }
+            | Self::HashSet { db, key, .. }
+            | Self::HashDel { db, key, .. } => [Some((db, key)), None],
+            Self::Rename { db, key, to_db, to } => [Some((db, key)), Some((to_db, to))],
+            Self::Copy { to_db, to, .. } => [Some((to_db, to)), None],
+            Self::FlushDb { .. } | Self::FlushAll | Self::SwapDb { .. } | Self::Lineage { .. } => {
+                [None, None]
+            }
+        }
+    }
+
+    /// True for an effect on whole databases. It aborts a running rewrite.
+    pub fn spans_databases(&self) -> bool {
+        matches!(self, Self::FlushDb { .. } | Self::FlushAll | Self::SwapDb { .. })
+    }
+}

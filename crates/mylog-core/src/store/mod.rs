@@ -1,0 +1,244 @@
+//! The store: every durable value, by database and key. It changes only through `Store::apply`.
+//!
+//! It knows nothing of Redis, of clocks, or of the log. Whoever holds it guards it: the server's global
+//! lock in the module, nothing at all in the child, which has its own copy.
+
+mod apply;
+mod loader;
+mod slab;
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+pub use apply::{Applied, ApplyError};
+pub use loader::LoadError;
+pub use slab::SlotId;
+
+use crate::effect::{Db, Effect, ExpireAt};
+use crate::value::Value;
+use slab::Slab;
+
+/// Databases a log may name. Redis allows more; nobody has them.
+pub const MAX_DBS: Db = 1 << 20;
+
+/// What the bytes of an entry cost on disk beside its key and value, about.
+const RECORD_OVERHEAD: usize = 12;
+
+/// A key with its value and its end.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Which of the stores' spaces holds it. SWAPDB moves spaces between databases, not entries.
+    space: u32,
+    key: Box<[u8]>,
+    expire_at: ExpireAt,
+    value: Value,
+}
+
+impl Entry {
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The key's end.
+    pub fn expire_at(&self) -> ExpireAt {
+        self.expire_at
+    }
+
+    /// Bytes of its snapshot record, about.
+    fn live_bytes(&self) -> usize {
+        let value = match &self.value {
+            Value::Str(bytes) => bytes.len(),
+            Value::Hash(hash) => hash.data_bytes() + 2 * hash.len(),
+        };
+        RECORD_OVERHEAD + self.key.len() + value
+    }
+}
+
+/// The names of one space.
+#[derive(Debug, Clone, Default)]
+struct Space {
+    /// Slots by the hash of the entry's key. Every slot in it holds an entry of this space, and every
+    /// entry of this space is in it.
+    names: HashTable<Name>,
+    /// The database it is now.
+    db: Db,
+}
+
+/// A slot with the hash of its entry's key: a table that grows stops the event loop, and must not have to
+/// look up every key for its hash meanwhile.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    hash: u32,
+    slot: u32,
+}
+
+impl Name {
+    /// The hash as the table wants it: it takes the place from the low bits, a tag from the high ones.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// Every durable value, by database and key.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    slab: Slab,
+    spaces: Vec<Space>,
+    /// The space that each database is now: the inverse of `Space::db`.
+    space_of_db: Vec<u32>,
+    hasher: DefaultHashBuilder,
+    /// Sum of `Entry::live_bytes`.
+    live_bytes: usize,
+    keys: usize,
+    /// Logs whose contents were taken into this one, with the last seq of each. No flush takes them away.
+    lineages: BTreeMap<[u8; 16], u64>,
+    /// Looked at before `names`, and never trusted: see [`Store::guess`].
+    guess: Option<SlotId>,
+    /// What left and is large: giving it back takes long, so the store's owner does it elsewhere.
+    discarded: Vec<Discarded>,
+}
+
+/// Memory that a store has no use for any more. Dropping it gives it back, which may take long.
+#[derive(Debug, Clone)]
+pub struct Discarded(#[expect(dead_code, reason = "held to be dropped")] Remains);
+
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "held to be dropped")]
+enum Remains {
+    Value(Value),
+    Everything(Slab),
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From here on a new entry takes a slot past the end. For the rewrite child's copy.
+    pub fn append_only(&mut self) {
+        self.slab.append_only();
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.keys
+    }
+
+    /// Logs whose contents were taken into this one, with the last seq of each.
+    pub fn lineages(&self) -> impl Iterator<Item = Effect<'static>> + '_ {
+        self.lineages
+            .iter()
+            .map(|(&uuid, &seq)| Effect::Lineage { uuid, seq })
+    }
+
+    /// True if that log was taken into this one, at least up to this seq.
+    pub fn knows_lineage(&self, uuid: &[u8; 16], seq: u64) -> bool {
+        self.lineages.get(uuid).is_some_and(|&known| seq <= known)
+    }
+
+    /// True without keys.
+    pub fn is_empty(&self) -> bool {
+        self.keys == 0
+    }
+
+    /// Number of keys in a database.
+    pub fn db_len(&self, db: Db) -> usize {
+        self.space(db).map_or(0, |space| space.names.len())
+    }
+
+    /// Databases that hold or held a key: all of them are below this.
+    pub fn dbs(&self) -> Db {
+        self.space_of_db.len() as Db
+    }
+
+    /// About what a snapshot of all this takes on disk, in bytes.
+    pub fn live_bytes(&self) -> u64 {
+        self.live_bytes as u64
+    }
+
+    /// Where a name's entry is.
+    pub fn find(&self, db: Db, key: &[u8]) -> Option<SlotId> {
+        if let Some(id) = self.guess.filter(|&id| self.is_at(id, db, key)) {
+            return Some(id);
+        }
+        let space = self.space(db)?;
+        let hash = self.hash(key);
+        let found = space
+            .names
+            .find(Name::spread(hash), |name| self.is_named(name, hash, key))?;
+        self.slab.id(found.slot)
+    }
+
+    /// Says where the name looked for next probably is. A wrong guess costs a moment, nothing else.
+    pub fn guess(&mut self, id: SlotId) {
+        self.guess = Some(id);
+    }
+
+    /// True if this entry has this name. It is then the only one: every entry is in its space's `names`.
+    fn is_at(&self, id: SlotId, db: Db, key: &[u8]) -> bool {
+        self.slab.get(id).is_some_and(|entry| {
+            *entry.key == *key && self.space_of_db.get(db as usize) == Some(&entry.space)
+        })
+    }
+
+    /// A name's entry.
+    pub fn get(&self, db: Db, key: &[u8]) -> Option<&Entry> {
+        self.entry(self.find(db, key)?)
+    }
+
+    /// The entry of an id; `None` once it is gone.
+    pub fn entry(&self, id: SlotId) -> Option<&Entry> {
+        self.slab.get(id)
+    }
+
+    /// The database that an entry is in now.
+    pub fn db_of(&self, entry: &Entry) -> Db {
+        self.spaces.get(entry.space as usize).map_or(0, |space| space.db)
+    }
+
+    /// One past the highest slot in use.
+    pub fn slots_end(&self) -> u32 {
+        self.slab.end()
+    }
+
+    /// The id of the entry in a slot, if it holds one.
+    pub fn id_at_slot(&self, slot: u32) -> Option<SlotId> {
+        self.slab.at(slot).and_then(|_| self.slab.id(slot))
+    }
+
+    /// The entry in a slot, if it holds one.
+    pub fn at_slot(&self, slot: u32) -> Option<&Entry> {
+        self.slab.at(slot)
+    }
+
+    /// Every entry, by slot.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        (0..self.slots_end()).filter_map(|slot| self.slab.at(slot))
+    }
+
+    /// Takes what has left since the last call and takes long to free.
+    pub fn take_discarded(&mut self) -> Vec<Discarded> {
+        std::mem::take(&mut self.discarded)
+    }
+
+    fn space(&self, db: Db) -> Option<&Space> {
+        self.spaces.get(*self.space_of_db.get(db as usize)? as usize)
+    }
+
+    fn hash(&self, key: &[u8]) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    fn is_named(&self, name: &Name, hash: u32, key: &[u8]) -> bool {
+        name.hash == hash && self.slab.at(name.slot).is_some_and(|entry| *entry.key == *key)
+    }
+}
