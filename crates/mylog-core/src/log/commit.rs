@@ -1,0 +1,420 @@
+//! What the writer does with what it is handed, as a state machine without a thread: append, sync by policy,
+//! keep groups while writing fails, give a tainted file up, go over to a new one. It gets the time as a value.
+//! It must never report a seq as durable that is not on disk in the file that has the live name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::clock::Now;
+use super::failure::{Failure, FailureKind, Health};
+use super::file::{AppendError, LogFile, Taint, TaintStage, errno};
+use super::policy::{FsyncPolicy, NextSync, next_sync};
+use super::queue::{Job, JobQueue};
+use super::watermarks::{Counters, Watermarks};
+use crate::group::Group;
+use crate::io::Fs;
+
+/// How long after a failed write the next one is tried.
+pub const PROBE_MS: u64 = 1000;
+/// How often the live name is looked at.
+pub const PATH_CHECK_MS: u64 = 1000;
+/// How long nothing must have been appended before the last group is vouched for. Long against the time
+/// between two commits of a busy client, so that `always` never pays for it; short against the time in which
+/// a disk goes bad. The vouching frame gets no sync of its own: lost in a power cut, it is merely absent.
+pub const VOUCH_IDLE_MS: u64 = 100;
+
+/// Hears from the writer, on the writer's thread, which holds no lock at that time. Must be quick.
+pub trait Listener: Send + Sync {
+    /// Everything up to `seq` is on disk.
+    fn on_durable(&self, seq: u64);
+    /// Nothing new becomes durable until [`Listener::on_recovered`].
+    fn on_failure(&self, failure: &Failure);
+    /// The log makes progress again.
+    fn on_recovered(&self);
+}
+
+/// A new file that is to take the live one's place. Runs between two appends, alone with the log.
+pub trait Successor: Send {
+    /// Brings the new file up to `dequeued_seq` and gives it the live name. `None` leaves the old file as it
+    /// was. The file may come back tainted, if it has the name but not durably.
+    fn publish(&mut self, dequeued_seq: u64, now: Now) -> Option<LogFile>;
+    /// Tells the outcome, after the watermarks did, and takes the old file to close it elsewhere: closing the
+    /// last handle of a large file that has no name any more takes long.
+    fn conclude(self: Box<Self>, retired: Option<LogFile>);
+}
+
+/// When to step again, or how it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// At the next job, or at this steady time.
+    WaitUntil(u64),
+    /// Never.
+    Stopped(StopReport),
+}
+
+/// How the writer ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopReport {
+    /// Last seq on disk.
+    pub durable_seq: u64,
+    /// Groups that did not get into the file.
+    pub unwritten_groups: usize,
+    /// The file ends with the mark of a clean stop.
+    pub sealed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Write(i32),
+    Displaced(i32),
+    Tainted(Taint),
+}
+
+/// The writer's state.
+pub struct Committer {
+    fs: Arc<dyn Fs>,
+    live: PathBuf,
+    file: LogFile,
+    queue: Arc<JobQueue>,
+    watermarks: Arc<Watermarks>,
+    listener: Arc<dyn Listener>,
+    policy: FsyncPolicy,
+    /// Dequeued, not in `file`, in seq order; the first follows on the last of `file`.
+    pending: Vec<Arc<Group>>,
+    /// When the first of `pending` was submitted; `None` if it is empty.
+    pending_since: Option<u64>,
+    /// Last seq taken from the queue; `>= file.last_seq()`, with equality if `pending` is empty.
+    dequeued: u64,
+    /// Last seq on disk; `<= file.last_seq()`, with equality if `unsynced_since` is `None`.
+    durable: u64,
+    unsynced_since: Option<u64>,
+    sync_wanted: bool,
+    trouble: Trouble,
+    last_append_ms: u64,
+    next_probe_ms: u64,
+    next_check_ms: u64,
+}
+
+impl Committer {
+    /// Takes over a live file, of which everything is on disk but perhaps a Run frame.
+    pub fn new(
+        fs: Arc<dyn Fs>,
+        live: PathBuf,
+        file: LogFile,
+        policy: FsyncPolicy,
+        queue: Arc<JobQueue>,
+        listener: Arc<dyn Listener>,
+    ) -> Self {
+        let watermarks = Arc::clone(queue.watermarks());
+        let seq = file.last_seq();
+        Self {
+            fs,
+            live,
+            file,
+            queue,
+            watermarks,
+            listener,
+            policy,
+            pending: Vec::new(),
+            pending_since: None,
+            dequeued: seq,
+            durable: seq,
+            unsynced_since: None,
+            sync_wanted: false,
+            trouble: Trouble::None,
+            last_append_ms: 0,
+            next_probe_ms: 0,
+            next_check_ms: 0,
+        }
+    }
+
+    /// Does all of `jobs` and whatever else is due. All groups in them share one append and one sync.
+    /// `oldest` is when the first group among them was submitted.
+    pub fn step(&mut self, jobs: &mut Vec<Job>, oldest: Option<u64>, now: Now) -> Step {
+        let mut stop = None;
+        self.pending_since = self.pending_since.or(oldest);
+        for job in jobs.drain(..) {
+            match job {
+                Job::Frame(group) => {
+                    self.dequeued = group.last_seq();
+                    self.pending.push(group);
+                }
+                Job::Sync => self.sync_wanted = true,
+                Job::SetPolicy(policy) => {
+                    // A stricter policy must cover what was written under the weaker one, and a weaker one
+                    // must not strand those who wait under the stricter.
+                    self.sync_wanted |= policy != self.policy;
+                    self.policy = policy;
+                }
+                Job::Switch(successor) => self.switch(successor, now),
+                Job::Stop { seal } => {
+                    stop = Some(seal);
+                    break;
+                }
+            }
+        }
+        self.check_path(now);
+        if let Some(seal) = stop {
+            return Step::Stopped(self.finish(seal, now));
+        }
+        self.write_pending(now);
+        self.sync_if_due(now);
+        self.vouch_if_idle(now);
+        Step::WaitUntil(self.next_wake(now))
+    }
+
+    fn write_pending(&mut self, now: Now) {
+        let may_write = match self.trouble {
+            Trouble::None => true,
+            Trouble::Write(_) => now.steady_ms >= self.next_probe_ms,
+            Trouble::Displaced(_) | Trouble::Tainted(_) => false,
+        };
+        if self.pending.is_empty() || !may_write {
+            return;
+        }
+        match self.file.append(&self.pending, self.durable) {
+            Ok(_) => {
+                self.took(self.pending.len(), now);
+                if matches!(self.trouble, Trouble::Write(_)) {
+                    self.recover();
+                }
+            }
+            Err(failed) => self.append_failed(failed, now),
+        }
+    }
+
+    fn append_failed(&mut self, failed: AppendError, now: Now) {
+        let text = failed.to_string();
+        let trouble = match failed {
+            AppendError::CutBack { kept, source, .. } => {
+                self.took(kept, now);
+                self.next_probe_ms = now.steady_ms + PROBE_MS;
+                Trouble::Write(errno(&source))
+            }
+            AppendError::Tainted(taint) => Trouble::Tainted(taint),
+            AppendError::Gap { .. } => Trouble::Tainted(self.file.set_taint(TaintStage::Sequence, 0)),
+        };
+        Counters::add(&self.watermarks.counters().write_failures, 1);
+        self.enter(trouble, text);
+    }
+
+    /// The first `count` of the pending groups are in the file.
+    fn took(&mut self, count: usize, now: Now) {
+        if count == 0 {
+            return;
+        }
+        let since = self.pending_since.unwrap_or(now.steady_ms);
+        self.unsynced_since.get_or_insert(since);
+        self.watermarks.set_unsynced_since(self.unsynced_since);
+        self.last_append_ms = now.steady_ms;
+        self.forget_pending(count);
+        self.watermarks.set_written(self.file.last_seq(), self.file.end());
+        Counters::add(&self.watermarks.counters().appends, 1);
+        Counters::add(&self.watermarks.counters().groups, count as u64);
+    }
+
+    fn forget_pending(&mut self, count: usize) {
+        let bytes: usize = self
+            .pending
+            .drain(..count)
+            .map(|group| group.payload().len())
+            .sum();
+        self.watermarks.sub_unwritten(bytes as u64);
+        if self.pending.is_empty() {
+            self.pending_since = None;
+        }
+        self.queue.publish_unwritten_since(self.pending_since);
+    }
+
+    fn sync_if_due(&mut self, now: Now) {
+        let due = next_sync(self.policy, now.steady_ms, self.unsynced_since, self.sync_wanted);
+        if due == NextSync::Now {
+            self.sync();
+        }
+        // While writing fails the wish stays: it is for the pending groups too.
+        self.sync_wanted &= !self.pending.is_empty() || self.unsynced_since.is_some();
+    }
+
+    fn sync(&mut self) {
+        if self.unsynced_since.is_none()
+            || matches!(self.trouble, Trouble::Displaced(_) | Trouble::Tainted(_))
+        {
+            return;
+        }
+        let began = Instant::now();
+        match self.file.sync() {
+            Ok(()) => {
+                self.watermarks.fsync_times().record(began.elapsed());
+                Counters::add(&self.watermarks.counters().fsyncs, 1);
+                self.all_durable();
+            }
+            Err(taint) => self.enter(Trouble::Tainted(taint), taint.to_string()),
+        }
+    }
+
+    /// Everything in the file is on disk.
+    fn all_durable(&mut self) {
+        self.durable = self.file.last_seq();
+        self.unsynced_since = None;
+        self.watermarks.set_unsynced_since(None);
+        self.watermarks.set_durable(self.durable);
+        self.listener.on_durable(self.durable);
+    }
+
+    /// Lets an empty frame vouch for the last group, once: without it, damage there reads as a torn tail.
+    fn vouch_if_idle(&mut self, now: Now) {
+        if !self.vouch_wanted() || now.steady_ms < self.last_append_ms + VOUCH_IDLE_MS {
+            return;
+        }
+        self.last_append_ms = now.steady_ms;
+        match self.file.vouch(self.durable, now.wall_ms) {
+            Ok(_) => {
+                self.watermarks.set_written(self.file.last_seq(), self.file.end());
+                Counters::add(&self.watermarks.counters().vouches, 1);
+            }
+            Err(AppendError::Tainted(taint)) => self.enter(Trouble::Tainted(taint), taint.to_string()),
+            // A full disk: no group waits, so nothing is failing yet. Tried again after the idle time.
+            Err(AppendError::CutBack { .. } | AppendError::Gap { .. }) => {}
+        }
+    }
+
+    fn vouch_wanted(&self) -> bool {
+        self.trouble == Trouble::None
+            && self.pending.is_empty()
+            && self.unsynced_since.is_none()
+            && self.file.vouched_seq() < self.durable
+    }
+
+    /// A log that nobody will find at the next start must not acknowledge anything.
+    fn check_path(&mut self, now: Now) {
+        if now.steady_ms < self.next_check_ms || matches!(self.trouble, Trouble::Tainted(_)) {
+            return;
+        }
+        self.next_check_ms = now.steady_ms + PATH_CHECK_MS;
+        let found = self.fs.file_id(&self.live);
+        let displaced = matches!(self.trouble, Trouble::Displaced(_));
+        match found {
+            Ok(id) if id == self.file.id() => {
+                if displaced {
+                    self.recover();
+                }
+            }
+            Ok(_) => self.displace(0, "is another file now"),
+            Err(error) => self.displace(errno(&error), &error.to_string()),
+        }
+    }
+
+    fn displace(&mut self, errno: i32, why: &str) {
+        let text = format!(
+            "{} no longer leads to the log ({why}): put it back, or run a rewrite to make a new one",
+            self.live.display()
+        );
+        self.enter(Trouble::Displaced(errno), text);
+    }
+
+    fn switch(&mut self, mut successor: Box<dyn Successor>, now: Now) {
+        let Some(file) = successor.publish(self.dequeued, now) else {
+            successor.conclude(None);
+            return;
+        };
+        let retired = std::mem::replace(&mut self.file, file);
+        let last_seq = self.file.last_seq();
+        let covered = self
+            .pending
+            .iter()
+            .take_while(|group| group.last_seq() <= last_seq)
+            .count();
+        self.forget_pending(covered);
+        self.watermarks.set_written(last_seq, self.file.end());
+        self.next_check_ms = now.steady_ms + PATH_CHECK_MS;
+        Counters::add(&self.watermarks.counters().switches, 1);
+        if let Some(taint) = self.file.taint() {
+            self.enter(Trouble::Tainted(taint), taint.to_string());
+        } else {
+            self.all_durable();
+            if self.trouble != Trouble::None {
+                self.recover();
+            }
+        }
+        successor.conclude(Some(retired));
+    }
+
+    fn finish(&mut self, seal: bool, now: Now) -> StopReport {
+        self.next_probe_ms = now.steady_ms;
+        self.write_pending(now);
+        self.sync();
+        let complete =
+            self.trouble == Trouble::None && self.pending.is_empty() && self.unsynced_since.is_none();
+        let sealed = seal && complete && self.file.seal(now.wall_ms).is_ok() && self.file.sync().is_ok();
+        self.watermarks.set_written(self.file.last_seq(), self.file.end());
+        StopReport {
+            durable_seq: self.durable,
+            unwritten_groups: self.pending.len(),
+            sealed,
+        }
+    }
+
+    fn enter(&mut self, trouble: Trouble, text: String) {
+        let kind = match trouble {
+            Trouble::None => return,
+            Trouble::Write(_) => FailureKind::Write,
+            Trouble::Displaced(_) => FailureKind::Displaced,
+            Trouble::Tainted(taint) => FailureKind::Tainted(taint.stage),
+        };
+        let known = std::mem::replace(&mut self.trouble, trouble) == trouble;
+        self.publish_health();
+        self.watermarks.set_last_error(&text);
+        if !known {
+            let errno = match trouble {
+                Trouble::Write(errno) | Trouble::Displaced(errno) => errno,
+                Trouble::Tainted(taint) => taint.errno,
+                Trouble::None => 0,
+            };
+            self.listener.on_failure(&Failure {
+                kind,
+                errno,
+                durable_seq: self.durable,
+                text,
+            });
+        }
+    }
+
+    fn recover(&mut self) {
+        self.trouble = Trouble::None;
+        self.publish_health();
+        self.listener.on_recovered();
+    }
+
+    fn publish_health(&self) {
+        let (write, fsync) = match self.trouble {
+            Trouble::None => (Health::Ok, Health::Ok),
+            Trouble::Write(errno) | Trouble::Displaced(errno) => (Health::Failing(errno), Health::Ok),
+            Trouble::Tainted(taint) => match taint.stage {
+                TaintStage::Fsync | TaintStage::Folder => (Health::Ok, Health::Tainted(taint.errno)),
+                TaintStage::Write | TaintStage::CutBack | TaintStage::Sequence => {
+                    (Health::Tainted(taint.errno), Health::Ok)
+                }
+            },
+        };
+        self.watermarks.set_health(write, fsync);
+    }
+
+    fn next_wake(&self, now: Now) -> u64 {
+        let mut wake = match self.trouble {
+            Trouble::Tainted(_) => return now.steady_ms + PATH_CHECK_MS,
+            _ => self.next_check_ms,
+        };
+        if matches!(self.trouble, Trouble::Write(_)) && !self.pending.is_empty() {
+            wake = wake.min(self.next_probe_ms);
+        }
+        if let NextSync::At(due) = next_sync(self.policy, now.steady_ms, self.unsynced_since, false) {
+            wake = wake.min(due);
+        }
+        if self.vouch_wanted() {
+            wake = wake.min(self.last_append_ms + VOUCH_IDLE_MS);
+        }
+        wake
+    }
+}

@@ -1,0 +1,116 @@
+//! The lock of a log's folder: one server a folder.
+//!
+//! A POSIX record lock on a file that is opened once. A fork does not inherit it, so an orphaned rewrite child
+//! can't keep the next server out; flock and OFD locks would. The price: any other open and close of the file
+//! in this process drops it, and two locks in one process don't conflict. Nothing else may touch the file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use super::names::LOCK;
+
+/// The folder is ours for as long as this lives.
+#[derive(Debug)]
+pub struct FolderLock {
+    /// Never read: closing it is what lets go of the lock.
+    _file: File,
+}
+
+/// Why the folder can't be locked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another process has it.
+    #[error(
+        "{}: locked by {}; stop that server, or give this one another mylog.dir",
+        path.display(), holder(*pid)
+    )]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// Process that has it, if it can be told.
+        pid: Option<i32>,
+    },
+    /// The lock file can't be used.
+    #[error("{}: {action}: {source}; the folder must exist and be writable by the server", path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn holder(pid: Option<i32>) -> String {
+    pid.map_or_else(
+        || "a process that can't be seen from here".to_owned(),
+        |pid| format!("process {pid}"),
+    )
+}
+
+impl FolderLock {
+    /// Locks an existing folder, and writes this process's id into the lock file.
+    pub fn take(dir: &Path) -> Result<Self, LockError> {
+        let path = dir.join(LOCK);
+        let failed = |action| {
+            let path = path.clone();
+            move |source| LockError::Io { path, action, source }
+        };
+        // Not truncated: the holder's id stands in it.
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed("opening"))?;
+        match fcntl(&file, FcntlArg::F_SETLK(&whole_file())) {
+            Ok(_) => {}
+            Err(Errno::EACCES | Errno::EAGAIN) => {
+                return Err(LockError::Held {
+                    pid: holder_of(&mut file),
+                    path,
+                });
+            }
+            Err(errno) => return Err(failed("locking")(errno.into())),
+        }
+        write_pid(&mut file).map_err(failed("writing"))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn whole_file() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.write_all(format!("{}\n", std::process::id()).as_bytes())
+}
+
+/// The kernel knows the holder, unless it is in another pid namespace (0) or on another machine (any number);
+/// the text in the file is the fallback.
+fn holder_of(file: &mut File) -> Option<i32> {
+    let mut lock = whole_file();
+    let told = fcntl(&*file, FcntlArg::F_GETLK(&mut lock));
+    if told.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short && lock.l_pid > 0 {
+        return Some(lock.l_pid);
+    }
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok().filter(|pid| *pid > 0)
+}

@@ -1,0 +1,41 @@
+//! The names in the folder of a log. Who finds a file by its name asks here, so that the start, the rewrite and
+//! the sweep can't disagree about which file is which.
+
+use std::ffi::OsStr;
+
+/// The live log.
+pub const CURRENT: &str = "current.mylog";
+/// The live log while the first start makes it.
+pub const CURRENT_NEW: &str = "current.mylog.new";
+/// The lock of the folder.
+pub const LOCK: &str = "LOCK";
+/// Folder of old epochs.
+pub const HISTORY: &str = "history";
+
+const REWRITE: (&str, &str) = ("rewrite-", ".mylog");
+const TORN: &str = "current.mylog.torn-";
+
+/// The file of the unfinished rewrite that makes `epoch`.
+pub fn rewrite(epoch: u64) -> String {
+    format!("{}{epoch}{}", REWRITE.0, REWRITE.1)
+}
+
+/// True for the file of an unfinished rewrite.
+pub fn is_rewrite(name: &OsStr) -> bool {
+    name.to_str()
+        .and_then(|name| name.strip_prefix(REWRITE.0)?.strip_suffix(REWRITE.1))
+        .is_some()
+}
+
+/// Where the tail that was cut off at `offset` is kept; `copy` is 1 for the first that was cut off there.
+pub fn torn(offset: u64, copy: u32) -> String {
+    match copy {
+        1 => format!("{TORN}{offset}"),
+        copy => format!("{TORN}{offset}-{copy}"),
+    }
+}
+
+/// True for a tail that was cut off.
+pub fn is_torn(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(TORN))
+}

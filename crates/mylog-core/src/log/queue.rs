@@ -1,0 +1,128 @@
+//! What the event loop hands to the writer, in order. Submitting costs one short lock, and a wake-up only if
+//! the writer sleeps: a busy writer looks again by itself. It must never hold its lock across I/O.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::commit::Successor;
+use super::policy::FsyncPolicy;
+use super::watermarks::Watermarks;
+use crate::group::Group;
+
+/// What the writer is asked to do.
+pub enum Job {
+    /// Append a group.
+    Frame(Arc<Group>),
+    /// Sync all that was submitted before, whatever the policy.
+    Sync,
+    /// Change the policy, and sync.
+    SetPolicy(FsyncPolicy),
+    /// Go over to a new file.
+    Switch(Box<dyn Successor>),
+    /// Write and sync what was submitted before, and end; with a seal if all of it is on disk.
+    Stop {
+        /// Append the mark of a clean stop.
+        seal: bool,
+    },
+}
+
+/// The queue between the event loop and the writer. Whoever is handed a job after the stop drops it.
+pub struct JobQueue {
+    inner: Mutex<Inner>,
+    wake: Condvar,
+    watermarks: Arc<Watermarks>,
+}
+
+#[derive(Default)]
+struct Inner {
+    jobs: Vec<Job>,
+    /// When the oldest group of `jobs` was submitted; `None` if there is no group in it.
+    oldest_ms: Option<u64>,
+    /// True while the writer waits on `wake`.
+    sleeping: bool,
+    /// Set by the stop; nothing is taken in any more.
+    closed: bool,
+}
+
+impl JobQueue {
+    /// An empty queue that keeps `queued` and the unwritten gauges of `watermarks`.
+    pub fn new(watermarks: Arc<Watermarks>) -> Self {
+        Self {
+            inner: Mutex::default(),
+            wake: Condvar::new(),
+            watermarks,
+        }
+    }
+
+    /// The state that the queue publishes to.
+    pub fn watermarks(&self) -> &Arc<Watermarks> {
+        &self.watermarks
+    }
+
+    /// Submits a group; groups come in seq order, from one thread. False after the stop.
+    ///
+    /// While a rewrite runs the group goes to its residual first, see [`crate::rewrite::residual`].
+    pub fn submit(&self, group: Arc<Group>) -> bool {
+        let now_ms = self.watermarks.clock().steady_ms();
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return false;
+        }
+        let seq = group.last_seq();
+        if inner.oldest_ms.is_none() {
+            inner.oldest_ms = Some(now_ms);
+            self.watermarks.start_unwritten(now_ms);
+        }
+        self.watermarks.add_unwritten(group.payload().len() as u64);
+        inner.jobs.push(Job::Frame(group));
+        // Inside the lock and after the push: who reads `queued` knows that the group stands in the queue
+        // before any job submitted from then on. The switch relies on it.
+        self.watermarks.set_queued(seq);
+        self.wake_up(&mut inner);
+        true
+    }
+
+    /// Submits any other job. False after the stop: the job is dropped.
+    pub fn push(&self, job: Job) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            drop(inner);
+            // A dropped switch reports its failure, which may take time and locks.
+            drop(job);
+            return false;
+        }
+        inner.closed = matches!(job, Job::Stop { .. });
+        inner.jobs.push(job);
+        self.wake_up(&mut inner);
+        true
+    }
+
+    fn wake_up(&self, inner: &mut Inner) {
+        if std::mem::take(&mut inner.sleeping) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Moves all jobs to `out`, which must be empty, after waiting for one until `timeout`. The result is
+    /// when the oldest group among them was submitted.
+    pub fn take(&self, out: &mut Vec<Job>, timeout: Duration) -> Option<u64> {
+        let mut inner = self.inner.lock();
+        if inner.jobs.is_empty() && !timeout.is_zero() {
+            inner.sleeping = true;
+            // A spurious or late wake-up is harmless: the writer looks at its own times and comes again.
+            let _ = self.wake.wait_for(&mut inner, timeout);
+            inner.sleeping = false;
+        }
+        std::mem::swap(&mut inner.jobs, out);
+        inner.oldest_ms.take()
+    }
+
+    /// Publishes since when the oldest unwritten group waits: `kept`, if the writer still holds one, or the
+    /// oldest in the queue.
+    pub(crate) fn publish_unwritten_since(&self, kept: Option<u64>) {
+        let inner = self.inner.lock();
+        self.watermarks.set_unwritten_since(kept.or(inner.oldest_ms));
+    }
+}
