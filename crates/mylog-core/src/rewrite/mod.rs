@@ -1,0 +1,11 @@
+//! The rewrite: the child that writes the state, the parent that feeds it, and the switch to its file.
+
+pub mod backlog;
+pub mod child;
+pub mod entry_records;
+pub mod residual;
+pub mod schedule;
+pub mod snapshot_file;
+mod successor;
+pub mod switch;
+pub mod wire;
