@@ -1,0 +1,255 @@
+//! The writer thread, on a disk whose syncs wait until the test lets them go.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use mylog_core::io::sim::SimFs;
+use mylog_core::io::{File, FileId, Fs};
+use mylog_core::log::commit::Listener;
+use mylog_core::log::failure::FailureKind;
+use mylog_core::log::file::LogFile;
+use mylog_core::log::policy::FsyncPolicy;
+use mylog_core::log::watermarks::Watermarks;
+use mylog_core::log::writer::{WaitOutcome, Writer, WriterConfig};
+use mylog_core::rewrite::residual::Residual;
+use mylog_core::rewrite::snapshot_file::SnapshotFile;
+use mylog_core::rewrite::switch::{self, CancelFlag, SwitchOutcome, SwitchPlan};
+
+use crate::rig::{Ear, Heard, RUN, check_contents, first_log, group, identity, live, temp};
+use crate::scan::load;
+
+/// Longest that a test waits for what has to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+struct Turnstile {
+    state: Mutex<Syncs>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Syncs {
+    entered: u64,
+    allowed: u64,
+}
+
+impl Turnstile {
+    fn enter(&self) {
+        let mut state = self.state.lock();
+        state.entered += 1;
+        let me = state.entered;
+        self.changed.notify_all();
+        self.changed.wait_while(&mut state, |state| state.allowed < me);
+    }
+
+    fn allow(&self, syncs: u64) {
+        self.state.lock().allowed += syncs;
+        self.changed.notify_all();
+    }
+
+    fn wait_entered(&self, syncs: u64) {
+        let mut state = self.state.lock();
+        let waited = self
+            .changed
+            .wait_while_for(&mut state, |state| state.entered < syncs, PATIENCE);
+        assert!(!waited.timed_out(), "sync {syncs} never began");
+    }
+}
+
+struct SlowFile {
+    file: Box<dyn File>,
+    turnstile: Arc<Turnstile>,
+}
+
+impl File for SlowFile {
+    fn id(&self) -> io::Result<FileId> {
+        self.file.id()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buf, offset)
+    }
+    fn write_at(&mut self, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        self.file.write_at(bufs, offset)
+    }
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.file.truncate(len)
+    }
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.turnstile.enter();
+        self.file.sync_data()
+    }
+}
+
+struct Bench {
+    sim: SimFs,
+    ear: Arc<Ear>,
+    turnstile: Arc<Turnstile>,
+    writer: Writer,
+}
+
+impl Drop for Bench {
+    /// A test that fails must not leave the writer, which is stopped next, waiting.
+    fn drop(&mut self) {
+        self.turnstile.allow(u64::from(u32::MAX));
+    }
+}
+
+fn start(policy: FsyncPolicy) -> Bench {
+    let sim = first_log();
+    let turnstile = Arc::new(Turnstile::default());
+    let file = sim.open(&live()).unwrap();
+    let end = file.len().unwrap();
+    let slow = SlowFile {
+        file,
+        turnstile: Arc::clone(&turnstile),
+    };
+    let file = LogFile::new(Box::new(slow), identity(1), RUN, end, 1).unwrap();
+    let ear = Ear::new(&sim);
+    let config = WriterConfig {
+        fs: Arc::new(sim.clone()),
+        live: live(),
+        file,
+        policy,
+    };
+    let writer = Writer::spawn(config, Arc::clone(&ear) as Arc<dyn Listener>).unwrap();
+    Bench {
+        sim,
+        ear,
+        turnstile,
+        writer,
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+fn fsyncs(watermarks: &Watermarks) -> u64 {
+    watermarks
+        .counters()
+        .fsyncs
+        .load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+fn what_comes_during_a_sync_shares_the_next_one_and_nothing_is_told_early() {
+    let mut bench = start(FsyncPolicy::Always);
+    bench.writer.submit(group(1, 1));
+    bench.turnstile.wait_entered(1);
+    for seq in 2..=50 {
+        bench.writer.submit(group(seq, 1));
+    }
+    let marks = Arc::clone(bench.writer.watermarks());
+    assert_eq!((marks.queued(), marks.written(), marks.durable()), (50, 1, 0));
+    assert_eq!(bench.ear.events(), []);
+    assert_eq!(
+        bench.writer.wait_durable(1, Instant::now()),
+        WaitOutcome::TimedOut
+    );
+    bench.turnstile.allow(1);
+    assert_eq!(bench.writer.wait_durable(1, soon()), WaitOutcome::Durable);
+    bench.turnstile.wait_entered(2);
+    assert_eq!((marks.written(), marks.durable()), (50, 1));
+    assert_eq!(bench.ear.events(), [Heard::Durable(1)]);
+    bench.turnstile.allow(1);
+    assert_eq!(bench.writer.wait_durable(50, soon()), WaitOutcome::Durable);
+    assert_eq!(fsyncs(&marks), 2);
+    bench.turnstile.allow(u64::from(u32::MAX));
+    let report = bench.writer.stop(true).unwrap();
+    assert!(report.sealed && report.durable_seq == 50);
+    assert_eq!(bench.ear.events(), [Heard::Durable(1), Heard::Durable(50)]);
+    let log = load(&bench.sim, &live()).unwrap();
+    assert_eq!((log.groups.len(), log.sealed), (50, true));
+}
+
+#[test]
+fn a_failed_commit_wakes_who_waits_for_it() {
+    let mut bench = start(FsyncPolicy::Always);
+    bench.sim.fail_sync_data(1);
+    bench.turnstile.allow(u64::from(u32::MAX));
+    bench.writer.submit(group(1, 1));
+    let outcome = bench.writer.wait_durable(1, soon());
+    assert!(
+        matches!(outcome, WaitOutcome::Failed(failure) if matches!(failure.kind, FailureKind::Tainted(_)))
+    );
+    let report = bench.writer.stop(true).unwrap();
+    assert_eq!((report.durable_seq, report.sealed), (0, false));
+    assert_eq!(
+        bench.writer.wait_durable(1, soon()).clone(),
+        bench.writer.wait_durable(1, soon())
+    );
+    assert!(bench.writer.stop(true).is_none());
+}
+
+#[test]
+fn under_everysec_a_sync_asked_for_comes_at_once() {
+    let mut bench = start(FsyncPolicy::No);
+    bench.turnstile.allow(u64::from(u32::MAX));
+    bench.writer.submit(group(1, 7));
+    bench.writer.sync();
+    assert_eq!(bench.writer.wait_durable(7, soon()), WaitOutcome::Durable);
+    assert!(bench.writer.stop(false).is_some_and(|report| !report.sealed));
+    assert_eq!(bench.writer.wait_durable(8, soon()), WaitOutcome::Stopped);
+    assert!(!bench.writer.submit(group(8, 1)));
+}
+
+/// The event loop's side of a rewrite: the child's file as of `base_seq`, and the switch to it.
+fn start_switch(bench: &Bench, epoch: u64, base_seq: u64) -> (Arc<Residual>, Receiver<SwitchOutcome>) {
+    let path = temp(epoch);
+    let mut file = SnapshotFile::create(&bench.sim, &path, &identity(epoch), RUN, 9).unwrap();
+    file.append_records(format!("state at {base_seq}").as_bytes(), 1)
+        .unwrap();
+    let residual: Arc<Residual> = Arc::default();
+    let plan = SwitchPlan {
+        fs: Arc::new(bench.sim.clone()),
+        temp: path,
+        live: live(),
+        history: None,
+        identity: identity(epoch),
+        run: RUN,
+        report: file.finish(base_seq, 1, 9).unwrap(),
+        residual: Arc::clone(&residual),
+        exclusive_bytes: 1000,
+        cancel: Arc::new(CancelFlag::default()),
+    };
+    let (tell, told) = mpsc::channel();
+    let on_done = Box::new(move |outcome| tell.send(outcome).unwrap());
+    switch::start(plan, Arc::clone(bench.writer.queue()), on_done);
+    (residual, told)
+}
+
+#[test]
+fn switches_under_load_lose_and_repeat_no_group() {
+    let mut bench = start(FsyncPolicy::Always);
+    bench.turnstile.allow(u64::from(u32::MAX));
+    let mut seq = 0;
+    for epoch in 2..12 {
+        let (residual, told) = start_switch(&bench, epoch, seq);
+        let patience = soon();
+        let outcome = loop {
+            seq += 1;
+            residual.push(group(seq, 1));
+            bench.writer.submit(group(seq, 1));
+            if let Ok(outcome) = told.try_recv() {
+                break outcome;
+            }
+            assert!(Instant::now() < patience, "the switch never ended");
+        };
+        assert!(matches!(outcome, SwitchOutcome::Switched(_)), "{outcome:?}");
+        assert_eq!(bench.writer.wait_durable(seq, soon()), WaitOutcome::Durable);
+        let log = load(&bench.sim, &live()).unwrap();
+        check_contents(&log);
+        assert_eq!((log.epoch, log.last_seq, residual.held_bytes()), (epoch, seq, 0));
+    }
+    let report = bench.writer.stop(true).unwrap();
+    assert_eq!((report.durable_seq, report.sealed), (seq, true));
+    let told: Vec<_> = bench.ear.events();
+    assert!(told.is_sorted_by_key(|heard| if let Heard::Durable(seq) = heard { *seq } else { 0 }));
+}

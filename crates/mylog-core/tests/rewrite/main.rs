@@ -1,0 +1,7 @@
+//! The rewrite child against the plain model.
+
+#[cfg(test)]
+mod child;
+#[cfg(test)]
+#[path = "../model/mod.rs"]
+mod model;
