@@ -1,0 +1,156 @@
+//! When a reply may leave. Under `always` no client hears of a change before it is on disk: the client that
+//! made it is held, its reply is kept here and does not exist for the server before that.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::time::Instant;
+
+use mylog_core::log::commit::Listener;
+use mylog_core::log::failure::Failure;
+use mylog_core::log::policy::FsyncPolicy;
+use parking_lot::Mutex;
+
+use crate::api::block::{Held, Waiter};
+use crate::api::context::Flags;
+use crate::api::{Ctx, latency, log};
+use crate::reply::Reply;
+use crate::{config, engine, unit};
+
+/// What a held client is answered.
+pub(crate) struct Answer {
+    reply: Reply,
+    /// Last seq that the reply acknowledges.
+    seq: u64,
+    since: Instant,
+    /// Why `seq` is not known to be on disk.
+    failure: Option<Arc<str>>,
+}
+
+impl Waiter for Answer {
+    fn reply(&mut self, ctx: Ctx<'_>) {
+        let ms = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        latency::sample(c"mylog-ack-wait", ms);
+        match &self.failure {
+            None => self.reply.emit(ctx),
+            Some(reason) => not_durable(self.seq, reason).emit(ctx),
+        }
+    }
+}
+
+/// The answer to a change that is made in memory but not known to be on disk.
+fn not_durable(seq: u64, reason: &str) -> Reply {
+    Reply::error_text(&format!(
+        "NOTDURABLE seq {seq} is not known to be on disk: {reason}"
+    ))
+}
+
+struct Waiting {
+    client: Held<Answer>,
+    answer: Box<Answer>,
+}
+
+/// Clients held, in order of their seqs. Shared with the writer thread; held for a few instructions only.
+static WAITING: Mutex<VecDeque<Waiting>> = Mutex::new(VecDeque::new());
+
+/// On 7.0 a released client's next command runs behind BEFORE_SLEEP: what it writes would lie unsealed
+/// until something else wakes the event loop.
+static PAST_SLEEP_HOOK: AtomicBool = AtomicBool::new(false);
+
+/// Conditions under which the server would answer a client that is to be held with an error, or end.
+const CANT_HOLD: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING;
+
+/// Answers the client, at once or when `seq` is durable. `None`: the command changed nothing.
+pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
+    let Some(seq) = seq.filter(|_| config::fsync_policy() == FsyncPolicy::Always) else {
+        return reply.emit(ctx);
+    };
+    let flags = ctx.flags();
+    // A replica's primary waits for nobody: holding it would stop the whole stream.
+    if flags.any(Flags::REPLICATED) {
+        return reply.emit(ctx);
+    }
+    if flags.any(CANT_HOLD) {
+        unit::must_wait();
+        return reply.emit(ctx);
+    }
+    let Some(client) = Held::new(ctx) else {
+        unit::must_wait();
+        return reply.emit(ctx);
+    };
+    let answer = Box::new(Answer {
+        reply,
+        seq,
+        since: Instant::now(),
+        failure: None,
+    });
+    WAITING.lock().push_back(Waiting { client, answer });
+    if PAST_SLEEP_HOOK.load(Ordering::Relaxed) {
+        engine::with(engine::Engine::seal);
+    }
+}
+
+/// True if what a read sees may leave at once, so that it need not be copied.
+pub(crate) fn reads_leave_at_once() -> bool {
+    true
+}
+
+/// Clients held now.
+pub(crate) fn waiting() -> usize {
+    WAITING.lock().len()
+}
+
+/// The event loop is about to sleep, or has slept.
+pub(crate) fn set_past_sleep_hook(past: bool) {
+    PAST_SLEEP_HOOK.store(past, Ordering::Relaxed);
+}
+
+/// Answers every held client that what it waits for is not known to be on disk.
+pub(crate) fn give_up_all(reason: &str) {
+    let reason: Arc<str> = reason.into();
+    let waiting = std::mem::take(&mut *WAITING.lock());
+    for Waiting { client, mut answer } in waiting {
+        answer.failure = Some(Arc::clone(&reason));
+        client.unblock(answer);
+    }
+}
+
+/// Hears from the writer thread.
+pub(crate) struct Releaser {
+    /// Errno of the failure last told in the server's log, 0 for none.
+    told: AtomicI32,
+}
+
+impl Releaser {
+    pub(crate) const fn new() -> Self {
+        Self {
+            told: AtomicI32::new(0),
+        }
+    }
+}
+
+impl Listener for Releaser {
+    fn on_durable(&self, seq: u64) {
+        loop {
+            let mut waiting = WAITING.lock();
+            let due = waiting.front().is_some_and(|first| first.answer.seq <= seq);
+            let Some(Waiting { client, answer }) = due.then(|| waiting.pop_front()).flatten() else {
+                return;
+            };
+            drop(waiting);
+            client.unblock(answer);
+        }
+    }
+
+    fn on_failure(&self, failure: &Failure) {
+        if self.told.swap(failure.errno, Ordering::Relaxed) != failure.errno {
+            log::warning(&format!("durable writes are refused: {failure}"));
+        }
+        give_up_all(&failure.text);
+    }
+
+    fn on_recovered(&self) {
+        self.told.store(0, Ordering::Relaxed);
+        log::notice("the log works again, durable writes are taken");
+    }
+}

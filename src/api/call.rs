@@ -1,0 +1,143 @@
+//! Commands of the server, called from here. Any of them can re-enter the module.
+
+use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use redis_module::raw;
+
+use super::string::ArgVector;
+use super::{Ctx, api};
+
+/// What a reply is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReplyType {
+    /// A bulk string or a status: the server does not tell them apart.
+    String,
+    /// An error.
+    Error,
+    /// An integer.
+    Integer,
+    /// An array.
+    Array,
+    /// Null.
+    Null,
+    /// What RESP3 added, and we never ask for.
+    Other,
+}
+
+/// A reply that we own.
+pub(crate) struct CallReply(NonNull<raw::RedisModuleCallReply>);
+
+/// A part of a reply, or all of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'r> {
+    raw: *mut raw::RedisModuleCallReply,
+    scope: PhantomData<&'r CallReply>,
+}
+
+impl Ctx<'_> {
+    /// Runs a command and returns its reply, in RESP2. `modifiers` are those of RM_Call: `!` propagates it,
+    /// `E` turns a refusal into an error reply. `None` where the server would not run it at all.
+    pub(crate) fn call(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
+        let args = ArgVector::new(args);
+        let mut pointers = args.pointers();
+        let format = CString::new(format!("{modifiers}v")).ok()?;
+        let (name, format) = (command.as_ptr(), format.as_ptr());
+        // SAFETY: all are alive; `v` takes a vector and its length as size_t, modifiers take nothing.
+        let reply = unsafe {
+            api!(RedisModule_Call)(self.raw(), name, format, pointers.as_mut_ptr(), pointers.len())
+        };
+        NonNull::new(reply).map(CallReply)
+    }
+}
+
+impl CallReply {
+    /// All of it.
+    pub(crate) fn whole(&self) -> Part<'_> {
+        Part {
+            raw: self.0.as_ptr(),
+            scope: PhantomData,
+        }
+    }
+
+    /// An element of an array.
+    pub(crate) fn element(&self, index: usize) -> Option<Part<'_>> {
+        self.whole().element(index)
+    }
+
+    /// The reply as the server encoded it. A status differs from a bulk string only here.
+    pub(crate) fn proto(&self) -> &[u8] {
+        let mut len = 0;
+        // SAFETY: the reply is alive and owns the bytes.
+        unsafe {
+            let start = api!(RedisModule_CallReplyProto)(self.0.as_ptr(), &mut len);
+            if start.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(start.cast(), len)
+            }
+        }
+    }
+}
+
+impl<'r> Part<'r> {
+    /// What it is.
+    pub(crate) fn kind(self) -> ReplyType {
+        // SAFETY: the reply is alive.
+        match unsafe { api!(RedisModule_CallReplyType)(self.raw) } as isize {
+            raw::REDISMODULE_REPLY_STRING => ReplyType::String,
+            raw::REDISMODULE_REPLY_ERROR => ReplyType::Error,
+            raw::REDISMODULE_REPLY_INTEGER => ReplyType::Integer,
+            raw::REDISMODULE_REPLY_ARRAY => ReplyType::Array,
+            raw::REDISMODULE_REPLY_NULL => ReplyType::Null,
+            _ => ReplyType::Other,
+        }
+    }
+
+    /// The value of an integer.
+    pub(crate) fn int(self) -> i64 {
+        // SAFETY: the reply is alive; another type gives the smallest integer.
+        unsafe { api!(RedisModule_CallReplyInteger)(self.raw) }
+    }
+
+    /// The bytes of a string or an error; none for another type.
+    pub(crate) fn bytes(self) -> &'r [u8] {
+        let mut len = 0;
+        // SAFETY: the reply is alive for 'r and owns the bytes; null for another type.
+        unsafe {
+            let start = api!(RedisModule_CallReplyStringPtr)(self.raw, &mut len);
+            if start.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(start.cast(), len)
+            }
+        }
+    }
+
+    /// Number of elements of an array.
+    pub(crate) fn len(self) -> usize {
+        // SAFETY: the reply is alive.
+        unsafe { api!(RedisModule_CallReplyLength)(self.raw) }
+    }
+
+    /// An element of an array.
+    pub(crate) fn element(self, index: usize) -> Option<Part<'r>> {
+        if self.kind() != ReplyType::Array {
+            return None;
+        }
+        // SAFETY: the reply is alive; null past the end. The element belongs to the reply.
+        let raw = unsafe { api!(RedisModule_CallReplyArrayElement)(self.raw, index) };
+        (!raw.is_null()).then_some(Part {
+            raw,
+            scope: PhantomData,
+        })
+    }
+}
+
+impl Drop for CallReply {
+    fn drop(&mut self) {
+        // SAFETY: the reply is ours, freed once, with its parts.
+        unsafe { api!(RedisModule_FreeCallReply)(self.0.as_ptr()) }
+    }
+}

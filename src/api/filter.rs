@@ -1,0 +1,82 @@
+//! The command filter: sees every command before it runs, and may change its arguments.
+
+use std::ffi::c_int;
+use std::marker::PhantomData;
+
+use redis_module::raw;
+
+use super::{Ctx, OwnedStr, Refused, Str, api, ok};
+
+/// The command that a filter looks at. It has no context.
+#[derive(Clone, Copy)]
+pub(crate) struct Filtered<'c> {
+    raw: *mut raw::RedisModuleCommandFilterCtx,
+    scope: PhantomData<&'c ()>,
+}
+
+impl<'c> Filtered<'c> {
+    /// Wraps what the server handed to a filter.
+    ///
+    /// # Safety
+    /// `raw` stays alive for `'c`.
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleCommandFilterCtx) -> Self {
+        Self {
+            raw,
+            scope: PhantomData,
+        }
+    }
+
+    /// Number of arguments, the command's name counted.
+    pub(crate) fn len(self) -> usize {
+        // SAFETY: the filter context is alive. The number is never negative.
+        unsafe { api!(RedisModule_CommandFilterArgsCount)(self.raw) as usize }
+    }
+
+    /// The bytes of an argument. They must not be used after a change of it.
+    pub(crate) fn arg(self, index: usize) -> Option<&'c [u8]> {
+        let index = c_int::try_from(index).ok()?;
+        // SAFETY: the filter context is alive; null past the end.
+        let arg = unsafe { api!(RedisModule_CommandFilterArgGet)(self.raw, index) };
+        // SAFETY: the string is alive until it is replaced, which the caller watches.
+        (!arg.is_null()).then(|| unsafe { Str::from_raw(arg) }.bytes())
+    }
+
+    /// Puts another argument in the place of one.
+    pub(crate) fn replace(self, index: usize, bytes: &[u8]) -> Result<(), Refused> {
+        let index = c_int::try_from(index).unwrap_or(c_int::MAX);
+        let arg = OwnedStr::new(bytes).into_raw();
+        // SAFETY: the filter context is alive and takes over the string's share.
+        ok(
+            unsafe { api!(RedisModule_CommandFilterArgReplace)(self.raw, index, arg) },
+            "CommandFilterArgReplace",
+        )
+    }
+
+    /// Puts an argument before one.
+    pub(crate) fn insert(self, index: usize, bytes: &[u8]) -> Result<(), Refused> {
+        let index = c_int::try_from(index).unwrap_or(c_int::MAX);
+        let arg = OwnedStr::new(bytes).into_raw();
+        // SAFETY: as in `replace`.
+        ok(
+            unsafe { api!(RedisModule_CommandFilterArgInsert)(self.raw, index, arg) },
+            "CommandFilterArgInsert",
+        )
+    }
+}
+
+impl Ctx<'_> {
+    /// Registers the filter; it does not see this module's own calls. Do it last in OnLoad: 7.0 does not
+    /// take it back when the load fails.
+    pub(crate) fn register_filter(self, filter: raw::RedisModuleCommandFilterFunc) -> Result<(), Refused> {
+        let flags = raw::REDISMODULE_CMDFILTER_NOSELF as c_int;
+        // SAFETY: the context carries the module; the callback lives as long as the library.
+        let made = unsafe { api!(RedisModule_RegisterCommandFilter)(self.raw(), filter, flags) };
+        if made.is_null() {
+            Err(Refused {
+                call: "RedisModule_RegisterCommandFilter",
+            })
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The module API behind safe calls: thin, no policy, nearly all the `unsafe` there is.
+//!
+//! A function that every supported server has is taken with `api!`; OnLoad refuses a server that lacks one
+//! ([`server::lacks`]). One that came later is taken with `later!` and is an `Option` to the caller: it is
+//! tested each time, never assumed.
+
+pub(crate) mod acl;
+pub(crate) mod block;
+pub(crate) mod call;
+pub(crate) mod command;
+pub(crate) mod config;
+pub(crate) mod context;
+pub(crate) mod data_type;
+pub(crate) mod event_loop;
+pub(crate) mod events;
+pub(crate) mod filter;
+pub(crate) mod info;
+pub(crate) mod io;
+pub(crate) mod key;
+pub(crate) mod latency;
+pub(crate) mod log;
+pub(crate) mod process;
+pub(crate) mod replicate;
+pub(crate) mod reply;
+pub(crate) mod server;
+pub(crate) mod settings;
+pub(crate) mod string;
+
+pub(crate) use context::Ctx;
+pub(crate) use string::{OwnedStr, Str};
+
+/// A function pointer that every supported server fills.
+macro_rules! api {
+    ($name:ident) => {
+        match $crate::api::later!($name) {
+            Some(function) => function,
+            None => $crate::api::server::missing(stringify!($name)),
+        }
+    };
+}
+
+/// A function pointer that only later servers fill.
+macro_rules! later {
+    ($name:ident) => {{
+        #[allow(unused_unsafe, reason = "used inside and outside of unsafe blocks")]
+        // SAFETY: the pointers are written once, by RedisModule_Init, before anything else of the API runs.
+        let function = unsafe { redis_module::raw::$name };
+        function
+    }};
+}
+
+pub(crate) use {api, later};
+
+/// The answer of a call that can fail for one reason only, or whose reason the server does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server refused {call}")]
+pub(crate) struct Refused {
+    /// The API function.
+    pub(crate) call: &'static str,
+}
+
+/// Turns REDISMODULE_OK and REDISMODULE_ERR into a result.
+fn ok(status: std::ffi::c_int, call: &'static str) -> Result<(), Refused> {
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(Refused { call })
+    }
+}

@@ -1,0 +1,25 @@
+//! What goes to replicas and into the server's AOF. Called twice for one change, it is sent twice.
+
+use std::ffi::CStr;
+
+use super::string::ArgVector;
+use super::{Ctx, api};
+
+impl Ctx<'_> {
+    /// Sends the command as the client sent it. The server drops it where nothing is propagated.
+    pub(crate) fn replicate_verbatim(self) {
+        // SAFETY: the context is alive. The status is always OK.
+        unsafe { api!(RedisModule_ReplicateVerbatim)(self.raw()) };
+    }
+
+    /// Sends this command instead. A refusal means an unknown command: the name is ours, so there is none.
+    pub(crate) fn replicate(self, command: &CStr, args: &[&[u8]]) {
+        let args = ArgVector::new(args);
+        let mut pointers = args.pointers();
+        let (name, format) = (command.as_ptr(), c"v".as_ptr());
+        // SAFETY: context, name and strings are alive; `v` takes a vector and its length as size_t.
+        unsafe {
+            api!(RedisModule_Replicate)(self.raw(), name, format, pointers.as_mut_ptr(), pointers.len())
+        };
+    }
+}

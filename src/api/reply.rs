@@ -1,0 +1,56 @@
+//! The pieces of a reply, in the protocol of the client that gets it.
+//!
+//! The status is not looked at: the server refuses a reply only where there is no client to get one.
+
+use std::ffi::{CStr, c_long};
+
+use super::{Ctx, api};
+
+/// A length the protocol functions take. Nothing of ours is near its limit.
+fn long(len: usize) -> c_long {
+    c_long::try_from(len).unwrap_or(c_long::MAX)
+}
+
+impl Ctx<'_> {
+    /// An integer.
+    pub(crate) fn reply_int(self, value: i64) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithLongLong)(self.raw(), value) };
+    }
+
+    /// A status line.
+    pub(crate) fn reply_simple(self, text: &CStr) {
+        // SAFETY: context and text are alive; the text is copied.
+        unsafe { api!(RedisModule_ReplyWithSimpleString)(self.raw(), text.as_ptr()) };
+    }
+
+    /// An error, code first.
+    pub(crate) fn reply_error(self, text: &CStr) {
+        // SAFETY: context and text are alive; the text is copied and is no format.
+        unsafe { api!(RedisModule_ReplyWithError)(self.raw(), text.as_ptr()) };
+    }
+
+    /// A bulk string.
+    pub(crate) fn reply_bulk(self, bytes: &[u8]) {
+        // SAFETY: context and bytes are alive; the bytes are copied.
+        unsafe { api!(RedisModule_ReplyWithStringBuffer)(self.raw(), bytes.as_ptr().cast(), bytes.len()) };
+    }
+
+    /// Null.
+    pub(crate) fn reply_null(self) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithNull)(self.raw()) };
+    }
+
+    /// The head of an array; its elements follow.
+    pub(crate) fn reply_array(self, len: usize) {
+        // SAFETY: the context is alive. Too few elements would break the client's stream, not ours.
+        unsafe { api!(RedisModule_ReplyWithArray)(self.raw(), long(len)) };
+    }
+
+    /// The head of a map of so many pairs: an array of twice as many in RESP2.
+    pub(crate) fn reply_map(self, pairs: usize) {
+        // SAFETY: as for an array.
+        unsafe { api!(RedisModule_ReplyWithMap)(self.raw(), long(pairs)) };
+    }
+}

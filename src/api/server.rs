@@ -1,0 +1,54 @@
+//! What this server is and has.
+
+use std::ffi::c_int;
+
+use super::{api, later};
+
+/// The end of the process for want of an API function: only reached if [`lacks`] was not asked.
+pub(crate) fn missing(name: &str) -> ! {
+    // The log itself may be what is missing.
+    let message = format!("mylog: this server has no {name}, Redis 7.0 or later is needed\n");
+    // SAFETY: the buffer is alive and of that length. The result does not matter: the process ends.
+    unsafe { libc::write(2, message.as_ptr().cast(), message.len()) };
+    std::process::abort()
+}
+
+macro_rules! first_missing {
+    ($($name:ident),* $(,)?) => {
+        $(if later!($name).is_none() { return Some(stringify!($name)); })*
+    };
+}
+
+/// The first function that mylog can't do without and this server lacks: one of those that came with 7.0.
+pub(crate) fn lacks() -> Option<&'static str> {
+    first_missing!(
+        RedisModule_Alloc,
+        RedisModule_Realloc,
+        RedisModule_Calloc,
+        RedisModule_Free,
+        RedisModule_EventLoopAdd,
+        RedisModule_EventLoopDel,
+        RedisModule_RegisterEnumConfig,
+        RedisModule_LoadConfigs,
+        RedisModule_SetCommandInfo,
+        RedisModule_ReplyWithMap,
+        RedisModule_GetDbIdFromIO,
+        RedisModule_SetAbsExpire,
+        RedisModule_SendChildHeartbeat,
+        RedisModule_GetCurrentUserName,
+        RedisModule_GetServerVersion,
+    );
+    None
+}
+
+/// The server's version as 0x00MMmmpp. Valkey gives its own number: ask for a function where one tells.
+pub(crate) fn version() -> c_int {
+    // SAFETY: takes nothing, reads a constant.
+    unsafe { api!(RedisModule_GetServerVersion)() }
+}
+
+/// Unix time in ms, read now (the cached time of the event loop is the command's start).
+pub(crate) fn now_ms() -> i64 {
+    // SAFETY: takes nothing, reads the clock.
+    unsafe { api!(RedisModule_Milliseconds)() }
+}

@@ -1,0 +1,37 @@
+//! Settings of the server that commands go by. They are read when they may have changed, not at each use.
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::Ctx;
+
+static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
+static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
+
+/// Reads them again: in OnLoad, and when the server's configuration changed.
+pub(crate) fn refresh(ctx: Ctx<'_>) {
+    for (name, setting) in [
+        (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
+        (c"proto-max-bulk-len", &LONGEST_STRING),
+    ] {
+        if let Some(value) = read(ctx, name) {
+            setting.store(value, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The server's `latency-monitor-threshold` in ms; 0 while the monitor is off.
+pub(super) fn latency_threshold_ms() -> i64 {
+    LATENCY_THRESHOLD_MS.load(Ordering::Relaxed)
+}
+
+/// The server's `proto-max-bulk-len`: the longest string that a command may make.
+pub(crate) fn longest_string() -> usize {
+    usize::try_from(LONGEST_STRING.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+}
+
+/// A setting that is a number; `None` if the server does not tell, with CONFIG renamed away for example.
+fn read(ctx: Ctx<'_>, name: &CStr) -> Option<i64> {
+    let reply = ctx.call(c"CONFIG", "", &[b"GET", name.to_bytes()])?;
+    std::str::from_utf8(reply.element(1)?.bytes()).ok()?.parse().ok()
+}

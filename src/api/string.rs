@@ -1,0 +1,153 @@
+//! The server's strings: those it lends us, and those we make.
+
+use std::marker::PhantomData;
+use std::ptr::{NonNull, null_mut};
+
+use redis_module::raw;
+
+use super::api;
+
+/// A string that the server lends for `'c`: an argument, the name in a notification.
+#[derive(Clone, Copy)]
+pub(crate) struct Str<'c> {
+    raw: *mut raw::RedisModuleString,
+    scope: PhantomData<&'c ()>,
+}
+
+impl<'c> Str<'c> {
+    /// Wraps what the server lent.
+    ///
+    /// # Safety
+    /// `raw` is a string that stays alive and unchanged for `'c`.
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleString) -> Self {
+        Self {
+            raw,
+            scope: PhantomData,
+        }
+    }
+
+    /// The pointer, for the rest of this folder.
+    pub(crate) fn raw(self) -> *mut raw::RedisModuleString {
+        self.raw
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(self) -> &'c [u8] {
+        let mut len = 0;
+        // SAFETY: the string is alive and unchanged for 'c, so its bytes are; a string with an integer
+        // encoding is turned into bytes by the call. An empty one may have no pointer.
+        unsafe {
+            let start = api!(RedisModule_StringPtrLen)(self.raw, &mut len);
+            if start.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(start.cast(), len)
+            }
+        }
+    }
+}
+
+/// A string of the server's that we own a share of. Main thread only: its count is not atomic.
+pub(crate) struct OwnedStr(*mut raw::RedisModuleString);
+
+impl OwnedStr {
+    /// A string of these bytes.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        // SAFETY: the bytes are copied. No context: no automatic memory.
+        Self(unsafe { api!(RedisModule_CreateString)(null_mut(), bytes.as_ptr().cast(), bytes.len()) })
+    }
+
+    /// Takes over a share that the server gave; `None` for null.
+    ///
+    /// # Safety
+    /// `raw` is null or a string whose share is ours to give back, without automatic memory.
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleString) -> Option<Self> {
+        NonNull::new(raw).map(|raw| Self(raw.as_ptr()))
+    }
+
+    /// Lends it.
+    pub(crate) fn lend(&self) -> Str<'_> {
+        Str {
+            raw: self.0,
+            scope: PhantomData,
+        }
+    }
+
+    /// Gives the share away: to a call that takes it over.
+    pub(crate) fn into_raw(self) -> *mut raw::RedisModuleString {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+}
+
+impl Drop for OwnedStr {
+    fn drop(&mut self) {
+        // SAFETY: the share is ours and not given away.
+        unsafe { api!(RedisModule_FreeString)(null_mut(), self.0) }
+    }
+}
+
+/// An argument list for a call of the server's that takes a vector.
+pub(crate) struct ArgVector(Vec<OwnedStr>);
+
+impl ArgVector {
+    /// Strings of these bytes.
+    pub(crate) fn new(args: &[&[u8]]) -> Self {
+        Self(args.iter().map(|bytes| OwnedStr::new(bytes)).collect())
+    }
+
+    /// The pointers in order. They live as long as the vector.
+    pub(super) fn pointers(&self) -> Vec<*mut raw::RedisModuleString> {
+        self.0.iter().map(|string| string.0).collect()
+    }
+}
+
+/// The arguments of a command, its name first.
+#[derive(Clone, Copy)]
+pub(crate) struct Args<'c>(&'c [*mut raw::RedisModuleString]);
+
+impl<'c> Args<'c> {
+    /// Wraps what the server handed to a command.
+    ///
+    /// # Safety
+    /// `argv` has `argc` strings that stay alive and unchanged for `'c`.
+    pub(crate) unsafe fn from_raw(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Self {
+        let len = usize::try_from(argc).unwrap_or(0);
+        // SAFETY: contract of this function.
+        Self(unsafe { std::slice::from_raw_parts(argv, len) })
+    }
+
+    /// How many, the name counted.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The string at a place. Past the end, which the arity of the command rules out, it is its name.
+    pub(crate) fn string(self, place: usize) -> Str<'c> {
+        let raw = self
+            .0
+            .get(place)
+            .or(self.0.first())
+            .copied()
+            .unwrap_or(null_mut());
+        Str {
+            raw,
+            scope: PhantomData,
+        }
+    }
+
+    /// The bytes at a place; none past the end.
+    pub(crate) fn get(self, place: usize) -> &'c [u8] {
+        if place < self.len() {
+            self.string(place).bytes()
+        } else {
+            &[]
+        }
+    }
+
+    /// The bytes from a place on.
+    pub(crate) fn from(self, place: usize) -> impl Iterator<Item = &'c [u8]> {
+        (place..self.len()).map(move |place| self.get(place))
+    }
+}

@@ -1,0 +1,329 @@
+//! A command of ours from the server's entry to the reply: the order of its steps is kept here.
+//!
+//! 1. Check the arguments, open the keys, compute the effect: all that can fail.
+//! 2. Commit. From here on nothing may fail: the log has it, and a client that got an error would think
+//!    that nothing was done.
+//! 3. Make the keyspace follow, so that whoever is told finds what the log says.
+//! 4. Tell those who watch the key, raise the event, replicate.
+//! 5. Answer, or hold the answer.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, c_int};
+
+use mylog_core::effect::Effect;
+use mylog_core::value::{Hash, Kind, Value};
+use redis_module::raw;
+
+use crate::api::context::Flags;
+use crate::api::events::Class;
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::string::Args;
+use crate::api::{Ctx, Refused, Str, log};
+use crate::capture::{self, own_op};
+use crate::reply::{Out, Reply};
+use crate::types::Word;
+use crate::{ack, conditions, engine, filter, startup, types};
+
+/// What a command does. `Err` is the reply of one that has done nothing.
+pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
+
+/// Whether a command may change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It reads.
+    Read,
+    /// It writes, or may.
+    Write,
+}
+
+/// The text for a key of another type.
+pub(crate) const WRONG_TYPE: Reply =
+    Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
+const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
+
+/// The server's entry into a command with this handler.
+macro_rules! entry {
+    ($access:ident, $handler:path) => {{
+        // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+        unsafe extern "C" fn entry(
+            ctx: *mut redis_module::raw::RedisModuleCtx,
+            argv: *mut *mut redis_module::raw::RedisModuleString,
+            argc: std::ffi::c_int,
+        ) -> std::ffi::c_int {
+            // SAFETY: the server hands a command's context and arguments, alive while it runs.
+            unsafe { $crate::call::run(ctx, argv, argc, $crate::call::Access::$access, $handler) }
+        }
+        entry
+    }};
+}
+pub(crate) use entry;
+
+/// Runs a command.
+///
+/// # Safety
+/// The pointers are those that the server gave to the entry, which returns after this.
+pub(crate) unsafe fn run(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+    access: Access,
+    handler: Handler,
+) -> c_int {
+    // SAFETY: contract of this function; the global lock is held in a command.
+    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+    // What a command before this one left open in the same unit comes before this one's effects.
+    capture::settle(capture::Cause::Command);
+    let before = last_seq();
+    let mut call = Call {
+        ctx,
+        args,
+        db: ctx.db(),
+        propagation: Propagation::None,
+    };
+    let reply = call.handle(access, handler);
+    call.propagate();
+    // What callbacks committed meanwhile, of a native command run inside this one, counts as well. Not for a
+    // read: it may find a key expired, for which nobody waits, and its reply may have left already.
+    let after = last_seq();
+    let changed = access == Access::Write && after != before;
+    ack::finish(ctx, reply, changed.then_some(after).flatten());
+    0
+}
+
+fn last_seq() -> Option<u64> {
+    engine::with(|engine| engine.last_seq())
+}
+
+/// What replicas and the server's AOF get.
+enum Propagation {
+    /// Nothing: nothing has changed.
+    None,
+    /// The command as it came.
+    Verbatim,
+    /// Another one, deterministic.
+    Command(&'static CStr, Vec<Cow<'static, [u8]>>),
+}
+
+/// A command that runs.
+pub(crate) struct Call<'c> {
+    pub(crate) ctx: Ctx<'c>,
+    pub(crate) args: Args<'c>,
+    pub(crate) db: u32,
+    propagation: Propagation,
+}
+
+impl<'c> Call<'c> {
+    fn handle(&mut self, access: Access, handler: Handler) -> Reply {
+        if let Some(denied) = self.denied() {
+            return denied;
+        }
+        if access == Access::Write {
+            // The log has all that the server's AOF could bring: it wins.
+            if conditions::is_loading() {
+                if startup::skips_loading_command() {
+                    return Reply::Null;
+                }
+            } else if let Some(refusal) = engine::refusal() {
+                // Refusing its primary would part a replica from it, and nobody would hear of that.
+                if !self.ctx.flags().any(Flags::REPLICATED) {
+                    return refusal;
+                }
+            }
+        }
+        handler(self).unwrap_or_else(|unchanged| unchanged)
+    }
+
+    /// A command that the filter routed was checked by the server under its twin's name: a user who lacks
+    /// the native command must not get it this way.
+    fn denied(&self) -> Option<Reply> {
+        let native = filter::native_name(self.args.get(0))?;
+        if self.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) {
+            return None;
+        }
+        let args: Vec<&[u8]> = std::iter::once(native).chain(self.args.from(1)).collect();
+        (!self.ctx.may_run(&args)).then(|| {
+            let native = String::from_utf8_lossy(native);
+            Reply::error_text(&format!(
+                "NOPERM this user has no permissions to run the '{native}' command"
+            ))
+        })
+    }
+
+    fn propagate(&self) {
+        match &self.propagation {
+            Propagation::None => {}
+            Propagation::Verbatim => self.ctx.replicate_verbatim(),
+            Propagation::Command(name, args) => {
+                let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
+                self.ctx.replicate(name, &args);
+            }
+        }
+    }
+
+    /// Replicates another command than the one that came, if anything has changed.
+    pub(crate) fn replicate_as<'a>(&mut self, name: &'static CStr, args: impl IntoIterator<Item = &'a [u8]>) {
+        let args = args.into_iter().map(|arg| Cow::Owned(arg.to_vec())).collect();
+        if !matches!(self.propagation, Propagation::None) {
+            self.propagation = Propagation::Command(name, args);
+        }
+    }
+
+    /// Where a read puts its reply.
+    pub(crate) fn out(&self) -> Out<'c> {
+        Out::new(self.ctx, ack::reads_leave_at_once())
+    }
+
+    /// Reads a string; `f` gets `None` if there is no key.
+    pub(crate) fn read_str<R>(&self, place: usize, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+        let key = Key::open(self.ctx, self.args.string(place), Mode::Read);
+        read_str(key.holds(), f)
+    }
+
+    /// Reads a hash; `f` gets `None` if there is no key.
+    pub(crate) fn read_hash<R>(&self, place: usize, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
+        let key = Key::open(self.ctx, self.args.string(place), Mode::Read);
+        read_hash(key.holds(), f)
+    }
+
+    /// Opens a key to write.
+    pub(crate) fn open(&self, place: usize) -> Target<'c> {
+        let name = self.args.string(place);
+        let key = Key::open(self.ctx, name, Mode::Write);
+        let holds = key.holds();
+        Target { key, name, holds }
+    }
+
+    /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this.
+    pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) {
+        let left = engine::with(|engine| {
+            if let Holds::Ours(_, word) = target.holds {
+                if let Word::Entry(id) = Word::read(word) {
+                    engine.store.guess(id);
+                }
+            }
+            let id = engine.commit(effect).entry?;
+            let entry = engine.store.entry(id)?;
+            Some(Left {
+                kind: entry.value().kind(),
+                word: id.to_word() as usize,
+                expire_at: entry.expire_at(),
+            })
+        });
+        target.follow(left.flatten());
+        if matches!(self.propagation, Propagation::None) {
+            self.propagation = Propagation::Verbatim;
+        }
+    }
+
+    /// Tells those who watch a key that it changed, then raises the native command's event.
+    pub(crate) fn changed(&self, target: &Target<'_>, class: Class, event: &CStr) {
+        self.ctx.signal_modified(target.name);
+        self.ctx.notify(class, event, target.name);
+    }
+
+    /// Raises one more event of the same change.
+    pub(crate) fn notify(&self, target: &Target<'_>, event: &CStr) {
+        self.ctx.notify(Class::Generic, event, target.name);
+    }
+}
+
+/// What an effect left under its name.
+struct Left {
+    kind: Kind,
+    word: usize,
+    expire_at: i64,
+}
+
+/// A key opened to write.
+pub(crate) struct Target<'c> {
+    key: Key<'c>,
+    name: Str<'c>,
+    /// What the keyspace holds under `name`, kept in step by `follow`.
+    holds: Holds,
+}
+
+impl<'c> Target<'c> {
+    /// The key's name.
+    pub(crate) fn name(&self) -> &'c [u8] {
+        self.name.bytes()
+    }
+
+    /// True if there is a key, of whatever type.
+    pub(crate) fn exists(&self) -> bool {
+        self.holds != Holds::Nothing
+    }
+
+    /// The key's end.
+    pub(crate) fn expire_at(&self) -> i64 {
+        self.key.expire_at()
+    }
+
+    /// True if the store holds the key: what an effect keeps of it is really there.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.holds, Holds::Ours(..))
+    }
+
+    /// Reads a string; `f` gets `None` if there is no key.
+    pub(crate) fn read_str<R>(&self, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+        read_str(self.holds, f)
+    }
+
+    /// Reads a hash; `f` gets `None` if there is no key.
+    pub(crate) fn read_hash<R>(&self, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
+        read_hash(self.holds, f)
+    }
+
+    /// Makes the keyspace hold what the effect left.
+    fn follow(&mut self, left: Option<Left>) {
+        let Some(left) = left else {
+            if self.exists() {
+                let _own = own_op();
+                report(self.key.delete());
+                self.holds = Holds::Nothing;
+            }
+            return;
+        };
+        let now = Holds::Ours(left.kind, left.word);
+        if self.holds != now {
+            let _own = own_op();
+            report(self.key.set_word(left.kind, left.word));
+            self.holds = now;
+        }
+        if self.key.expire_at() != left.expire_at {
+            report(self.key.set_expire_at(left.expire_at));
+        }
+    }
+}
+
+/// The log has the effect already, so all that is left is to say it.
+fn report(done: Result<(), Refused>) {
+    if let Err(refused) = done {
+        log::warning(&format!(
+            "a key of the keyspace does not follow the log: {refused}"
+        ));
+    }
+}
+
+fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+    match holds {
+        Holds::Nothing => Ok(f(None)),
+        Holds::Ours(Kind::Str, word) => types::with_value(word, |value| match value {
+            Value::Str(bytes) => f(Some(bytes)),
+            Value::Hash(_) => f(None),
+        })
+        .ok_or(NOT_STARTED),
+        _ => Err(WRONG_TYPE),
+    }
+}
+
+fn read_hash<R>(holds: Holds, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
+    match holds {
+        Holds::Nothing => Ok(f(None)),
+        Holds::Ours(Kind::Hash, word) => types::with_value(word, |value| match value {
+            Value::Hash(hash) => f(Some(hash)),
+            Value::Str(_) => f(None),
+        })
+        .ok_or(NOT_STARTED),
+        _ => Err(WRONG_TYPE),
+    }
+}

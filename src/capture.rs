@@ -1,0 +1,357 @@
+//! What native commands do to durable keys, made into effects. The filter sees attempts; this hears of what
+//! happened: the type's `unlink` callback, the notification behind it, and the server's flush and swap events.
+//!
+//! "Unlinked" means that a name is gone, never that the value is dead: RENAME and MOVE give the value its new
+//! name before or after that, depending on the version. So a name that is gone is provisional until
+//! something else happens, and only then a deletion.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use mylog_core::effect::{Db, Effect};
+use mylog_core::store::{SlotId, Store};
+use mylog_core::value::Value;
+
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::{Ctx, OwnedStr, Str, log};
+use crate::gil::Gil;
+use crate::types::{Loaded, Word};
+use crate::{engine, evicted, rewrite, sentinel, startup, unit};
+
+/// How many own changes are under way. Guarded by the global lock: an atomic only to be a static.
+static OWN_OPS: AtomicU32 = AtomicU32::new(0);
+
+/// Values that were loaded or copied and have not been adopted: at most so many.
+static LOADED: AtomicU32 = AtomicU32::new(0);
+
+/// While it lives, what callbacks and notifications report was done by a command of ours, which has made
+/// its effect already.
+pub(crate) struct OwnOp(());
+
+/// Begins a change of the keyspace that follows an effect.
+pub(crate) fn own_op() -> OwnOp {
+    OWN_OPS.fetch_add(1, Ordering::Relaxed);
+    OwnOp(())
+}
+
+/// True while a change of our own is under way.
+pub(crate) fn in_own_op() -> bool {
+    OWN_OPS.load(Ordering::Relaxed) != 0
+}
+
+impl Drop for OwnOp {
+    fn drop(&mut self) {
+        OWN_OPS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why a name is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A command: whoever sent it waits for the disk.
+    Command,
+    /// Its time: nobody waits.
+    Expired,
+}
+
+/// What has happened and may still turn out to be something else.
+enum Pending {
+    Nothing,
+    /// This name lost its entry: deleted, or about to be renamed.
+    Unlinked(Db, Vec<u8>, SlotId),
+    /// Everything was flushed: by a command, or for a load that follows in the same command. The store was
+    /// emptied; this is what it held.
+    Flushed(Box<Store>),
+}
+
+static PENDING: Gil<Pending> = Gil::new(Pending::Nothing);
+
+fn take_pending() -> Pending {
+    PENDING.with(|pending| std::mem::replace(pending, Pending::Nothing))
+}
+
+fn set_pending(new: Pending) {
+    PENDING.with(|pending| *pending = new);
+}
+
+fn is_pending() -> bool {
+    PENDING.with(|pending| !matches!(pending, Pending::Nothing))
+}
+
+/// A value is being loaded or copied: a notification with its name follows.
+pub(crate) fn expect_loaded() {
+    LOADED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The `unlink` callback: a name has lost its entry.
+pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
+    if in_own_op() {
+        return;
+    }
+    settle(Cause::Command);
+    // A RENAME may have been heard of before: then the entry has its new name already.
+    if engine::with(|engine| engine.store.find(db, key) == Some(id)) == Some(true) {
+        set_pending(Pending::Unlinked(db, key.to_vec(), id));
+        unit::watch();
+    }
+}
+
+/// Makes what is pending final: nothing followed that would have made it something else. Called before
+/// every own command, at each further callback, and at the end of every unit and turn.
+pub(crate) fn settle(cause: Cause) {
+    match take_pending() {
+        Pending::Nothing => return,
+        Pending::Unlinked(db, key, id) => {
+            engine::with(|engine| {
+                if engine.store.find(db, &key) == Some(id) {
+                    engine.commit(&Effect::Del { db, key: &key });
+                }
+            });
+        }
+        Pending::Flushed(old) => {
+            engine::with(|engine| {
+                // The store is empty already; the old one leaves as any flushed store does.
+                let emptied = std::mem::replace(&mut engine.store, *old);
+                drop(emptied);
+                engine.commit(&Effect::FlushAll);
+            });
+            rewrite::start_anew();
+        }
+    }
+    if cause == Cause::Command {
+        unit::must_wait();
+    }
+}
+
+/// A keyspace notification of a generic, expired, evicted or loaded event.
+pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
+    if in_own_op() {
+        return;
+    }
+    match event {
+        b"rename_from" | b"move_from" => {}
+        b"rename_to" | b"move_to" | b"copy_to" | b"restore" => {
+            if is_pending() || LOADED.load(Ordering::Relaxed) > 0 {
+                reconcile(ctx, key);
+            }
+        }
+        b"loaded" => {
+            if LOADED.load(Ordering::Relaxed) > 0 {
+                // 7.0 keeps this name on its stack, and ends itself when a key is opened with it.
+                reconcile(ctx, OwnedStr::new(key.bytes()).lend());
+            }
+        }
+        b"expire" | b"persist" => reconcile_end(ctx, key),
+        b"expired" => settle(Cause::Expired),
+        b"evicted" => match take_pending() {
+            Pending::Unlinked(db, name, id) => evicted::put_back(ctx, db, &name, id),
+            other => {
+                set_pending(other);
+                settle(Cause::Expired);
+            }
+        },
+        _ => settle(Cause::Command),
+    }
+}
+
+/// EXPIRE or PERSIST of a key: one of ours gets its new end.
+fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
+    settle(Cause::Command);
+    let db = ctx.db();
+    if engine::with(|engine| engine.store.find(db, key.bytes()).is_none()) != Some(false) {
+        return;
+    }
+    let expire_at = Key::open(ctx, key, Mode::ReadNoTouch).expire_at();
+    let changed = engine::with(|engine| {
+        let key = key.bytes();
+        let old = engine.store.get(db, key).map(|entry| entry.expire_at());
+        let differs = old.is_some_and(|old| old != expire_at);
+        if differs {
+            engine.commit(&Effect::Expire { db, key, expire_at });
+        }
+        differs
+    });
+    if changed == Some(true) {
+        unit::must_wait();
+    }
+}
+
+/// A name may hold something new: makes the store agree with the keyspace about it.
+fn reconcile(ctx: Ctx<'_>, name: Str<'_>) {
+    let db = ctx.db();
+    if sentinel::is_hidden(name.bytes()) || startup::takes_loaded(db, name.bytes()) {
+        return;
+    }
+    let key = Key::open(ctx, name, Mode::Write);
+    let Holds::Ours(kind, word) = key.holds() else {
+        // A native value took the name.
+        return settle(Cause::Command);
+    };
+    let id = match Word::read(word) {
+        Word::Entry(id) => rename_to(id, db, name.bytes()),
+        Word::Loaded(loaded) => {
+            // Values that were loaded in vain are counted still: never below zero.
+            let _ = LOADED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                Some(n.saturating_sub(1))
+            });
+            // SAFETY: the word was read from the open key; it is replaced below before anything else can
+            // look at the key, so the box is ours.
+            adopt(*unsafe { Loaded::take(loaded) }, db, name.bytes())
+        }
+    };
+    let Some(id) = id else {
+        log::warning("a durable key could not be taken into the log; run MYLOG.REWRITE and report this");
+        return;
+    };
+    if word as u64 != id.to_word() {
+        let _ = key.replace_word(kind, id.to_word() as usize);
+    }
+    let expire_at = key.expire_at();
+    engine::with(|engine| {
+        if engine
+            .store
+            .entry(id)
+            .is_some_and(|entry| entry.expire_at() != expire_at)
+        {
+            engine.commit(&Effect::Expire {
+                db,
+                key: name.bytes(),
+                expire_at,
+            });
+        }
+    });
+    unit::must_wait();
+}
+
+/// An entry is found under this name: if it had another one, it was renamed or moved.
+fn rename_to(id: SlotId, db: Db, name: &[u8]) -> Option<SlotId> {
+    match take_pending() {
+        Pending::Unlinked(_, _, gone) if gone == id => {}
+        // The name that it takes: the rename itself takes that entry away.
+        Pending::Unlinked(of_db, of, _) if of_db == db && of == name => {}
+        other => {
+            set_pending(other);
+            settle(Cause::Command);
+        }
+    }
+    engine::with(|engine| {
+        let entry = engine.store.entry(id)?;
+        let (from_db, from) = (engine.store.db_of(entry), entry.key().to_vec());
+        if (from_db, &*from) == (db, name) {
+            return Some(id);
+        }
+        engine
+            .commit(&Effect::Rename {
+                db: from_db,
+                key: &from,
+                to_db: db,
+                to: name,
+            })
+            .entry
+    })?
+}
+
+/// A value without a name got this one.
+fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
+    match take_pending() {
+        // What the name held is replaced by the effect below.
+        Pending::Unlinked(of_db, of, _) if of_db == db && of == name => {}
+        other => {
+            set_pending(other);
+            settle(Cause::Command);
+        }
+    }
+    engine::with(|engine| match &loaded {
+        Loaded::Value(value) => put(engine, db, name, value),
+        Loaded::CopyOf(from_db, from) => {
+            engine
+                .commit(&Effect::Copy {
+                    db: *from_db,
+                    key: from,
+                    to_db: db,
+                    to: name,
+                })
+                .entry
+        }
+    })?
+}
+
+fn put(engine: &mut engine::Engine, db: Db, key: &[u8], value: &Value) -> Option<SlotId> {
+    let mut body = Vec::with_capacity(value.body_len());
+    value.encode_body(&mut body);
+    let kind = value.kind();
+    engine
+        .commit(&Effect::Put {
+            db,
+            key,
+            expire_at: mylog_core::effect::NEVER,
+            kind,
+            body: &body,
+        })
+        .entry
+}
+
+/// FLUSHALL, FLUSHDB, DEBUG RELOAD or a full sync begins. `None`: all databases.
+pub(crate) fn flush_begins(db: Option<Db>) {
+    settle(Cause::Command);
+    let changed = match db {
+        Some(db) => engine::with(|engine| {
+            let any = engine.store.db_len(db) > 0;
+            if any {
+                engine.commit(&Effect::FlushDb { db });
+            }
+            any
+        }),
+        None => engine::with(|engine| {
+            let any = !engine.store.is_empty();
+            if any {
+                set_pending(Pending::Flushed(Box::new(std::mem::take(&mut engine.store))));
+            }
+            any
+        }),
+    };
+    if changed == Some(true) {
+        if db.is_some() {
+            rewrite::start_anew();
+        }
+        unit::must_wait();
+    }
+}
+
+/// SWAPDB has happened.
+pub(crate) fn swapped(a: Db, b: Db) {
+    settle(Cause::Command);
+    let changed = engine::with(|engine| {
+        let any = a != b && (engine.store.db_len(a) > 0 || engine.store.db_len(b) > 0);
+        if any {
+            engine.commit(&Effect::SwapDb { a, b });
+        }
+        any
+    });
+    if changed == Some(true) {
+        rewrite::start_anew();
+        unit::must_wait();
+    }
+}
+
+/// A load begins. If a flush of everything came just before, in the same command, that was no flush:
+/// returns what the store held.
+pub(crate) fn load_begins() -> Option<Box<Store>> {
+    match take_pending() {
+        Pending::Flushed(old) => Some(old),
+        other => {
+            set_pending(other);
+            settle(Cause::Command);
+            None
+        }
+    }
+}
+
+/// A value came with the server's files under this name, and is to be the store's now.
+pub(crate) fn adopt_now(ctx: Ctx<'_>, name: Str<'_>) {
+    reconcile(ctx, name);
+}
+
+/// A load is over: whatever was loaded and found no name never will.
+pub(crate) fn loads_ended() {
+    LOADED.store(0, Ordering::Relaxed);
+}

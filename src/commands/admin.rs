@@ -1,0 +1,133 @@
+//! Commands of our own: the rewrite, the switches for tests, and what the filter and replication use.
+
+use mylog_core::effect::Effect;
+use mylog_core::store::Store;
+
+use super::SYNTAX;
+use crate::api::context::Flags;
+use crate::call::Call;
+use crate::reply::Reply;
+use crate::rewrite::{self, Aborted, Requested};
+use crate::{engine, startup};
+
+/// Inside a unit a fork would see half of it; inside the call of another module it may be that module's
+/// thread that forks, with which the child would die.
+const IN_UNIT: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING;
+
+/// `MYLOG.REWRITE [ABORT]`.
+pub(super) fn rewrite(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    match call.args.len() {
+        1 => Ok(begin(call.ctx.flags().any(IN_UNIT))),
+        2 if call.args.get(1).eq_ignore_ascii_case(b"abort") => Ok(abort()),
+        _ => Err(SYNTAX),
+    }
+}
+
+fn begin(in_unit: bool) -> Reply {
+    match rewrite::request(in_unit) {
+        Requested::Started => Reply::Simple(c"Background log rewrite started".into()),
+        Requested::Scheduled => Reply::Simple(c"Background log rewrite scheduled".into()),
+        Requested::InProgress => Reply::error(c"ERR Background log rewrite already in progress"),
+        Requested::Failed => {
+            Reply::error(c"ERR Can't execute a log background rewriting. Please check the server logs for more information.")
+        }
+    }
+}
+
+fn abort() -> Reply {
+    match rewrite::abort() {
+        Aborted::Done => Reply::OK,
+        Aborted::None => Reply::error(c"ERR No background log rewrite in progress"),
+        Aborted::TooLate => Reply::error(c"ERR Background log rewrite is being finalized"),
+    }
+}
+
+/// `MYLOG.DEBUG DIGEST | REWRITE-PAUSE [stage | off]`: for tests.
+pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if !debug_allowed(call) {
+        return Err(Reply::error(c"ERR MYLOG.DEBUG command not allowed. If the enable-debug-command option is set to \"yes\", you can run it."));
+    }
+    let word = call.args.get(1);
+    match call.args.len() {
+        2 if word.eq_ignore_ascii_case(b"digest") => Ok(digest()),
+        2 if word.eq_ignore_ascii_case(b"rewrite-pause") => {
+            Ok(Reply::Bulk(rewrite::hold::held().unwrap_or("none").into()))
+        }
+        3 if word.eq_ignore_ascii_case(b"rewrite-pause") => {
+            if rewrite::hold::set(call.args.get(2)) {
+                Ok(Reply::OK)
+            } else {
+                Err(SYNTAX)
+            }
+        }
+        _ => Err(SYNTAX),
+    }
+}
+
+fn debug_allowed(call: &Call<'_>) -> bool {
+    let reply = call.ctx.call(c"CONFIG", "", &[b"GET", b"enable-debug-command"]);
+    reply
+        .as_ref()
+        .and_then(|reply| reply.element(1))
+        .is_some_and(|value| value.bytes() == b"yes")
+}
+
+/// A checksum of the store's contents, whatever their order.
+fn digest() -> Reply {
+    let sum = engine::with(|engine| contents_digest(&engine.store)).unwrap_or(0);
+    Reply::Bulk(format!("{sum:016x}").into_bytes())
+}
+
+fn contents_digest(store: &Store) -> u64 {
+    store.entries().fold(0, |sum, entry| {
+        let mut record = Vec::new();
+        let (db, key) = (store.db_of(entry), entry.key());
+        mylog_core::effect::encode_put(&mut record, db, key, entry.expire_at(), entry.value());
+        // FNV-1a, summed: the same for any order of the entries.
+        let hash = record.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        sum.wrapping_add(hash)
+    })
+}
+
+/// `MYLOG.REJECT text ...`: what the filter makes of a command that it refuses.
+pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    Err(Reply::error_text(&String::from_utf8_lossy(call.args.get(1))))
+}
+
+/// `MYLOG.APPLY key record`: a value as the primary has it, sent to replicas.
+pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    const BAD: Reply = Reply::error(c"ERR not a record of this key");
+    if !call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) || startup::rebase_pending() {
+        return Err(Reply::error(c"ERR MYLOG.APPLY is for replication"));
+    }
+    let mut record = call.args.get(2);
+    let effect = Effect::decode(&mut record).ok_or(BAD)?;
+    let Effect::Put {
+        key,
+        expire_at,
+        kind,
+        body,
+        ..
+    } = effect
+    else {
+        return Err(BAD);
+    };
+    let mut target = call.open(1);
+    if key != target.name() || !record.is_empty() {
+        return Err(BAD);
+    }
+    let db = call.db;
+    call.commit(
+        &mut target,
+        &Effect::Put {
+            db,
+            key,
+            expire_at,
+            kind,
+            body,
+        },
+    );
+    Ok(Reply::OK)
+}

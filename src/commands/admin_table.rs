@@ -1,0 +1,61 @@
+//! The commands of our own, as the server knows them.
+
+use super::admin::{apply, debug, reject, rewrite};
+use super::table::{KEY, OVERWRITE, arg, key_at, token};
+use crate::api::command::{ArgKind, Spec};
+use crate::call::entry;
+
+/// The table.
+pub(super) static ADMIN: &[Spec] = &[
+    Spec {
+        name: c"mylog.rewrite",
+        entry: entry!(Read, rewrite),
+        flags: c"admin",
+        categories: c"admin slow dangerous",
+        arity: -1,
+        keys: &[],
+        args: &[token(c"abort", c"ABORT").optional()],
+        summary: c"Rewrite the log to its smallest size in a child process, or give that up",
+        complexity: c"O(1); the child process does O(N) work where N is the number of durable keys",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.debug",
+        entry: entry!(Read, debug),
+        flags: c"admin",
+        categories: c"admin slow dangerous",
+        arity: -2,
+        keys: &[],
+        args: &[
+            arg(c"subcommand", ArgKind::String),
+            arg(c"argument", ArgKind::String).optional(),
+        ],
+        summary: c"A container for debugging commands of the log",
+        complexity: c"Depends on subcommand",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.reject",
+        entry: entry!(Read, reject),
+        flags: c"fast allow-stale allow-loading",
+        categories: c"fast",
+        arity: -2,
+        keys: &[],
+        args: &[arg(c"text", ArgKind::String).multiple()],
+        summary: c"Answers with an error: what becomes of a native command that durable keys can't take",
+        complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.apply",
+        entry: entry!(Write, apply),
+        flags: c"write",
+        categories: c"keyspace write slow",
+        arity: 3,
+        keys: &[key_at(1, OVERWRITE)],
+        args: &[KEY, arg(c"record", ArgKind::String)],
+        summary: c"An internal command for replication",
+        complexity: c"O(N) where N is the size of the value",
+        tips: None,
+    },
+];

@@ -1,0 +1,48 @@
+//! The held forms of the server's own commands: it runs the native one, and only the reply waits.
+//!
+//! What the native command does to durable keys becomes effects on the way, by the callbacks of the types
+//! and the notifications.
+
+use crate::api::config::c_text;
+use crate::api::context::Flags;
+use crate::call::Call;
+use crate::capture::{self, Cause};
+use crate::config::{self, FlushPolicy};
+use crate::reply::Reply;
+use crate::{engine, unit};
+
+/// What our names have before the native ones.
+const PREFIX: &[u8] = b"MYLOG.";
+
+const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
+
+/// Runs the native command of the same name with the same arguments; it replicates as itself.
+pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let name = call.args.get(0);
+    let native = c_text(&String::from_utf8_lossy(
+        name.get(PREFIX.len()..).unwrap_or_default(),
+    ));
+    let args: Vec<&[u8]> = call.args.from(1).collect();
+    // This command is held for all of it: what the callbacks report needs no wait of its own.
+    let held = unit::held_command();
+    let reply = call.ctx.call(&native, "!E", &args).ok_or(NOT_RUN)?;
+    capture::settle(Cause::Command);
+    drop(held);
+    Ok(Reply::from(&reply))
+}
+
+/// FLUSHALL and FLUSHDB under `mylog.flush-policy`.
+pub(super) fn flush(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let all = call.args.get(0).to_ascii_lowercase().ends_with(b"flushall");
+    let db = (!all).then_some(call.db);
+    let keys =
+        engine::with(|engine| db.map_or(engine.store.len(), |db| engine.store.db_len(db))).unwrap_or(0);
+    let refuses = config::flush_policy() == FlushPolicy::Refuse;
+    if refuses && keys > 0 && !call.ctx.flags().any(Flags::REPLICATED) {
+        let name = if all { "FLUSHALL" } else { "FLUSHDB" };
+        return Err(Reply::error_text(&format!(
+            "ERR {name} would delete {keys} durable keys: mylog.flush-policy is refuse; nothing was done"
+        )));
+    }
+    forward(call)
+}

@@ -1,0 +1,127 @@
+//! The hash commands that write.
+
+use std::ffi::CStr;
+
+use mylog_core::effect::Effect;
+
+use super::long_double::LongDouble;
+use super::number::integer;
+use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
+use crate::api::events::Class;
+use crate::call::{Call, Target};
+use crate::reply::Reply;
+
+const ODD_HSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hset' command");
+const HASH_NOT_AN_INTEGER: Reply = Reply::error(c"ERR hash value is not an integer");
+const HASH_NOT_A_FLOAT: Reply = Reply::error(c"ERR hash value is not a float");
+const NAN_OR_INFINITY: Reply = Reply::error(c"ERR value is NaN or Infinity");
+
+/// HSET key field value [field value ...]
+pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 1 {
+        return Err(ODD_HSET);
+    }
+    let mut target = call.open(1);
+    let fields = call.args.from(2).step_by(2);
+    let pairs: Vec<_> = fields.zip(call.args.from(3).step_by(2)).collect();
+    let before = target.read_hash(|hash| hash.map_or(0, |hash| hash.len()))?;
+    let key = target.name();
+    call.commit(
+        &mut target,
+        &Effect::HashSet {
+            db: call.db,
+            key,
+            pairs: pairs.into(),
+        },
+    );
+    let after = target
+        .read_hash(|hash| hash.map_or(0, |hash| hash.len()))
+        .unwrap_or(before);
+    call.changed(&target, Class::Hash, c"hset");
+    Ok(Reply::Int((after - before) as i64))
+}
+
+/// Gives one field its value, and tells of it.
+fn set_field(call: &mut Call<'_>, target: &mut Target<'_>, field: &[u8], value: &[u8], event: &CStr) {
+    let (db, key, pairs) = (call.db, target.name(), [(field, value)]);
+    let pairs = pairs[..].into();
+    call.commit(target, &Effect::HashSet { db, key, pairs });
+    call.changed(target, Class::Hash, event);
+}
+
+/// HSETNX key field value
+pub(super) fn hsetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let (field, value) = (call.args.get(2), call.args.get(3));
+    if target.read_hash(|hash| hash.is_some_and(|hash| hash.get(field).is_some()))? {
+        return Err(Reply::Int(0));
+    }
+    set_field(call, &mut target, field, value, c"hset");
+    Ok(Reply::Int(1))
+}
+
+/// HDEL key field [field ...]
+pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let fields = target.read_hash(|hash| {
+        let mut fields: Vec<&[u8]> = Vec::new();
+        if let Some(hash) = hash {
+            fields.extend(call.args.from(2).filter(|field| hash.get(field).is_some()));
+            fields.sort_unstable();
+            fields.dedup();
+        }
+        fields
+    })?;
+    if fields.is_empty() {
+        return Err(Reply::Int(0));
+    }
+    let (key, deleted) = (target.name(), fields.len());
+    call.commit(
+        &mut target,
+        &Effect::HashDel {
+            db: call.db,
+            key,
+            fields: fields.into(),
+        },
+    );
+    call.changed(&target, Class::Hash, c"hdel");
+    if !target.exists() {
+        call.notify(&target, c"del");
+    }
+    Ok(Reply::Int(deleted as i64))
+}
+
+/// HINCRBY key field increment
+pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let by = integer(call.args.get(3)).ok_or(NOT_AN_INTEGER)?;
+    let mut target = call.open(1);
+    let field = call.args.get(2);
+    let old = target.read_hash(|hash| hash.and_then(|hash| hash.get(field)).map_or(Some(0), integer))?;
+    let new = old.ok_or(HASH_NOT_AN_INTEGER)?.checked_add(by).ok_or(OVERFLOW)?;
+    let value = new.to_string();
+    set_field(call, &mut target, field, value.as_bytes(), c"hincrby");
+    Ok(Reply::Int(new))
+}
+
+/// HINCRBYFLOAT key field increment
+pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let by = LongDouble::parse(call.args.get(3)).ok_or(NOT_A_FLOAT)?;
+    if by.is_infinite() {
+        return Err(NAN_OR_INFINITY);
+    }
+    let mut target = call.open(1);
+    let (key, field) = (target.name(), call.args.get(2));
+    let old = target.read_hash(|hash| match hash.and_then(|hash| hash.get(field)) {
+        Some(value) => LongDouble::parse(value),
+        None => Some(LongDouble::zero()),
+    })?;
+    let new = old
+        .ok_or(HASH_NOT_A_FLOAT)?
+        .add(&by)
+        .ok_or(NOT_FINITE)?
+        .human()
+        .into_bytes();
+    set_field(call, &mut target, field, &new, c"hincrbyfloat");
+    call.replicate_as(c"MYLOG.HSET", [key, field, &new]);
+    Ok(Reply::Bulk(new))
+}

@@ -1,0 +1,163 @@
+//! The hash commands that read.
+
+use super::number::{cursor, integer, option};
+use super::{NOT_AN_INTEGER, SYNTAX, glob};
+use crate::api::server;
+use crate::call::Call;
+use crate::reply::Reply;
+
+/// Fields that a step of HSCAN visits if the client does not say.
+const SCAN_COUNT: i64 = 10;
+/// The first version with HSCAN ... NOVALUES. Valkey has it since its own first version, which is higher.
+const NOVALUES_SINCE: i32 = 0x0007_0400;
+/// The first version that reads cursors strictly; Valkey as above.
+const STRICT_CURSOR_SINCE: i32 = 0x0007_0400;
+
+const INVALID_CURSOR: Reply = Reply::error(c"ERR invalid cursor");
+
+/// HGET key field
+pub(super) fn hget(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out();
+    let field = call.args.get(2);
+    call.read_hash(1, |hash| out.bulk_or_null(hash.and_then(|hash| hash.get(field))))?;
+    Ok(out.finish())
+}
+
+/// HMGET key field [field ...]
+pub(super) fn hmget(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out();
+    call.read_hash(1, |hash| {
+        out.put(Reply::Array(call.args.len() - 2));
+        for field in call.args.from(2) {
+            out.bulk_or_null(hash.and_then(|hash| hash.get(field)));
+        }
+    })?;
+    Ok(out.finish())
+}
+
+/// HGETALL key
+pub(super) fn hgetall(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out();
+    call.read_hash(1, |hash| {
+        out.put(Reply::Map(hash.map_or(0, |hash| hash.len())));
+        for (field, value) in hash.iter().flat_map(|hash| hash.iter()) {
+            out.bulk(field);
+            out.bulk(value);
+        }
+    })?;
+    Ok(out.finish())
+}
+
+/// HKEYS key
+pub(super) fn hkeys(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out();
+    call.read_hash(1, |hash| {
+        out.put(Reply::Array(hash.map_or(0, |hash| hash.len())));
+        hash.iter()
+            .flat_map(|hash| hash.iter())
+            .for_each(|(field, _)| out.bulk(field));
+    })?;
+    Ok(out.finish())
+}
+
+/// HVALS key
+pub(super) fn hvals(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out();
+    call.read_hash(1, |hash| {
+        out.put(Reply::Array(hash.map_or(0, |hash| hash.len())));
+        hash.iter()
+            .flat_map(|hash| hash.iter())
+            .for_each(|(_, value)| out.bulk(value));
+    })?;
+    Ok(out.finish())
+}
+
+/// HLEN key
+pub(super) fn hlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let len = call.read_hash(1, |hash| hash.map_or(0, |hash| hash.len()))?;
+    Ok(Reply::Int(len as i64))
+}
+
+/// HEXISTS key field
+pub(super) fn hexists(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let field = call.args.get(2);
+    let exists = call.read_hash(1, |hash| hash.is_some_and(|hash| hash.get(field).is_some()))?;
+    Ok(Reply::Int(i64::from(exists)))
+}
+
+/// HSTRLEN key field
+pub(super) fn hstrlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let field = call.args.get(2);
+    let len = call.read_hash(1, |hash| {
+        hash.and_then(|hash| hash.get(field)).map_or(0, <[u8]>::len)
+    })?;
+    Ok(Reply::Int(len as i64))
+}
+
+/// What a step of HSCAN shows.
+struct Scan<'c> {
+    pattern: Option<&'c [u8]>,
+    count: usize,
+    values: bool,
+}
+
+impl<'c> Scan<'c> {
+    fn read(call: &Call<'c>) -> Result<Self, Reply> {
+        let (args, mut place) = (call.args, 3);
+        let mut scan = Self {
+            pattern: None,
+            count: SCAN_COUNT as usize,
+            values: true,
+        };
+        while place < args.len() {
+            let word = option(args.get(place)).to_ascii_uppercase();
+            let value = (place + 1 < args.len()).then(|| args.get(place + 1));
+            match (&*word, value) {
+                (b"COUNT", Some(value)) => {
+                    let count = integer(value).ok_or(NOT_AN_INTEGER)?;
+                    scan.count = usize::try_from(count)
+                        .ok()
+                        .filter(|&count| count > 0)
+                        .ok_or(SYNTAX)?;
+                }
+                (b"MATCH", Some(value)) => scan.pattern = Some(value),
+                (b"NOVALUES", _) if server::version() >= NOVALUES_SINCE => scan.values = false,
+                _ => return Err(SYNTAX),
+            }
+            place += if &*word == b"NOVALUES" { 1 } else { 2 };
+        }
+        Ok(scan)
+    }
+}
+
+/// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let from = cursor(call.args.get(2), server::version() >= STRICT_CURSOR_SINCE).ok_or(INVALID_CURSOR)?;
+    let mut out = call.out();
+    call.read_hash(1, |hash| {
+        // The native command looks at the options of an existing key only.
+        let scan = match hash {
+            Some(_) => Scan::read(call)?,
+            None => Scan {
+                pattern: None,
+                count: 1,
+                values: true,
+            },
+        };
+        let mut shown = Vec::new();
+        let next = hash.map_or(0, |hash| {
+            hash.scan(from, scan.count, |field, value| {
+                if scan.pattern.is_none_or(|pattern| glob::matches(pattern, field)) {
+                    shown.push(Reply::Bulk(field.to_vec()));
+                    shown.extend(scan.values.then(|| Reply::Bulk(value.to_vec())));
+                }
+            })
+        });
+        out.put(Reply::Array(2));
+        out.bulk(next.to_string().as_bytes());
+        out.put(Reply::Array(shown.len()));
+        shown.into_iter().for_each(|part| out.put(part));
+        Ok::<(), Reply>(())
+    })??;
+    Ok(out.finish())
+}

@@ -1,0 +1,300 @@
+//! The arithmetic of INCRBYFLOAT: C's `long double`, which Rust does not have, read, added and printed as
+//! the native command does, to the last digit.
+//!
+//! A number is an integer times a power of two, and each step is exact until it is rounded, to nearest with
+//! ties to even, as the hardware does.
+
+use num_bigint::{BigInt, BigUint, Sign};
+
+/// Bits of the significand: the x87 format, or IEEE quadruple where `long double` is that.
+const PRECISION: i64 = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
+    64
+} else {
+    113
+};
+/// One past the exponent of the largest number: it is below two to this.
+const EXPONENT_END: i64 = 16384;
+/// Exponent of the last bit of the smallest number.
+const EXPONENT_MIN: i64 = 3 - EXPONENT_END - PRECISION;
+/// Digits that the native command prints behind the point, before it cuts zeros.
+const DECIMALS: u32 = 17;
+/// Longest text that the native command takes for a number, plus one.
+const TEXT_END: usize = 5 * 1024;
+/// Past this a decimal exponent is as good as infinite, whatever the digits.
+const HUGE_EXPONENT: i64 = 1 << 20;
+
+/// A `long double` other than a NaN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LongDouble {
+    /// `significand * 2^exponent`. Minus zero is not told from zero: no answer shows it.
+    Finite { significand: BigInt, exponent: i64 },
+    /// An infinity.
+    Infinite { negative: bool },
+}
+
+impl LongDouble {
+    /// Zero.
+    pub(crate) fn zero() -> Self {
+        Self::Finite {
+            significand: BigInt::ZERO,
+            exponent: 0,
+        }
+    }
+
+    /// Reads a text as the native command does: `strtold` over all of it, without a NaN, without leading
+    /// space, and without what overflows or vanishes.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        if text.is_empty() || text.len() >= TEXT_END {
+            return None;
+        }
+        let (negative, rest) = match text.split_first()? {
+            (b'-', rest) => (true, rest),
+            (b'+', rest) => (false, rest),
+            _ => (false, text),
+        };
+        if rest.eq_ignore_ascii_case(b"inf") || rest.eq_ignore_ascii_case(b"infinity") {
+            return Some(Self::Infinite { negative });
+        }
+        let hex = match rest {
+            [b'0', b'x' | b'X', hex @ ..] => Some(hex),
+            _ => None,
+        };
+        let rounded = match hex {
+            Some(hex) => Written::read(hex, 16)?.round_hex()?,
+            None => Written::read(rest, 10)?.round_decimal()?,
+        };
+        let (significand, exponent) = rounded;
+        let sign = if negative { Sign::Minus } else { Sign::Plus };
+        Some(Self::Finite {
+            significand: BigInt::from_biguint(sign, significand),
+            exponent,
+        })
+    }
+
+    /// The sum; `None` if it is not a finite number.
+    pub(crate) fn add(&self, other: &Self) -> Option<Self> {
+        let (
+            Self::Finite {
+                significand: a,
+                exponent: ea,
+            },
+            Self::Finite {
+                significand: b,
+                exponent: eb,
+            },
+        ) = (self, other)
+        else {
+            return None;
+        };
+        let low = *ea.min(eb);
+        let (a, b) = (
+            a << u64::try_from(ea - low).ok()?,
+            b << u64::try_from(eb - low).ok()?,
+        );
+        let (sign, sum) = (a + b).into_parts();
+        let (significand, exponent) = round(sum, low, false)?;
+        Some(Self::Finite {
+            significand: BigInt::from_biguint(sign, significand),
+            exponent,
+        })
+    }
+
+    /// True for an infinity.
+    pub(crate) fn is_infinite(&self) -> bool {
+        matches!(self, Self::Infinite { .. })
+    }
+
+    /// Prints it as the native command does: at most 17 decimals, no exponent, no zeros at the end.
+    pub(crate) fn human(&self) -> String {
+        let (significand, exponent) = match self {
+            Self::Finite {
+                significand,
+                exponent,
+            } => (significand, *exponent),
+            Self::Infinite { negative: true } => return "-inf".into(),
+            Self::Infinite { negative: false } => return "inf".into(),
+        };
+        let scaled = significand.magnitude() * BigUint::from(10u8).pow(DECIMALS);
+        let scaled = match u64::try_from(exponent) {
+            Ok(up) => scaled << up,
+            Err(_) => shift_right(scaled, exponent.unsigned_abs(), false),
+        };
+        let digits = format!("{:0>1$}", scaled.to_string(), DECIMALS as usize + 1);
+        let (whole, decimals) = digits.split_at(digits.len() - DECIMALS as usize);
+        let decimals = decimals.trim_end_matches('0');
+        let minus = if significand.sign() == Sign::Minus {
+            "-"
+        } else {
+            ""
+        };
+        match decimals {
+            // What is left of a tiny negative number, too, is printed without its sign.
+            "" if whole == "0" => "0".into(),
+            "" => format!("{minus}{whole}"),
+            _ => format!("{minus}{whole}.{decimals}"),
+        }
+    }
+}
+
+/// A number as it is written: `digits * base^-decimals`, times 10 or 2 to the `exponent`.
+struct Written {
+    digits: BigUint,
+    decimals: i64,
+    exponent: i64,
+}
+
+impl Written {
+    /// Reads digits with a point and an exponent; `None` if anything else is there, or no digit.
+    fn read(text: &[u8], base: u32) -> Option<Self> {
+        let mark: &[u8] = if base == 16 { b"pP" } else { b"eE" };
+        let end = text
+            .iter()
+            .position(|byte| mark.contains(byte))
+            .unwrap_or(text.len());
+        let (number, exponent) = text.split_at(end);
+        let point = number.iter().position(|&byte| byte == b'.');
+        let (whole, fraction) = match point {
+            Some(point) => (number.get(..point)?, number.get(point + 1..)?),
+            None => (number, &b""[..]),
+        };
+        let digits = [whole, fraction].concat();
+        if digits.is_empty() || !digits.iter().all(|&byte| char::from(byte).is_digit(base)) {
+            return None;
+        }
+        let exponent = match exponent.split_first() {
+            Some((_, exponent)) => read_exponent(exponent)?,
+            None => 0,
+        };
+        let decimals = i64::try_from(fraction.len()).ok()?;
+        Some(Self {
+            digits: BigUint::parse_bytes(&digits, base)?,
+            decimals,
+            exponent,
+        })
+    }
+
+    fn round_hex(self) -> Option<(BigUint, i64)> {
+        let vanishes = self.digits != BigUint::ZERO;
+        let rounded = round(self.digits, self.exponent - 4 * self.decimals, false)?;
+        (rounded.0 != BigUint::ZERO || !vanishes).then_some(rounded)
+    }
+
+    fn round_decimal(self) -> Option<(BigUint, i64)> {
+        let Self {
+            digits,
+            decimals,
+            exponent,
+        } = self;
+        let power = exponent - decimals;
+        if digits == BigUint::ZERO {
+            return Some((digits, 0));
+        }
+        // Bounds of its size in bits, far outside of the format: no power of ten has to be made for them.
+        let bits = i64::try_from(digits.bits()).ok()?;
+        if power * 4 + bits < EXPONENT_MIN - 8 && power < 0 && power * 3 + bits < EXPONENT_MIN - 8 {
+            return None;
+        }
+        if power * 3 > EXPONENT_END {
+            return None;
+        }
+        let ten = BigUint::from(10u8).pow(u32::try_from(power.abs()).ok()?);
+        let rounded = if power >= 0 {
+            round(digits * ten, 0, false)?
+        } else {
+            // Enough bits of the quotient to round from, and the rest as "there is more".
+            let up = (PRECISION + 2 + i64::try_from(ten.bits()).ok()? - bits).max(0);
+            let dividend = digits << u64::try_from(up).ok()?;
+            let quotient = &dividend / &ten;
+            let more = &quotient * &ten != dividend;
+            round(quotient, -up, more)?
+        };
+        (rounded.0 != BigUint::ZERO).then_some(rounded)
+    }
+}
+
+/// An exponent: an optional sign and digits, held within `HUGE_EXPONENT`.
+fn read_exponent(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text.split_first()? {
+        (b'-', rest) => (true, rest),
+        (b'+', rest) => (false, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0i64;
+    for &byte in digits {
+        let digit = char::from(byte).to_digit(10)?;
+        value = (value * 10 + i64::from(digit)).min(HUGE_EXPONENT);
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// The nearest number of the format to `value * 2^exponent`, a little more if `more`; `None` past the largest.
+fn round(value: BigUint, exponent: i64, more: bool) -> Option<(BigUint, i64)> {
+    let bits = i64::try_from(value.bits()).ok()?;
+    let last = (exponent + bits - PRECISION).max(EXPONENT_MIN);
+    let (value, exponent) = match u64::try_from(last - exponent) {
+        Ok(down) if down > 0 => (shift_right(value, down, more), last),
+        _ => (value, exponent),
+    };
+    let bits = i64::try_from(value.bits()).ok()?;
+    (value == BigUint::ZERO || exponent + bits <= EXPONENT_END).then_some((value, exponent))
+}
+
+/// `value / 2^down`, to nearest, ties to even; `more` says that the value is a little more than given.
+fn shift_right(value: BigUint, down: u64, more: bool) -> BigUint {
+    let half = down.checked_sub(1).is_some_and(|half| value.bit(half));
+    let below = more || value.trailing_zeros().is_some_and(|zeros| zeros + 1 < down);
+    let kept = value >> down;
+    if half && (below || kept.bit(0)) {
+        kept + 1u8
+    } else {
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(a: &str, b: &str) -> Option<String> {
+        Some(
+            LongDouble::parse(a.as_bytes())?
+                .add(&LongDouble::parse(b.as_bytes())?)?
+                .human(),
+        )
+    }
+
+    #[test]
+    fn sums_are_those_of_the_native_command() {
+        // Taken from a server of version 7.0.15 on x86-64.
+        #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+        for (a, b, expected) in [
+            ("10.50", "0.1", "10.6"),
+            ("5.0e3", "2.0e2", "5200"),
+            ("3", "1.1", "4.1"),
+            ("-0.1", "0.1", "0"),
+            ("1", "-0.00000000000000000001", "1"),
+            ("0x10", "0x.8p1", "17"),
+            ("17179869185.5", "0.25", "17179869185.75"),
+        ] {
+            assert_eq!(sum(a, b).as_deref(), Some(expected), "{a} + {b}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_number_is_refused() {
+        for text in [
+            "", " 1", "1 ", "abc", "1e", "0x", "nan", "-nan", ".", "1.2.3", "--1", "1e99999", "1e-99999",
+        ] {
+            assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_no_sum() {
+        assert_eq!(sum("inf", "1"), None);
+        assert_eq!(sum("1.1e4932", "1.1e4932"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! The commands, and the table by which the server knows them.
+
+mod admin;
+mod admin_table;
+mod expiry;
+mod forward;
+mod forward_table;
+mod glob;
+mod hash;
+mod hash_read;
+mod hash_table;
+mod long_double;
+mod number;
+mod set;
+mod string;
+mod string_table;
+mod table;
+
+use crate::api::{Ctx, Refused};
+use crate::reply::Reply;
+
+const SYNTAX: Reply = Reply::error(c"ERR syntax error");
+const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
+const NOT_A_FLOAT: Reply = Reply::error(c"ERR value is not a valid float");
+const OVERFLOW: Reply = Reply::error(c"ERR increment or decrement would overflow");
+const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce NaN or Infinity");
+
+/// Registers every command. In OnLoad only.
+pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
+    let families = [
+        string_table::STRING,
+        hash_table::HASH,
+        forward_table::FORWARD,
+        admin_table::ADMIN,
+    ];
+    families
+        .iter()
+        .copied()
+        .flatten()
+        .try_for_each(|spec| ctx.register_command(spec))
+}

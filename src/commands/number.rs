@@ -1,0 +1,84 @@
+//! Numbers in arguments and values, as the native commands read them.
+
+/// An integer as the server writes one: no plus, no leading zero or space, nothing behind it.
+pub(crate) fn integer(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    match digits {
+        b"0" if digits.len() == text.len() => return Some(0),
+        [b'1'..=b'9', rest @ ..] if rest.len() < 19 && rest.iter().all(u8::is_ascii_digit) => {}
+        _ => return None,
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// A cursor as the server reads one: by C's `strtoul`, and since 7.4 (`strict`) not an empty one, nor a
+/// negative integer; a leading space is taken since then.
+pub(crate) fn cursor(text: &[u8], strict: bool) -> Option<u64> {
+    // The server hands it to C, for which a text ends at its first NUL.
+    let text = option(text);
+    if strict && integer(text).is_some_and(|value| value < 0) {
+        return None;
+    }
+    let text = if strict { text.trim_ascii_start() } else { text };
+    if text.is_empty() {
+        return (!strict).then_some(0);
+    }
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative { value.wrapping_neg() } else { value })
+}
+
+/// What the server compares of an option: it ends at a NUL, as any text of C.
+pub(crate) fn option(text: &[u8]) -> &[u8] {
+    text.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_strictly() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("-1", Some(-1)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("-0", None),
+            ("01", None),
+            ("+1", None),
+            (" 1", None),
+            ("", None),
+            ("-", None),
+            ("1a", None),
+        ] {
+            assert_eq!(integer(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn cursors_are_read_as_c_does() {
+        for (text, loose, strict) in [
+            ("", Some(0), None),
+            ("12", Some(12), Some(12)),
+            ("+1", Some(1), Some(1)),
+            (" 1", None, Some(1)),
+            ("-1", Some(u64::MAX), None),
+            ("-", None, None),
+            ("1x", None, None),
+            ("18446744073709551615", Some(u64::MAX), Some(u64::MAX)),
+            ("18446744073709551616", None, None),
+        ] {
+            assert_eq!(cursor(text.as_bytes(), false), loose, "{text}");
+            assert_eq!(cursor(text.as_bytes(), true), strict, "{text}");
+        }
+    }
+}

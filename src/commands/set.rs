@@ -1,0 +1,136 @@
+//! SET, GETEX, GETDEL: the string commands that change a key's end or take it away.
+
+use mylog_core::effect::{Effect, NEVER, Ttl};
+
+use super::expiry::{Grammar, Options};
+use crate::api::context::Flags;
+use crate::api::events::Class;
+use crate::api::server::{now_ms, version};
+use crate::call::{Call, Target};
+use crate::reply::Reply;
+
+const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
+const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
+
+/// What the server says when the keys of a command are out of bounds: other words since 7.2.
+fn no_permission() -> Reply {
+    if version() < 0x0007_0200 {
+        return Reply::error(
+            c"NOPERM this user has no permissions to access one of the keys used as arguments",
+        );
+    }
+    Reply::error(c"NOPERM No permissions to access a key")
+}
+
+fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
+    bytes.map_or(Reply::Null, Reply::Bulk)
+}
+
+/// SET key value [NX | XX] [GET] [EX | PX | EXAT | PXAT time | KEEPTTL]
+pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let options = Options::read(call.args, 3, Grammar::Set)?;
+    // The table says that SET writes alone, or a user with `%W` could not run it. GET shows the key too.
+    if options.get && !call.ctx.may_read(call.args.string(1)) {
+        return Err(no_permission());
+    }
+    let expire_at = options.expire_at(&INVALID_SET)?;
+    let mut target = call.open(1);
+    let old = match options.get {
+        true => bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?),
+        false => Reply::Null,
+    };
+    if (options.nx && target.exists()) || (options.xx && !target.exists()) {
+        return Err(old);
+    }
+    let ttl = match (expire_at, options.keep_ttl) {
+        (Some(end), _) => Ttl::Set(end),
+        (None, false) => Ttl::Set(NEVER),
+        (None, true) if target.is_ours() => Ttl::Keep,
+        // What is kept is the end of a value that the store does not have.
+        (None, true) => Ttl::Set(target.expire_at()),
+    };
+    let (key, value) = (target.name(), call.args.get(2));
+    call.commit(
+        &mut target,
+        &Effect::StrSet {
+            db: call.db,
+            key,
+            ttl,
+            value,
+        },
+    );
+    call.changed(&target, Class::String, c"set");
+    if let Some(end) = expire_at {
+        call.notify(&target, c"expire");
+        call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
+    } else if options.keep_ttl {
+        call.replicate_as(c"MYLOG.SET", [key, value, b"KEEPTTL"]);
+    } else if call.args.len() > 3 {
+        call.replicate_as(c"MYLOG.SET", [key, value]);
+    }
+    Ok(if options.get { old } else { Reply::OK })
+}
+
+/// Takes a key away, as DEL does.
+fn delete(call: &mut Call<'_>, target: &mut Target<'_>) {
+    let key = target.name();
+    call.commit(target, &Effect::Del { db: call.db, key });
+    call.changed(target, Class::Generic, c"del");
+    call.replicate_as(c"DEL", [key]);
+}
+
+/// GETDEL key
+pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let old = target
+        .read_str(|old| old.map(<[u8]>::to_vec))?
+        .ok_or(Reply::Null)?;
+    delete(call, &mut target);
+    Ok(Reply::Bulk(old))
+}
+
+/// GETEX key [EX | PX | EXAT | PXAT time | PERSIST]
+pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let options = Options::read(call.args, 2, Grammar::GetEx)?;
+    let mut target = call.open(1);
+    let value = target
+        .read_str(|value| value.map(<[u8]>::to_vec))?
+        .ok_or(Reply::Null)?;
+    let expire_at = options.expire_at(&INVALID_GETEX)?;
+    let absolute = options.expire.is_some_and(|(unit, _)| !unit.is_relative());
+    let key = target.name();
+    match expire_at {
+        Some(end) if absolute && is_over(call, end) => delete(call, &mut target),
+        Some(end) => {
+            call.commit(
+                &mut target,
+                &Effect::Expire {
+                    db: call.db,
+                    key,
+                    expire_at: end,
+                },
+            );
+            call.changed(&target, Class::Generic, c"expire");
+            call.replicate_as(c"MYLOG.GETEX", [key, b"PXAT", end.to_string().as_bytes()]);
+        }
+        None if options.persist && target.expire_at() != NEVER => {
+            call.commit(
+                &mut target,
+                &Effect::Expire {
+                    db: call.db,
+                    key,
+                    expire_at: NEVER,
+                },
+            );
+            call.changed(&target, Class::Generic, c"persist");
+            call.replicate_as(c"MYLOG.GETEX", [key, b"PERSIST"]);
+        }
+        None => return Err(Reply::Bulk(value)),
+    }
+    Ok(Reply::Bulk(value))
+}
+
+/// True for an end in the past, on a server that decides by itself what is over.
+fn is_over(call: &Call<'_>, end: i64) -> bool {
+    end <= now_ms() && !call.ctx.flags().any(Flags::LOADING | Flags::REPLICA)
+}

@@ -1,0 +1,83 @@
+//! The words in which the tables of commands are written.
+
+use std::ffi::CStr;
+
+use redis_module::raw;
+
+use crate::api::command::{Arg, ArgKind, Keys};
+
+pub(super) const READ: u32 = raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS;
+/// Looked at without showing what it holds: a length, whether it is there.
+pub(super) const LOOK: u32 = raw::REDISMODULE_CMD_KEY_RO;
+pub(super) const OVERWRITE: u32 = raw::REDISMODULE_CMD_KEY_OW | raw::REDISMODULE_CMD_KEY_UPDATE;
+pub(super) const INSERT: u32 = raw::REDISMODULE_CMD_KEY_OW | raw::REDISMODULE_CMD_KEY_INSERT;
+pub(super) const UPDATE: u32 = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE;
+pub(super) const ADD: u32 = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_INSERT;
+pub(super) const READ_UPDATE: u32 = UPDATE | raw::REDISMODULE_CMD_KEY_ACCESS;
+pub(super) const SHRINK: u32 = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_DELETE;
+pub(super) const TAKE: u32 = SHRINK | raw::REDISMODULE_CMD_KEY_ACCESS;
+pub(super) const REMOVE: u32 = raw::REDISMODULE_CMD_KEY_RM | raw::REDISMODULE_CMD_KEY_DELETE;
+
+/// One key, at a place.
+pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
+    Keys {
+        first,
+        last: 0,
+        step: 1,
+        flags,
+    }
+}
+
+/// Keys to the end of the command.
+pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
+    Keys {
+        first,
+        last: -1,
+        step,
+        flags,
+    }
+}
+
+/// An argument.
+pub(super) const fn arg(name: &'static CStr, kind: ArgKind) -> Arg {
+    Arg {
+        name,
+        kind,
+        token: None,
+        flags: raw::REDISMODULE_CMD_ARG_NONE,
+    }
+}
+
+/// A word alone.
+pub(super) const fn token(name: &'static CStr, token: &'static CStr) -> Arg {
+    arg(name, ArgKind::Token).after(token)
+}
+
+impl Arg {
+    /// With a word before it.
+    pub(super) const fn after(self, token: &'static CStr) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
+    }
+
+    /// That may be left out.
+    pub(super) const fn optional(self) -> Self {
+        Self {
+            flags: self.flags | raw::REDISMODULE_CMD_ARG_OPTIONAL,
+            ..self
+        }
+    }
+
+    /// That may come again.
+    pub(super) const fn multiple(self) -> Self {
+        Self {
+            flags: self.flags | raw::REDISMODULE_CMD_ARG_MULTIPLE,
+            ..self
+        }
+    }
+}
+
+/// The key that most commands have.
+pub(super) const KEY: Arg = arg(c"key", ArgKind::Key(0));

@@ -1,0 +1,36 @@
+//! Conditions of the server that every command asks about: kept here from its events, since asking the
+//! server computes them, and the state of its memory, each time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::api::context::Flags;
+
+static REPLICA: AtomicBool = AtomicBool::new(false);
+static LOADING: AtomicBool = AtomicBool::new(false);
+
+/// Asks the server once, in OnLoad: no event tells of what was so before.
+pub(crate) fn ask() {
+    let flags = Flags::of_server();
+    set_replica(flags.any(Flags::REPLICA));
+    set_loading(flags.any(Flags::LOADING));
+}
+
+/// The role has changed.
+pub(crate) fn set_replica(replica: bool) {
+    REPLICA.store(replica, Ordering::Relaxed);
+}
+
+/// A load has begun or ended.
+pub(crate) fn set_loading(loading: bool) {
+    LOADING.store(loading, Ordering::Relaxed);
+}
+
+/// True on a replica.
+pub(crate) fn is_replica() -> bool {
+    REPLICA.load(Ordering::Relaxed)
+}
+
+/// True while the server loads an RDB or AOF.
+pub(crate) fn is_loading() -> bool {
+    LOADING.load(Ordering::Relaxed)
+}

@@ -1,0 +1,151 @@
+//! The engine as the event loop sees it: the store, the group being built, and the log behind them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mylog_core::effect::Effect;
+use mylog_core::group::GroupBuilder;
+use mylog_core::log::policy::FsyncPolicy;
+use mylog_core::log::watermarks::Watermarks;
+use mylog_core::log::writer::{WaitOutcome, Writer};
+use mylog_core::rewrite::backlog::OverLimit;
+use mylog_core::store::{Applied, Store};
+
+use crate::api::{log, server};
+use crate::gil::Gil;
+use crate::reaper;
+use crate::reply::Reply;
+use crate::rewrite::feed::Feed;
+
+/// All that changes when a durable key does.
+pub(crate) struct Engine {
+    /// Every durable value. Changed by [`Engine::commit`] alone.
+    pub(crate) store: Store,
+    group: GroupBuilder,
+    pub(crate) writer: Writer,
+    /// Where sealed groups go beside the log while a rewrite runs.
+    pub(crate) feed: Feed,
+    /// Set once the feed holds more than it may: the rewrite is given up at the end of the turn.
+    pub(crate) feed_over: Option<OverLimit>,
+    /// Set while the store takes effects that the log does not: keys of an RDB or AOF without a log of
+    /// their lineage, until somebody decides.
+    pub(crate) mute: bool,
+    /// Why durable writes are refused though the log works.
+    pub(crate) refusing: Option<String>,
+}
+
+static ENGINE: Gil<Option<Engine>> = Gil::new(None);
+
+/// Opens the engine. `None` before it has started (a callback during a load that failed).
+pub(crate) fn with<R>(f: impl FnOnce(&mut Engine) -> R) -> Option<R> {
+    ENGINE.with(|engine| engine.as_mut().map(f))
+}
+
+/// Puts the engine in place, at the end of a good load.
+pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
+    let group = GroupBuilder::new(next_seq);
+    let engine = Engine {
+        store,
+        group,
+        writer,
+        feed: Feed::None,
+        feed_over: None,
+        mute: false,
+        refusing: None,
+    };
+    ENGINE.with(|slot| *slot = Some(engine));
+}
+
+/// Unix time in ms.
+pub(crate) fn wall_ms() -> u64 {
+    u64::try_from(server::now_ms()).unwrap_or(0)
+}
+
+impl Engine {
+    /// Applies an effect that fits the present state and appends it to the group. Returns what it left.
+    pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Applied {
+        match self.store.apply(effect) {
+            Ok(applied) => {
+                if !self.mute {
+                    self.group.append(effect);
+                }
+                reaper::give_back(self.store.take_discarded());
+                applied
+            }
+            Err(error) => {
+                // A bug of ours: what was meant is not what is stored. Nothing more may be acknowledged.
+                let text =
+                    format!("an effect did not fit the store ({error}); run MYLOG.REWRITE, then restart");
+                log::warning(&text);
+                self.refusing = Some(text);
+                // What the name held it holds still: the keyspace must not lose it.
+                let name = effect.names().first().copied().flatten();
+                Applied {
+                    entry: name.and_then(|(db, key)| self.store.find(db, key)),
+                }
+            }
+        }
+    }
+
+    /// Appends the record of an effect that the store has already, to a log that lacks it.
+    pub(crate) fn append_record(&mut self, record: &[u8]) {
+        self.group.append_record(record);
+    }
+
+    /// Seq of the last effect committed.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.group.last_seq()
+    }
+
+    /// Watermarks of the log.
+    pub(crate) fn marks(&self) -> &Arc<Watermarks> {
+        self.writer.watermarks()
+    }
+
+    /// Ends the group and hands it on. Between two units only.
+    pub(crate) fn seal(&mut self) {
+        if self.mute {
+            return;
+        }
+        let Some(group) = self.group.seal(wall_ms()) else {
+            return;
+        };
+        let group = Arc::new(group);
+        // Ordering 1 of `mylog_core::rewrite::residual`: the residual before the writer, or a switch in
+        // between would lose the group with the old file.
+        if let Err(over) = self.feed.push(&group) {
+            self.feed_over.get_or_insert(over);
+        }
+        self.writer.submit(group);
+    }
+
+    /// Seals, and waits on the event loop until all is on disk, or for `max_wait_ms`.
+    pub(crate) fn wait_durable(&mut self, max_wait_ms: u64) -> WaitOutcome {
+        self.seal();
+        self.writer.wait_durable(
+            self.last_seq(),
+            Instant::now() + Duration::from_millis(max_wait_ms),
+        )
+    }
+
+    /// Changes the fsync policy; a stricter one syncs at once.
+    pub(crate) fn set_fsync_policy(&mut self, policy: FsyncPolicy) {
+        self.writer.set_policy(policy);
+    }
+
+    /// Why durable writes are refused now; `None` while they are not.
+    pub(crate) fn down_reason(&self) -> Option<String> {
+        if let Some(reason) = &self.refusing {
+            return Some(reason.clone());
+        }
+        self.marks()
+            .is_down()
+            .then(|| self.marks().last_error().unwrap_or_default())
+    }
+}
+
+/// What a durable write is answered while the log can't take it; nothing has changed then.
+pub(crate) fn refusal() -> Option<Reply> {
+    let reason = with(|engine| engine.down_reason()).unwrap_or_else(|| Some("the log is not open".into()))?;
+    Some(Reply::error_text(&format!("MYLOGDOWN {reason}")))
+}

@@ -1,0 +1,229 @@
+//! The server's events and notifications, handed to whom they concern.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mylog_core::effect::Db;
+use redis_module::raw;
+
+use crate::api::{Ctx, Refused, Str, latency, log, settings};
+use crate::{ack, capture, conditions, engine, evicted, rewrite, sentinel, startup, unit};
+
+/// Classes of notifications that can concern a durable key. Not those of every native write: the cache
+/// would pay for each.
+const CLASSES: c_int = raw::REDISMODULE_NOTIFY_GENERIC
+    | raw::REDISMODULE_NOTIFY_EXPIRED
+    | raw::REDISMODULE_NOTIFY_EVICTED
+    | raw::REDISMODULE_NOTIFY_LOADED;
+
+static WAS_DOWN: AtomicBool = AtomicBool::new(false);
+
+/// Subscribes to all of them. In OnLoad, after all that can fail: 7.0 does not take it back.
+pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
+    ctx.subscribe_to_keyspace(CLASSES, Some(notified))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_EVENTLOOP, Some(event_loop))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_LOADING, Some(loading))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_FLUSHDB, Some(flushed))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_SWAPDB, Some(swapped))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_CRON_LOOP, Some(cron))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_SHUTDOWN, Some(shutdown))?;
+    ctx.subscribe_to_event(
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+        Some(role_changed),
+    )?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_MASTER_LINK_CHANGE, Some(link_changed))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_CONFIG, Some(config_changed))
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn notified(
+    ctx: *mut raw::RedisModuleCtx,
+    _class: c_int,
+    event: *const c_char,
+    key: *mut raw::RedisModuleString,
+) -> c_int {
+    // SAFETY: the server hands a context, an event that ends with NUL and a key, alive during the call.
+    let (ctx, event, key) = unsafe { (Ctx::from_raw(ctx), CStr::from_ptr(event), Str::from_raw(key)) };
+    capture::notified(ctx, event.to_bytes(), key);
+    0
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn event_loop(
+    ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
+    if sub != raw::REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP {
+        return ack::set_past_sleep_hook(false);
+    }
+    // SAFETY: the server hands a context that is alive during the call.
+    let ctx = unsafe { Ctx::from_raw(ctx) };
+    startup::enter(ctx);
+    unit::end(ctx);
+    unit::prepare();
+    if let Some(own) = unit::context() {
+        sentinel::clean(own);
+        evicted::tell_replicas(own);
+    }
+    engine::with(engine::Engine::seal);
+    rewrite::turn();
+    sample_fsyncs();
+    release_if_down();
+    ack::set_past_sleep_hook(true);
+}
+
+/// The latency monitor takes samples on this thread only; the writer keeps the longest for it.
+fn sample_fsyncs() {
+    let slowest = engine::with(|engine| engine.marks().fsync_times().take_slowest_usec()).unwrap_or(0);
+    if slowest > 0 {
+        latency::sample(c"mylog-fsync", i64::try_from(slowest / 1000).unwrap_or(i64::MAX));
+    }
+}
+
+/// The writer answers those who are held when it fails; those who came just behind are answered here.
+fn release_if_down() {
+    let down = engine::with(|engine| engine.marks().is_down()).unwrap_or(false);
+    if down && (ack::waiting() > 0 || !WAS_DOWN.load(Ordering::Relaxed)) {
+        let reason = engine::with(|engine| engine.down_reason())
+            .flatten()
+            .unwrap_or_default();
+        ack::give_up_all(&reason);
+        crate::filter::refresh();
+    } else if !down && WAS_DOWN.load(Ordering::Relaxed) {
+        crate::filter::refresh();
+    }
+    WAS_DOWN.store(down, Ordering::Relaxed);
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn loading(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
+    match sub {
+        raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED => {
+            conditions::set_loading(false);
+            startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
+        }
+        _ => {
+            conditions::set_loading(true);
+            startup::load_begins(sub == raw::REDISMODULE_SUBEVENT_LOADING_RDB_START);
+        }
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn flushed(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    data: *mut c_void,
+) {
+    if sub == raw::REDISMODULE_SUBEVENT_FLUSHDB_END {
+        return unit::flushed();
+    }
+    if !data.is_null() {
+        // SAFETY: the server hands the info of this event, alive during the call.
+        let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
+        capture::flush_begins(Db::try_from(info.dbnum).ok());
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn swapped(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    data: *mut c_void,
+) {
+    if !data.is_null() {
+        // SAFETY: the server hands the info of this event, alive during the call.
+        let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
+        if let (Ok(a), Ok(b)) = (Db::try_from(info.dbnum_first), Db::try_from(info.dbnum_second)) {
+            unit::swapped(a, b);
+            capture::swapped(a, b);
+        }
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn cron(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
+    rewrite::cron();
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn role_changed(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
+    let primary = sub == raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER;
+    conditions::set_replica(!primary);
+    if primary {
+        startup::became_primary();
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn link_changed(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
+    if sub == raw::REDISMODULE_SUBEVENT_MASTER_LINK_UP {
+        startup::synced();
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn config_changed(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
+    if let Some(ctx) = unit::context() {
+        settings::refresh(ctx);
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn shutdown(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
+    capture::settle(capture::Cause::Expired);
+    rewrite::shut_down();
+    let report = engine::with(|engine| {
+        engine.seal();
+        let began = std::time::Instant::now();
+        engine.writer.stop(true).map(|report| (report, began.elapsed()))
+    });
+    match report.flatten() {
+        Some((report, took)) if report.sealed => {
+            log::notice(&format!(
+                "log synced and sealed at seq {} in {} ms",
+                report.durable_seq,
+                took.as_millis()
+            ));
+        }
+        Some((report, _)) => log::warning(&format!(
+            "the log is not sealed: it is on disk up to seq {}, {} groups were not written",
+            report.durable_seq, report.unwritten_groups
+        )),
+        None => {}
+    }
+}

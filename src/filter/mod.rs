@@ -1,0 +1,204 @@
+//! The command filter: sees every command before it runs, the cache's too. It routes native commands on
+//! captured keys to their twins, refuses what would change durable keys while the log is down, and leads
+//! flushes past the flush policy. It never feeds the log: what it sees are attempts.
+//!
+//! The common path makes two calls into the server and tests one byte: no allocation, no lock, no hash.
+
+mod prefixes;
+mod route;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use redis_module::raw;
+
+use crate::api::filter::Filtered;
+use crate::api::{Ctx, Refused};
+use crate::gil::Gil;
+use crate::{conditions, engine};
+use prefixes::Prefixes;
+use route::{Keys, Route, Twin};
+
+/// Before a native name: the twin of a command that was routed. The server finds it in any case; the
+/// handler tells by it that the user may lack the native command.
+pub(crate) const ROUTED: &[u8] = b"MYLOG.";
+/// The command that answers with its first argument as an error.
+const REJECT: &[u8] = b"MYLOG.REJECT";
+
+struct State {
+    prefixes: Prefixes,
+    /// Why durable keys must not be changed now.
+    down: Option<String>,
+}
+
+static STATE: Gil<State> = Gil::new(State {
+    prefixes: Prefixes::NONE,
+    down: None,
+});
+/// Set while the log is down: then every command is looked at.
+static DOWN: AtomicBool = AtomicBool::new(false);
+
+/// The prefixes have changed.
+pub(crate) fn set_prefixes(words: &[u8]) {
+    STATE.with(|state| state.prefixes = Prefixes::parse(words));
+}
+
+/// The log went down, or works again.
+pub(crate) fn refresh() {
+    let reason = engine::with(|engine| engine.down_reason()).flatten();
+    DOWN.store(reason.is_some(), Ordering::Relaxed);
+    STATE.with(|state| state.down = reason);
+}
+
+/// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
+pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
+    ctx.register_filter(Some(filter))
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
+    // SAFETY: the server hands what it is about to run, alive during the call.
+    let command = unsafe { Filtered::from_raw(raw) };
+    let len = command.len();
+    let Some(first) = command.arg(1) else {
+        if is_flush(command, len) {
+            lead_flush(command);
+        }
+        return;
+    };
+    let candidate = STATE.with(|state| state.prefixes.may_hold(first));
+    if candidate || DOWN.load(Ordering::Relaxed) {
+        look(command, len);
+    } else if len > 2 {
+        look_at_later_keys(command, len);
+    } else if matches!(first.len(), 4 | 5) && is_flush(command, len) {
+        lead_flush(command);
+    }
+}
+
+/// FLUSHALL or FLUSHDB.
+fn is_flush(command: Filtered<'_>, len: usize) -> bool {
+    len <= 2
+        && command.arg(0).is_some_and(|name| {
+            name.eq_ignore_ascii_case(b"flushall") || name.eq_ignore_ascii_case(b"flushdb")
+        })
+}
+
+/// A flush with durable keys goes through its held form, which knows the policy.
+fn lead_flush(command: Filtered<'_>) {
+    let durable = engine::with(|engine| !engine.store.is_empty()) == Some(true);
+    if durable && !conditions::is_replica() {
+        if let Some(name) = command.arg(0) {
+            replace_name(command, name);
+        }
+    }
+}
+
+/// A command of several keys may have a captured one behind the first.
+fn look_at_later_keys(command: Filtered<'_>, len: usize) {
+    let any = STATE.with(|state| {
+        !state.prefixes.is_empty()
+            && (2..len).any(|place| command.arg(place).is_some_and(|arg| state.prefixes.may_hold(arg)))
+    });
+    if any {
+        look(command, len);
+    }
+}
+
+/// What the keys of a command are to the filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Captured {
+    None,
+    All,
+    Mixed,
+}
+
+fn look(command: Filtered<'_>, len: usize) {
+    let Some(route) = command.arg(0).and_then(route::find) else {
+        return;
+    };
+    if !route.accepts(len) || conditions::is_replica() {
+        return;
+    }
+    let keys = key_places(command, len, route.keys);
+    let held =
+        |place: &usize| STATE.with(|state| command.arg(*place).is_some_and(|key| state.prefixes.hold(key)));
+    let captured = match keys.iter().filter(|place| held(place)).count() {
+        0 => Captured::None,
+        all if all == keys.len() => Captured::All,
+        _ => Captured::Mixed,
+    };
+    match (captured, route.twin) {
+        (Captured::None, _) => refuse_while_down(command, route, &keys),
+        // RENAME and COPY work across: both names are only names.
+        (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
+            replace_name(command, route.name.as_bytes());
+        }
+        (Captured::All, Twin::Runs) => replace_name(command, route.name.as_bytes()),
+        (Captured::Mixed, _) => reject(
+            command,
+            &format!(
+                "ERR '{}' can't mix keys that mylog.capture holds with other keys; nothing was done",
+                route.name
+            ),
+        ),
+        (Captured::All, Twin::Missing) => reject(
+            command,
+            &format!(
+                "ERR '{}' has no durable form for a key that mylog.capture holds; nothing was done",
+                route.name
+            ),
+        ),
+    }
+}
+
+fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
+    match keys {
+        Keys::At(place) => vec![place].into_iter().filter(|place| *place < len).collect(),
+        Keys::Two => (1..len.min(3)).collect(),
+        Keys::All => (1..len).collect(),
+        Keys::Pairs => (1..len).step_by(2).collect(),
+        Keys::Store => {
+            let count = command
+                .arg(2)
+                .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+            let sources = (3..len).take(count.unwrap_or(0));
+            std::iter::once(1).chain(sources).collect()
+        }
+    }
+}
+
+/// While the log is down a generic command must not change a durable key: nothing could undo it.
+fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: &[usize]) {
+    if !DOWN.load(Ordering::Relaxed) || !route.generic_write {
+        return;
+    }
+    // The filter does not know the database on every server: a durable key of that name in any counts.
+    let durable = engine::with(|engine| {
+        keys.iter()
+            .filter_map(|place| command.arg(*place))
+            .any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some()))
+    });
+    if durable == Some(true) {
+        let reason = STATE.with(|state| state.down.clone()).unwrap_or_default();
+        reject(command, &format!("MYLOGDOWN {reason}"));
+    }
+}
+
+fn replace_name(command: Filtered<'_>, native: &[u8]) {
+    let twin = [ROUTED, &native.to_ascii_lowercase()].concat();
+    let _ = command.replace(0, &twin);
+}
+
+fn reject(command: Filtered<'_>, text: &str) {
+    // The text first: with the name replaced and no text, the arguments would be taken for it.
+    if command.insert(1, text.as_bytes()).is_ok() {
+        let _ = command.replace(0, REJECT);
+    }
+}
+
+/// True for the name of a command that was routed here: `MYLOG.` and the native name in lower case. Who
+/// types that himself is asked for the native command's permission, too.
+pub(crate) fn native_name(name: &[u8]) -> Option<&[u8]> {
+    let native = name.strip_prefix(ROUTED)?;
+    native.iter().all(u8::is_ascii_lowercase).then_some(native)
+}

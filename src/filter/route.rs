@@ -1,0 +1,224 @@
+//! Which native commands the filter knows: those with a twin, and those that can't run on durable keys yet.
+
+/// Where a command's keys are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Argument `n` alone.
+    At(usize),
+    /// Arguments 1 and 2.
+    Two,
+    /// Every argument.
+    All,
+    /// Every second argument from the first.
+    Pairs,
+    /// The first argument and as many from the third as the second says.
+    Store,
+}
+
+/// What becomes of a native command on captured keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Twin {
+    /// It runs as `MYLOG.` and its name.
+    Runs,
+    /// It has no twin: an error names the prefix.
+    Missing,
+}
+
+/// A native command that the filter looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    /// Lower-case name.
+    pub(crate) name: &'static str,
+    /// As the server counts it: the name included, negative for "at least".
+    arity: i32,
+    pub(crate) keys: Keys,
+    pub(crate) twin: Twin,
+    /// It changes keys of any type: refused on durable keys while the log is down.
+    pub(crate) generic_write: bool,
+}
+
+impl Route {
+    /// True for a number of arguments (the name included) that the server accepts. Another one is left to
+    /// the native command, whose error is the right one.
+    pub(crate) fn accepts(&self, argc: usize) -> bool {
+        let least = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 {
+            argc >= least
+        } else {
+            argc == least
+        }
+    }
+}
+
+const fn twin(name: &'static str, arity: i32, keys: Keys) -> Route {
+    Route {
+        name,
+        arity,
+        keys,
+        twin: Twin::Runs,
+        generic_write: false,
+    }
+}
+
+const fn generic(name: &'static str, arity: i32, keys: Keys) -> Route {
+    Route {
+        name,
+        arity,
+        keys,
+        twin: Twin::Runs,
+        generic_write: true,
+    }
+}
+
+const fn none(name: &'static str, keys: Keys) -> Route {
+    Route {
+        name,
+        arity: -2,
+        keys,
+        twin: Twin::Missing,
+        generic_write: false,
+    }
+}
+
+const FIRST: Keys = Keys::At(1);
+const SECOND: Keys = Keys::At(2);
+
+/// Sorted by name.
+const ROUTES: &[Route] = &[
+    twin("append", 3, FIRST),
+    none("bitcount", FIRST),
+    none("bitfield", FIRST),
+    none("bitfield_ro", FIRST),
+    none("bitop", SECOND),
+    none("bitpos", FIRST),
+    none("blmove", Keys::Two),
+    none("brpoplpush", Keys::Two),
+    generic("copy", -3, Keys::Two),
+    twin("decr", 2, FIRST),
+    twin("decrby", 3, FIRST),
+    generic("del", -2, Keys::All),
+    generic("expire", -3, FIRST),
+    generic("expireat", -3, FIRST),
+    none("geoadd", FIRST),
+    none("geosearchstore", FIRST),
+    twin("get", 2, FIRST),
+    none("getbit", FIRST),
+    twin("getdel", 2, FIRST),
+    twin("getex", -2, FIRST),
+    none("getrange", FIRST),
+    none("getset", FIRST),
+    twin("hdel", -3, FIRST),
+    twin("hexists", 3, FIRST),
+    none("hexpire", FIRST),
+    none("hexpireat", FIRST),
+    none("hexpiretime", FIRST),
+    twin("hget", 3, FIRST),
+    twin("hgetall", 2, FIRST),
+    none("hgetdel", FIRST),
+    none("hgetex", FIRST),
+    twin("hincrby", 4, FIRST),
+    twin("hincrbyfloat", 4, FIRST),
+    twin("hkeys", 2, FIRST),
+    twin("hlen", 2, FIRST),
+    twin("hmget", -3, FIRST),
+    none("hmset", FIRST),
+    none("hpersist", FIRST),
+    none("hpexpire", FIRST),
+    none("hpexpireat", FIRST),
+    none("hpexpiretime", FIRST),
+    none("hpttl", FIRST),
+    none("hrandfield", FIRST),
+    twin("hscan", -3, FIRST),
+    twin("hset", -4, FIRST),
+    none("hsetex", FIRST),
+    twin("hsetnx", 4, FIRST),
+    twin("hstrlen", 3, FIRST),
+    none("httl", FIRST),
+    twin("hvals", 2, FIRST),
+    twin("incr", 2, FIRST),
+    twin("incrby", 3, FIRST),
+    twin("incrbyfloat", 3, FIRST),
+    none("lcs", Keys::Two),
+    none("linsert", FIRST),
+    none("lmove", Keys::Two),
+    none("lpush", FIRST),
+    none("lpushx", FIRST),
+    none("lset", FIRST),
+    twin("mget", -2, Keys::All),
+    twin("mset", -3, Keys::Pairs),
+    none("msetnx", Keys::Pairs),
+    generic("persist", 2, FIRST),
+    generic("pexpire", -3, FIRST),
+    generic("pexpireat", -3, FIRST),
+    none("pfadd", FIRST),
+    none("pfmerge", Keys::All),
+    none("psetex", FIRST),
+    generic("rename", 3, Keys::Two),
+    generic("renamenx", 3, Keys::Two),
+    none("rpoplpush", Keys::Two),
+    none("rpush", FIRST),
+    none("rpushx", FIRST),
+    none("sadd", FIRST),
+    none("sdiffstore", Keys::All),
+    twin("set", -3, FIRST),
+    none("setbit", FIRST),
+    none("setex", FIRST),
+    none("setnx", FIRST),
+    none("setrange", FIRST),
+    none("sinterstore", Keys::All),
+    none("smove", Keys::Two),
+    twin("strlen", 2, FIRST),
+    none("substr", FIRST),
+    none("sunionstore", Keys::All),
+    generic("unlink", -2, Keys::All),
+    none("xadd", FIRST),
+    none("zadd", FIRST),
+    none("zdiffstore", Keys::Store),
+    none("zincrby", FIRST),
+    none("zinterstore", Keys::Store),
+    none("zrangestore", Keys::Two),
+    none("zunionstore", Keys::Store),
+];
+
+/// The longest name in the table.
+const LONGEST: usize = 14;
+
+/// The route of a command name in any case.
+pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {
+    let mut lower = [0u8; LONGEST];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    let lower = &*lower;
+    let at = ROUTES
+        .binary_search_by(|route| route.name.as_bytes().cmp(lower))
+        .ok()?;
+    ROUTES.get(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_under_its_name() {
+        for route in ROUTES {
+            assert!(route.name.len() <= LONGEST);
+            assert_eq!(
+                find(route.name.to_uppercase().as_bytes()).map(|found| found.name),
+                Some(route.name)
+            );
+        }
+        assert!(find(b"ping").is_none());
+        assert!(find(&[b'x'; 40]).is_none());
+    }
+
+    #[test]
+    fn a_wrong_number_of_arguments_is_left_to_the_native_command() {
+        let accepts = |name: &[u8], argc| find(name).map(|route| route.accepts(argc));
+        assert_eq!(accepts(b"get", 2), Some(true));
+        assert_eq!(accepts(b"get", 3), Some(false));
+        assert_eq!(accepts(b"set", 2), Some(false));
+        assert_eq!(accepts(b"set", 9), Some(true));
+    }
+}

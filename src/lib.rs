@@ -1,0 +1,40 @@
+//! Durable keys inside a Redis that is run as a cache: the module, its commands and its callbacks.
+//!
+//! The engine is `mylog_core`; this crate is the only one with the module API and with `unsafe`. The layers,
+//! each using those before it:
+//!
+//! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock.
+//! 2. `engine`: store, group and log. `ack` and `unit`: when a reply may leave. `rewrite`: the compaction.
+//! 3. `types`, `capture`, `events`, `startup`: what the server tells, and what becomes of it.
+//! 4. `call`, `commands`, `filter`: what clients send. `config`, `info`: what operators see.
+//! 5. `load`: the entry.
+
+mod ack;
+#[cfg(not(test))]
+mod alloc;
+mod api;
+mod call;
+mod capture;
+mod commands;
+mod conditions;
+mod config;
+mod engine;
+mod events;
+mod evicted;
+mod filter;
+mod gil;
+mod info;
+mod load;
+mod loaded;
+mod panic;
+mod reaper;
+mod reply;
+mod rewrite;
+mod sentinel;
+mod startup;
+mod types;
+mod unit;
+
+#[cfg(not(test))]
+#[global_allocator]
+static ALLOCATOR: alloc::ServerAlloc = alloc::ServerAlloc;

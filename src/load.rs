@@ -1,0 +1,290 @@
+//! The server's first call into the library: reads the log, then registers everything. What can fail comes
+//! first: Redis 7.0 does not take back filters, subscriptions and types of a load that failed.
+
+use std::ffi::c_int;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use mylog_core::format::snapshot_end::SnapshotEnd;
+use mylog_core::io::Fs;
+use mylog_core::io::os::OsFs;
+use mylog_core::log::create::make_folder;
+use mylog_core::log::damage::BadRecords;
+use mylog_core::log::file::{AppendError, LogFile};
+use mylog_core::log::ids::run_id;
+use mylog_core::log::lock::{FolderLock, LockError};
+use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
+use mylog_core::log::scan::Replay;
+use mylog_core::log::writer::{Writer, WriterConfig};
+use mylog_core::store::Store;
+use redis_module::raw;
+
+use crate::ack::Releaser;
+use crate::api::context::Flags;
+use crate::api::string::Args;
+use crate::api::{Ctx, Refused, latency, log, server, settings};
+use crate::config::{self, ConfigError};
+use crate::gil::Gil;
+use crate::{
+    commands, conditions, engine, events, filter, info, loaded, panic, rewrite, startup, types, unit,
+};
+
+/// The module's version as `MODULE LIST` shows it.
+const VERSION: c_int = 1;
+/// The version of the module API, the only one there is.
+const API_VERSION: c_int = 1;
+
+/// Held for as long as the process lives: a second server on the folder would end both logs.
+static LOCK: Gil<Option<FolderLock>> = Gil::new(None);
+
+/// Why the module does not load.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum LoadError {
+    /// The server is too old.
+    #[error("this server has no {function}: Redis 7.0 or later is needed")]
+    Server {
+        /// What it lacks.
+        function: &'static str,
+    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The folder.
+    #[error("{}: {source}; check that the server may write there", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another server has the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The log can't be loaded.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The log can't be appended to.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// No thread.
+    #[error("the writer thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The server refused a registration.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// Loads the module. Called by the server once.
+///
+/// # Safety
+/// The server calls it, with a context and its load arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn RedisModule_OnLoad(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: the context is alive, the name ends with NUL. Nothing was allocated before this.
+    if unsafe { raw::Export_RedisModule_Init(ctx, c"mylog".as_ptr(), VERSION, API_VERSION) } != 0 {
+        return 1;
+    }
+    // SAFETY: context and arguments are alive during the call, and the global lock is held.
+    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+    let args: Vec<&[u8]> = args.from(0).collect();
+    match load(ctx, &args) {
+        Ok(()) => 0,
+        Err(error) => {
+            log::warning(&format!("not loaded: {error}"));
+            1
+        }
+    }
+}
+
+fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
+    if let Some(function) = server::lacks() {
+        return Err(LoadError::Server { function });
+    }
+    let own = ctx.detached();
+    log::attach(own);
+    panic::install();
+    unit::attach(own);
+    ctx.set_module_options(raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED);
+    config::register(ctx, args)?;
+    let starting = is_startup(ctx);
+    conditions::ask();
+    settings::refresh(own);
+    open_log()?;
+    types::register(ctx)?;
+    commands::register(ctx)?;
+    ctx.register_info(Some(info::info))?;
+    events::subscribe(ctx)?;
+    filter::register(ctx)?;
+    if !starting {
+        startup::enter(own);
+    }
+    Ok(())
+}
+
+/// True while the server starts: its own files are loaded after this, and must not meet our keys.
+fn is_startup(ctx: Ctx<'_>) -> bool {
+    if Flags::known(Flags::SERVER_STARTUP) {
+        return ctx.flags().any(Flags::SERVER_STARTUP);
+    }
+    // 7.0 has no such flag, but starts its background threads only after its modules.
+    let names = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    !names
+        .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+        .any(|name| name.starts_with("bio_"))
+}
+
+/// Reads the log into the store and makes it ready to be appended to.
+fn open_log() -> Result<(), LoadError> {
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let dir = folder()?;
+    make_folder(fs.as_ref(), &dir).map_err(|source| LoadError::Folder {
+        path: dir.clone(),
+        source,
+    })?;
+    let lock = FolderLock::take(&dir)?;
+    let run = run_id().map_err(|source| LoadError::Folder {
+        path: dir.clone(),
+        source,
+    })?;
+    let began = Instant::now();
+    let start = Start {
+        load_truncated: config::load_truncated(),
+        run,
+        wall_ms: engine::wall_ms(),
+    };
+    let mut loading = Loading(Store::new());
+    let recovered = recover(fs.as_ref(), &dir, start, &mut loading)?;
+    let took = began.elapsed();
+    report(&recovered, &loading.0, took);
+    latency::sample(c"mylog-load", took.as_millis() as i64);
+    let Recovered {
+        file,
+        path,
+        identity,
+        end,
+        next_seq,
+        snapshot_end_offset,
+        durable_seq,
+        report,
+        ..
+    } = recovered;
+    let opened = |source| LoadError::Folder {
+        path: path.clone(),
+        source,
+    };
+    let mut file = LogFile::new(file, identity, run, end, next_seq).map_err(opened)?;
+    file.begin_run(run, durable_seq, engine::wall_ms())?;
+    let live = path.clone();
+    let policy = config::fsync_policy();
+    let writer = Writer::spawn(
+        WriterConfig {
+            fs: Arc::clone(&fs),
+            live,
+            file,
+            policy,
+        },
+        Arc::new(Releaser::new()),
+    )
+    .map_err(LoadError::Thread)?;
+    engine::start(loading.0, next_seq, writer);
+    rewrite::start(Arc::clone(&fs), &dir, identity, run, snapshot_end_offset);
+    startup::log_is_open(identity.uuid, report.created);
+    LOCK.with(|slot| *slot = Some(lock));
+    sweep_leftovers(fs.as_ref(), &dir);
+    Ok(())
+}
+
+/// The folder, absolute: `CONFIG SET dir` moves the server, not the log.
+fn folder() -> Result<PathBuf, LoadError> {
+    let name = config::dir();
+    let path = Path::new(std::ffi::OsStr::from_bytes(&name)).to_owned();
+    std::path::absolute(&path).map_err(|source| LoadError::Folder { path, source })
+}
+
+fn report(recovered: &Recovered, store: &Store, took: std::time::Duration) {
+    let found = &recovered.report;
+    let (path, msec) = (
+        recovered.path.display(),
+        u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    );
+    loaded::note(loaded::Load {
+        records: found.records,
+        msec,
+        torn_bytes: found.torn_bytes,
+    });
+    if found.created {
+        return log::notice(&format!("{path}: new log, epoch {}", recovered.identity.epoch));
+    }
+    log::notice(&format!(
+        "{path}: epoch {}, {} bytes, {} records, {} keys, last seq {}, {}, read in {msec} ms",
+        recovered.identity.epoch,
+        found.bytes,
+        found.records,
+        store.len(),
+        recovered.durable_seq,
+        if found.sealed { "sealed" } else { "not sealed" },
+    ));
+    if let Some(torn) = &found.torn {
+        let saved = found
+            .saved_to
+            .as_ref()
+            .map_or_else(String::new, |to| format!(", saved to {}", to.display()));
+        log::warning(&format!(
+            "{path}: a torn tail of {} bytes was cut off{saved}: {torn}",
+            found.torn_bytes
+        ));
+    }
+}
+
+fn sweep_leftovers(fs: &dyn Fs, dir: &Path) {
+    match sweep(fs, dir) {
+        Ok(names) if names.is_empty() => {}
+        Ok(names) => log::notice(&format!("swept away what a rewrite left unfinished: {names:?}")),
+        Err(error) => log::warning(&format!(
+            "{}: unfinished files could not be swept away: {error}",
+            dir.display()
+        )),
+    }
+}
+
+/// The store being filled.
+struct Loading(Store);
+
+impl Replay for Loading {
+    fn snapshot(&mut self, payload: &[u8], record_count: u32) -> Result<(), BadRecords> {
+        self.0
+            .load_snapshot(payload, record_count)
+            .map_err(BadRecords::new)
+    }
+
+    fn snapshot_end(&mut self, totals: &SnapshotEnd) -> Result<(), BadRecords> {
+        let keys = self.0.len() as u64;
+        if keys == totals.keys {
+            return Ok(());
+        }
+        Err(BadRecords::new(format!(
+            "the snapshot has {keys} keys and says {}",
+            totals.keys
+        )))
+    }
+
+    fn group(
+        &mut self,
+        _first_seq: u64,
+        count: u32,
+        payload: &[u8],
+        _wall_ms: u64,
+    ) -> Result<(), BadRecords> {
+        self.0.load_group(payload, count).map_err(BadRecords::new)
+    }
+}

@@ -1,0 +1,153 @@
+//! The process that the fork makes. It uses the parent's memory as it was at the fork, takes no lock (other
+//! threads may have held any), and leaves only through `exit_from_child`.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use mylog_core::format::header::Identity;
+use mylog_core::io::os::OsFs;
+use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
+use mylog_core::rewrite::snapshot_file::SnapshotFile;
+use mylog_core::rewrite::wire::{ANSWER_BYTES, Report, STOP, parse_answer};
+use mylog_core::store::Store;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::hold;
+use super::pipes::{ChildEnds, Taken, take};
+use crate::api::{log, process};
+use crate::panic;
+
+/// Time between two heartbeats: the server reads them once a second, and the pipe behind them blocks.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Longest wait for the parent: after it the pipes are looked at again.
+const WAIT_MS: u16 = 100;
+/// Some turns of the parent's event loop.
+const NAP_MS: u16 = 5;
+
+/// All that the child needs of its parent.
+pub(super) struct Setup {
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) run: u64,
+    pub(super) fork_seq: u64,
+    pub(super) wall_ms: u64,
+    pub(super) parent: libc::pid_t,
+}
+
+struct Link {
+    ends: ChildEnds,
+    start: Instant,
+    answer: Vec<u8>,
+    last_heartbeat: Duration,
+}
+
+impl Link {
+    fn poll(&self, longest_ms: u16) -> io::Result<()> {
+        let of = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = [of(self.ends.data.as_fd()), of(self.ends.ack_down.as_fd())];
+        match poll(&mut fds, PollTimeout::from(longest_ms)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl ParentLink for Link {
+    fn read_diffs(&mut self, buf: &mut [u8]) -> io::Result<Got> {
+        Ok(match take(&self.ends.data, buf)? {
+            Taken::Bytes(n) => Got::Bytes(n),
+            Taken::Nothing => Got::Nothing,
+            Taken::Closed => Got::Closed,
+        })
+    }
+
+    fn ask(&mut self) -> io::Result<()> {
+        (&self.ends.ack_up).write_all(&[STOP])
+    }
+
+    fn answer(&mut self) -> io::Result<Option<u64>> {
+        let mut buf = [0; ANSWER_BYTES];
+        let want = ANSWER_BYTES.saturating_sub(self.answer.len());
+        let room = buf.get_mut(..want).unwrap_or_default();
+        match take(&self.ends.ack_down, room)? {
+            Taken::Bytes(n) => self.answer.extend_from_slice(room.get(..n).unwrap_or_default()),
+            Taken::Nothing => {}
+            Taken::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
+        }
+        Ok(parse_answer(&self.answer))
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        self.poll(WAIT_MS)
+    }
+
+    fn nap(&mut self) -> io::Result<()> {
+        self.poll(NAP_MS)
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn progress(&mut self, done: f64) {
+        hold::tell_progress(done);
+        let now = self.now();
+        if now - self.last_heartbeat >= HEARTBEAT {
+            self.last_heartbeat = now;
+            process::heartbeat(done);
+        }
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        hold::pass(stage);
+    }
+}
+
+/// Runs the rewrite and leaves.
+pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
+    panic::set_in_child();
+    die_with(setup.parent);
+    let code = match rewrite(setup, ends, store) {
+        Ok(()) => 0,
+        Err(error) => {
+            log::warning(&format!("log rewrite, child: {error}"));
+            1
+        }
+    };
+    process::exit_from_child(code)
+}
+
+/// The child must not outlive a parent that was killed: the next start would sweep its file from under it.
+fn die_with(parent: libc::pid_t) {
+    // SAFETY: both take and give numbers only.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        // The parent may have died before the call above.
+        if libc::getppid() != parent {
+            libc::_exit(1);
+        }
+    }
+}
+
+fn rewrite(setup: &Setup, ends: ChildEnds, store: &mut Store) -> Result<(), ChildError> {
+    let Setup {
+        path,
+        identity,
+        run,
+        fork_seq,
+        wall_ms,
+        ..
+    } = setup;
+    let report_to = ends.ack_up.try_clone().map_err(ChildError::Pipe)?;
+    let link = Link {
+        ends,
+        start: Instant::now(),
+        answer: Vec::new(),
+        last_heartbeat: Duration::ZERO,
+    };
+    let out = SnapshotFile::create(&OsFs, path, identity, *run, *wall_ms)?;
+    let report: Report = Child::new(store, *fork_seq, link, out).run(*wall_ms)?;
+    (&report_to).write_all(&report.encode()).map_err(ChildError::Pipe)
+}

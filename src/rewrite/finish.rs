@@ -1,0 +1,131 @@
+//! The end of a rewrite whose child has done its work: the switch to its file, begun and concluded on the event
+//! loop. What lies between runs on threads of its own and must not be waited for.
+
+use std::sync::Arc;
+
+use mylog_core::log::names;
+use mylog_core::rewrite::snapshot_file::SnapshotReport;
+use mylog_core::rewrite::switch::{
+    self, CancelFlag, SwitchFailure, SwitchOutcome, SwitchPlan, SwitchReport, SwitchStage,
+};
+use mylog_core::rewrite::wire::Report;
+use parking_lot::Mutex;
+
+use super::feed::Feed;
+use super::run::{Phase, Running};
+use super::{Aborted, failed, with};
+use crate::api::log;
+use crate::engine;
+
+/// How a switch ended, told by its thread.
+static SWITCHED: Mutex<Option<SwitchOutcome>> = Mutex::new(None);
+
+/// Starts the switch to the child's file.
+pub(super) fn hand_over(mut running: Running, report: Report) {
+    let residual = engine::with(|engine| match &engine.feed {
+        Feed::Residual(residual) => Some((Arc::clone(residual), Arc::clone(engine.writer.queue()))),
+        Feed::None | Feed::Child(_) => None,
+    });
+    let Some(Some((residual, queue))) = residual else {
+        return;
+    };
+    let cancel = Arc::new(CancelFlag::default());
+    with(|rewriter| {
+        let plan = SwitchPlan {
+            fs: Arc::clone(&rewriter.fs),
+            temp: running.path.clone(),
+            live: rewriter.dir.join(names::CURRENT),
+            history: None,
+            identity: running.identity,
+            run: rewriter.run,
+            report: SnapshotReport {
+                bytes: report.bytes,
+                file_id: report.file,
+                records: report.records,
+                base_seq: report.base_seq,
+            },
+            residual,
+            exclusive_bytes: switch::EXCLUSIVE_BYTES,
+            cancel: Arc::clone(&cancel),
+        };
+        running.phase = Phase::Switching(cancel, report);
+        rewriter.running = Some(running);
+        switch::start(plan, queue, Box::new(|outcome| *SWITCHED.lock() = Some(outcome)));
+    });
+}
+
+/// Takes note of a switch that has ended.
+pub(super) fn conclude_switch() {
+    if with(|rewriter| rewriter.running.is_some()) != Some(true) {
+        return;
+    }
+    let Some(outcome) = SWITCHED.lock().take() else {
+        return;
+    };
+    let Some(Some(running)) = with(|rewriter| rewriter.running.take()) else {
+        return;
+    };
+    let (_, peak) = engine::with(|engine| std::mem::take(&mut engine.feed).bytes()).unwrap_or_default();
+    let Phase::Switching(_, report) = running.phase else {
+        return;
+    };
+    match outcome {
+        SwitchOutcome::Switched(switched) => succeeded(&running, &report, &switched, peak),
+        // Whoever cancelled it has counted it, if it is to count.
+        SwitchOutcome::Failed(SwitchFailure {
+            stage: SwitchStage::Cancelled,
+            ..
+        }) => {
+            log::notice("log rewrite: the switch was given up, the live log is as it was");
+        }
+        SwitchOutcome::Failed(failure) => {
+            log::warning(&format!("log rewrite: {failure}"));
+            failed();
+        }
+    }
+}
+
+fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: u64) {
+    let took = running.started.elapsed();
+    with(|rewriter| {
+        rewriter.identity = running.identity;
+        rewriter.base_size = switched.base_size;
+        rewriter.back_off.reset();
+        let stats = &mut rewriter.stats;
+        stats.rewrites += 1;
+        stats.last_failed = false;
+        stats.last = took;
+        stats.last_entries = report.entries;
+        stats.last_exclusive_usec = switched.exclusive_usec;
+        stats.backlog_peak = stats.backlog_peak.max(peak);
+        stats.absorbed += report.absorbed;
+        stats.emitted += report.emitted;
+        stats.last_residual_bytes = switched.residual_bytes;
+    });
+    log::notice(&format!(
+        "log rewrite: epoch {} is the log: {} bytes for {} entries ({} diff records absorbed, {} names written again, {} bytes residual), {} ms in all, exclusive for {} us",
+        running.identity.epoch,
+        switched.new_size,
+        report.entries,
+        report.absorbed,
+        report.emitted,
+        switched.residual_bytes,
+        took.as_millis(),
+        switched.exclusive_usec,
+    ));
+}
+
+/// Gives up the switch if it is not too late.
+pub(super) fn cancel_switch() -> Aborted {
+    let cancelled = with(
+        |rewriter| match rewriter.running.as_ref().map(|running| &running.phase) {
+            Some(Phase::Switching(cancel, _)) => cancel.cancel(),
+            _ => true,
+        },
+    );
+    if cancelled == Some(true) {
+        Aborted::Done
+    } else {
+        Aborted::TooLate
+    }
+}

@@ -1,0 +1,262 @@
+//! The rewrite in the parent: fork, feed, handshake, switch; and when to begin one. Design section 6.1.
+//!
+//! All of it runs on the event loop but the switch, which has threads of its own. It never reads, writes,
+//! syncs, renames or removes the log.
+
+mod child;
+pub(crate) mod feed;
+mod finish;
+pub(crate) mod hold;
+mod pipes;
+mod run;
+mod stats;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mylog_core::format::header::Identity;
+use mylog_core::io::Fs;
+use mylog_core::log::failure::Health;
+use mylog_core::log::watermarks::Watermarks;
+use mylog_core::rewrite::schedule::BackOff;
+
+use crate::api::context::Flags;
+use crate::api::log;
+use crate::gil::Gil;
+use crate::{capture, config, engine, startup};
+use run::Running;
+pub(crate) use stats::Stats;
+
+/// The rewrite as the event loop knows it.
+pub(crate) struct Rewriter {
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) dir: PathBuf,
+    /// Of the live file.
+    pub(crate) identity: Identity,
+    pub(crate) run: u64,
+    /// Of the last rewrite that was begun, `>= identity.epoch`. No two attempts share a file name: the file of
+    /// one that was given up is removed by a thread, which must not meet the next one's.
+    last_epoch: u64,
+    /// Size of the live file's header and snapshot section: what growth is measured against.
+    pub(crate) base_size: u64,
+    running: Option<Running>,
+    /// One is to begin as soon as it can.
+    scheduled: bool,
+    back_off: BackOff,
+    epoch_of_clock: Instant,
+    pub(crate) stats: Stats,
+}
+
+static REWRITER: Gil<Option<Rewriter>> = Gil::new(None);
+
+/// Opens the rewriter; `None` before the log is open.
+pub(crate) fn with<R>(f: impl FnOnce(&mut Rewriter) -> R) -> Option<R> {
+    REWRITER.with(|rewriter| rewriter.as_mut().map(f))
+}
+
+/// Puts the rewriter in place, at the end of a good load.
+pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, base_size: u64) {
+    let rewriter = Rewriter {
+        fs,
+        dir: dir.to_owned(),
+        identity,
+        run,
+        last_epoch: identity.epoch,
+        base_size,
+        running: None,
+        scheduled: false,
+        back_off: BackOff::default(),
+        epoch_of_clock: Instant::now(),
+        stats: Stats::default(),
+    };
+    REWRITER.with(|slot| *slot = Some(rewriter));
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requested {
+    /// It runs.
+    Started,
+    /// It begins as soon as it can.
+    Scheduled,
+    /// One runs already.
+    InProgress,
+    /// The fork or what it needs failed; the server's log says why.
+    Failed,
+}
+
+/// Why a rewrite begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Somebody asked.
+    Asked,
+    /// The log has grown.
+    Growth,
+    /// The log's file is tainted: a new one, from memory, is the only cure.
+    Healing,
+    /// It was scheduled.
+    Scheduled,
+}
+
+impl Rewriter {
+    fn now(&self) -> Duration {
+        self.epoch_of_clock.elapsed()
+    }
+
+    /// True from the fork to the end of the switch.
+    pub(crate) fn in_progress(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// True if one is to begin.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.scheduled
+    }
+
+    /// How long automatic ones are held back after failures.
+    pub(crate) fn next_retry(&self) -> Duration {
+        self.back_off.remaining(self.now())
+    }
+}
+
+/// `MYLOG.REWRITE`. `in_unit`: inside MULTI or a script, where a fork would see half a unit.
+pub(crate) fn request(in_unit: bool) -> Requested {
+    let state = with(|rewriter| {
+        rewriter.back_off.reset();
+        rewriter.in_progress()
+    });
+    if state != Some(false) {
+        return Requested::InProgress;
+    }
+    if in_unit || !can_fork() {
+        with(|rewriter| rewriter.scheduled = true);
+        return Requested::Scheduled;
+    }
+    if begin(Reason::Asked) {
+        Requested::Started
+    } else {
+        Requested::Failed
+    }
+}
+
+/// Schedules one: the state was replaced as a whole.
+pub(crate) fn schedule() {
+    with(|rewriter| rewriter.scheduled = true);
+}
+
+fn can_fork() -> bool {
+    startup::serves() && !Flags::of_server().any(Flags::ACTIVE_CHILD | Flags::LOADING)
+}
+
+fn begin(reason: Reason) -> bool {
+    capture::settle(capture::Cause::Command);
+    if engine::with(|engine| engine.mute) != Some(false) {
+        return false;
+    }
+    with(|rewriter| rewriter.scheduled = false);
+    match run::fork(reason) {
+        Ok(()) => true,
+        Err(error) => {
+            log::warning(&format!("log rewrite: it could not begin: {error}"));
+            failed();
+            false
+        }
+    }
+}
+
+/// Every turn of the event loop, after the group was sealed.
+pub(crate) fn turn() {
+    run::after_seal();
+    finish::conclude_switch();
+    if with(|rewriter| rewriter.scheduled && rewriter.running.is_none()) == Some(true) && can_fork() {
+        begin(Reason::Scheduled);
+    }
+}
+
+/// The server's cron: the log's health and growth, and the child's age.
+pub(crate) fn cron() {
+    run::watch_for_lost_child();
+    run::watch_age();
+    let due = with(|rewriter| {
+        if rewriter.running.is_some() || rewriter.scheduled || !rewriter.next_retry().is_zero() {
+            return None;
+        }
+        engine::with(|engine| {
+            let marks = engine.marks();
+            if is_tainted(marks) {
+                return Some(Reason::Healing);
+            }
+            config::growth()
+                .is_due(marks.current_size(), rewriter.base_size)
+                .then_some(Reason::Growth)
+        })
+        .flatten()
+    })
+    .flatten();
+    if let (Some(reason), true) = (due, can_fork()) {
+        begin(reason);
+    }
+}
+
+fn is_tainted(marks: &Watermarks) -> bool {
+    [marks.write_health(), marks.fsync_health()]
+        .iter()
+        .any(|health| matches!(health, Health::Tainted(_)))
+}
+
+/// The state was flushed or its databases swapped, which a child can't follow: what runs is given up, and
+/// one begins anew. That is no failure.
+pub(crate) fn start_anew() {
+    let feeding = with(|rewriter| rewriter.running.as_ref().is_some_and(Running::has_child));
+    if feeding == Some(true) {
+        run::abort("the data set was flushed or its databases swapped; it begins anew");
+        schedule();
+    }
+}
+
+/// `MYLOG.REWRITE ABORT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aborted {
+    /// It is given up.
+    Done,
+    /// None runs.
+    None,
+    /// It is too late.
+    TooLate,
+}
+
+/// Gives up the rewrite that runs, or that is scheduled.
+pub(crate) fn abort() -> Aborted {
+    let (running, child) = with(|rewriter| {
+        let scheduled = std::mem::take(&mut rewriter.scheduled);
+        (
+            rewriter.in_progress() || scheduled,
+            rewriter.running.as_ref().is_some_and(Running::has_child),
+        )
+    })
+    .unwrap_or((false, false));
+    match (running, child) {
+        (false, _) => Aborted::None,
+        (true, true) => {
+            run::abort("MYLOG.REWRITE ABORT");
+            Aborted::Done
+        }
+        (true, false) => finish::cancel_switch(),
+    }
+}
+
+/// At shutdown: no callback will tell of the child's end.
+pub(crate) fn shut_down() {
+    run::shut_down();
+}
+
+/// Counts a failure.
+fn failed() {
+    with(|rewriter| {
+        rewriter.stats.failures += 1;
+        rewriter.stats.last_failed = true;
+        let now = rewriter.now();
+        rewriter.back_off.failed(now);
+    });
+}

@@ -1,0 +1,419 @@
+//! One rewrite, from its fork to the end of its child: feed, handshake, and all that can end it early.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mylog_core::format::header::Identity;
+use mylog_core::log::names;
+use mylog_core::rewrite::backlog::{Backlog, OverLimit};
+use mylog_core::rewrite::residual::Residual;
+use mylog_core::rewrite::switch::CancelFlag;
+use mylog_core::rewrite::wire::{REPORT_BYTES, Report, STOP, answer};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::feed::Feed;
+use super::pipes::{self, ParentEnds, Taken, give, take};
+use super::{Aborted, Reason, child, failed, finish, hold, with};
+use crate::api::context::Flags;
+use crate::api::event_loop::{self, Ready};
+use crate::api::{latency, log, process};
+use crate::{config, engine};
+
+/// System calls on the data pipe in one turn: what is left waits for the next.
+const SENDS_PER_TURN: usize = 4;
+/// Reads that take all that a child ever sends up: its question, its report, and the end of the file.
+const ACK_READS: usize = 3;
+
+/// Where a rewrite stands. A state implies that those before it were passed.
+pub(super) enum Phase {
+    /// The child writes, and gets the groups sealed meanwhile.
+    Feeding,
+    /// The child has asked and was answered: this is `H`.
+    Stopped(u64),
+    /// The child's report has come, for this `H`.
+    Reported(u64, Report),
+    /// The child is killed; its end will be told.
+    Aborted,
+    /// The child has ended well and the new file is being switched to.
+    Switching(Arc<CancelFlag>, Report),
+}
+
+/// A rewrite that runs.
+pub(super) struct Running {
+    pub(super) phase: Phase,
+    pid: i32,
+    /// `None` once the child is done with, or given up.
+    ends: Option<ParentEnds>,
+    /// The data pipe's writable event is registered.
+    sending: bool,
+    /// What came up so far.
+    up: Vec<u8>,
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) started: Instant,
+    forked: Instant,
+}
+
+impl Running {
+    /// True while a child writes.
+    pub(super) fn has_child(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Feeding | Phase::Stopped(_) | Phase::Reported(..)
+        )
+    }
+}
+
+/// Why a rewrite could not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum BeginError {
+    /// No pipes, or no random bytes.
+    #[error("{0}")]
+    Resources(#[from] io::Error),
+    /// The event loop does not take the pipe.
+    #[error("the event loop refused a pipe: {0}; raise maxclients")]
+    EventLoop(#[from] crate::api::Refused),
+    /// The server has said why.
+    #[error("the fork failed; see the line before")]
+    Fork,
+}
+
+/// Seals, makes the pipes, and forks.
+pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
+    let started = Instant::now();
+    let (last, run, dir) = with(|rewriter| {
+        let last = Identity {
+            epoch: rewriter.last_epoch,
+            ..rewriter.identity
+        };
+        (last, rewriter.run, rewriter.dir.clone())
+    })
+    .ok_or(BeginError::Fork)?;
+    let identity = mylog_core::log::ids::successor(&last)?;
+    let path = dir.join(names::rewrite(identity.epoch));
+    let (ends, child_ends) = pipes::make()?;
+    // 1. Seal before the fork: a group half built would be in the child's copy and in the stream.
+    let fork_seq = engine::with(|engine| {
+        engine.seal();
+        engine.last_seq()
+    })
+    .ok_or(BeginError::Fork)?;
+    let parent = nix::unistd::getpid().as_raw();
+    let wall_ms = engine::wall_ms();
+    let setup = child::Setup {
+        path: path.clone(),
+        identity,
+        run,
+        fork_seq,
+        wall_ms,
+        parent,
+    };
+    hold::clear();
+    let forking = Instant::now();
+    let pid = match process::fork(ended) {
+        process::Forked::Child => {
+            drop(ends);
+            let mut store = engine::with(|engine| std::mem::take(&mut engine.store)).unwrap_or_default();
+            child::run(&setup, child_ends, &mut store)
+        }
+        process::Forked::Parent(pid) => pid,
+        process::Forked::Failed => return Err(BeginError::Fork),
+    };
+    let fork_took = forking.elapsed();
+    latency::sample(c"mylog-fork", fork_took.as_millis() as i64);
+    // 2. Close the child's ends, or its death would never show as the end of file.
+    drop(child_ends);
+    // 3. Feed from the very next group on: one that is missed is missing for ever.
+    engine::with(|engine| engine.feed = Feed::Child(Backlog::new(fork_seq)));
+    let watched = event_loop::add(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read, on_ack_up);
+    with(|rewriter| {
+        rewriter.last_epoch = identity.epoch;
+        rewriter.stats.last_fork = fork_took;
+        rewriter.running = Some(Running {
+            phase: Phase::Feeding,
+            pid,
+            ends: Some(ends),
+            sending: false,
+            up: Vec::new(),
+            path,
+            identity,
+            started,
+            forked: Instant::now(),
+        });
+    });
+    let keys = engine::with(|engine| engine.store.len()).unwrap_or(0);
+    log::notice(&format!(
+        "log rewrite: epoch {} begun ({}), child {pid}, {keys} keys as of seq {fork_seq}, fork took {} us",
+        identity.epoch,
+        match reason {
+            Reason::Asked => "asked for",
+            Reason::Growth => "the log has grown",
+            Reason::Healing => "the log's file can't be trusted any more",
+            Reason::Scheduled => "scheduled",
+        },
+        fork_took.as_micros(),
+    ));
+    if watched.is_err() {
+        abort("the event loop refused the pipe from the child; raise maxclients");
+    }
+    Ok(())
+}
+
+/// After each seal: there may be something to send, or too much.
+pub(super) fn after_seal() {
+    let (waiting, over) = engine::with(|engine| {
+        let waiting = matches!(&engine.feed, Feed::Child(backlog) if !backlog.is_empty());
+        (waiting, engine.feed_over.take())
+    })
+    .unwrap_or((false, None));
+    if let Some(over) = over {
+        return over_limit(over);
+    }
+    if waiting {
+        with(|rewriter| rewriter.running.as_mut().map(Running::send_when_writable));
+    }
+}
+
+/// The rewrite is given up for memory's sake. A switch in its last step is as good as done.
+fn over_limit(over: OverLimit) {
+    let child = with(|rewriter| rewriter.running.as_ref().map(Running::has_child)).flatten();
+    match child {
+        None => return,
+        Some(true) => abort(&over.to_string()),
+        Some(false) => {
+            if finish::cancel_switch() == Aborted::TooLate {
+                return;
+            }
+            log::warning(&format!("log rewrite: the switch is given up: {over}"));
+        }
+    }
+    failed();
+}
+
+impl Running {
+    fn send_when_writable(&mut self) {
+        let Some(ends) = &self.ends else { return };
+        if !self.sending {
+            let data = std::os::fd::AsFd::as_fd(&ends.data);
+            self.sending = event_loop::add(data, Ready::Write, on_data_writable).is_ok();
+        }
+    }
+
+    fn stop_sending(&mut self) {
+        let Some(ends) = &self.ends else { return };
+        if std::mem::take(&mut self.sending) {
+            let _ = event_loop::remove(std::os::fd::AsFd::as_fd(&ends.data), Ready::Write);
+        }
+    }
+
+    /// Takes the pipes out of the event loop and closes them. Out first: a closed number may be somebody
+    /// else's by the next turn.
+    fn close(&mut self) {
+        self.stop_sending();
+        if let Some(ends) = self.ends.take() {
+            let _ = event_loop::remove(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read);
+        }
+    }
+}
+
+/// The data pipe has room.
+fn on_data_writable() {
+    with(|rewriter| {
+        let Some(running) = &mut rewriter.running else {
+            return;
+        };
+        let Some(ends) = &running.ends else { return };
+        let drained = engine::with(|engine| {
+            let Feed::Child(backlog) = &mut engine.feed else {
+                return true;
+            };
+            for _ in 0..SENDS_PER_TURN {
+                // A child that is gone breaks the pipe; its end will be told.
+                match backlog.send(|slices| give(&ends.data, slices)) {
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {}
+                }
+            }
+            backlog.is_empty()
+        });
+        if drained != Some(false) {
+            running.stop_sending();
+        }
+    });
+}
+
+/// The child has sent `!`, or its report, or has closed its end.
+fn on_ack_up() {
+    with(|rewriter| {
+        let Some(running) = &mut rewriter.running else {
+            return;
+        };
+        let mut buf = [0; REPORT_BYTES + 1];
+        let Some(ends) = &running.ends else { return };
+        match take(&ends.ack_up, &mut buf) {
+            Ok(Taken::Bytes(n)) => running.up.extend_from_slice(buf.get(..n).unwrap_or_default()),
+            Ok(Taken::Nothing) => {}
+            // What the child was able to say it has said; its end will be told.
+            Ok(Taken::Closed) | Err(_) => {
+                let _ = event_loop::remove(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read);
+            }
+        }
+        if matches!(running.phase, Phase::Feeding) && running.up.first() == Some(&STOP) {
+            running.up.remove(0);
+            running.answer();
+        }
+        if let Phase::Stopped(h) = running.phase {
+            if let Some(report) = Report::decode(&running.up) {
+                rewriter.stats.last_child = running.forked.elapsed();
+                running.phase = Phase::Reported(h, report);
+            }
+        }
+    });
+}
+
+impl Running {
+    /// Ends the stream at once: what is not in the pipe whole is the residual.
+    fn answer(&mut self) {
+        self.stop_sending();
+        let h = engine::with(|engine| match std::mem::take(&mut engine.feed) {
+            Feed::Child(backlog) => {
+                let (h, residual) = backlog.stop();
+                engine.feed = Feed::Residual(Arc::new(Residual::new(residual)));
+                Some(h)
+            }
+            other => {
+                engine.feed = other;
+                None
+            }
+        });
+        let (Some(Some(h)), Some(ends)) = (h, &self.ends) else {
+            return;
+        };
+        self.phase = Phase::Stopped(h);
+        // The pipe is empty: it has room. If not, the child waits in vain and its age ends it.
+        let _ = give(&ends.ack_down, &[io::IoSlice::new(&answer(h))]);
+    }
+}
+
+/// Gives the child up: closes the pipes and kills it. Its end comes as that of any child. Never
+/// RM_KillForkChild, which waits for the child on the event loop, for ever if it is stopped.
+pub(super) fn abort(why: &str) {
+    let aborted = with(|rewriter| {
+        let running = rewriter.running.as_mut().filter(|running| running.has_child())?;
+        running.close();
+        running.phase = Phase::Aborted;
+        // A child that the server has lost may be reaped, and its number somebody else's.
+        if server_has_child() {
+            let _ = kill(Pid::from_raw(running.pid), Signal::SIGKILL);
+        }
+        Some(running.pid)
+    });
+    if let Some(Some(pid)) = aborted {
+        engine::with(|engine| engine.feed = Feed::None);
+        log::warning(&format!("log rewrite: child {pid} is given up: {why}"));
+    }
+}
+
+/// The child has ended, as the server's cron tells.
+fn ended(exit_code: i32, signal: i32) {
+    let began = Instant::now();
+    // A long turn of the event loop may have both, the child's report and its end: the report first.
+    for _ in 0..ACK_READS {
+        on_ack_up();
+    }
+    let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) else {
+        return;
+    };
+    running.close();
+    hold::clear();
+    let verdict = match running.phase {
+        Phase::Reported(h, report) if exit_code == 0 && signal == 0 && report.base_seq == h => Some(report),
+        _ => None,
+    };
+    match verdict {
+        Some(report) => {
+            finish::hand_over(running, report);
+            let took = began.elapsed();
+            latency::sample(c"mylog-finalize", took.as_millis() as i64);
+            with(|rewriter| rewriter.stats.finalized(took));
+        }
+        None => {
+            let how = format!("the child ended with exit code {exit_code}, signal {signal}");
+            fell_through(running, &how);
+        }
+    }
+}
+
+/// A child came to nothing: the live log is as it was, the child's file goes.
+fn fell_through(running: Running, how: &str) {
+    engine::with(|engine| engine.feed = Feed::None);
+    if !matches!(running.phase, Phase::Aborted) {
+        log::warning(&format!("log rewrite: {how}; the live log is as it was"));
+        failed();
+    }
+    remove_elsewhere(running.path);
+}
+
+fn server_has_child() -> bool {
+    Flags::of_server().any(Flags::ACTIVE_CHILD)
+}
+
+/// A SHUTDOWN that fails, for want of room for the RDB say, ends the child and tells nobody.
+pub(super) fn watch_for_lost_child() {
+    let awaited = with(|rewriter| {
+        let running = rewriter.running.as_ref();
+        running.is_some_and(|running| running.has_child() || matches!(running.phase, Phase::Aborted))
+    });
+    if awaited != Some(true) || server_has_child() {
+        return;
+    }
+    if let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) {
+        running.close();
+        hold::clear();
+        fell_through(running, "the server ended the child in a SHUTDOWN that failed");
+    }
+}
+
+/// Removing a large file takes long: not on the event loop.
+fn remove_elsewhere(path: PathBuf) {
+    let thread = std::thread::Builder::new().name("mylog-sweep".to_owned());
+    // Left over, it is swept at the next start.
+    let _ = thread.spawn(move || std::fs::remove_file(path));
+}
+
+/// Ends a child that lives longer than it may.
+pub(super) fn watch_age() {
+    let limit = Duration::from_millis(config::rewrite_timeout_ms());
+    let old = with(|rewriter| {
+        rewriter
+            .running
+            .as_ref()
+            .is_some_and(|running| running.has_child() && running.forked.elapsed() > limit)
+    });
+    if old == Some(true) {
+        abort(&format!(
+            "it took longer than mylog.rewrite-timeout ({} s)",
+            limit.as_secs()
+        ));
+        failed();
+    }
+}
+
+/// The server ends: no callback will come. The child dies with us, too; this is for its file.
+pub(super) fn shut_down() {
+    let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) else {
+        return;
+    };
+    if let Phase::Switching(cancel, _) = &running.phase {
+        cancel.cancel();
+        return;
+    }
+    running.close();
+    let _ = kill(Pid::from_raw(running.pid), Signal::SIGKILL);
+    engine::with(|engine| engine.feed = Feed::None);
+    let _ = std::fs::remove_file(&running.path);
+}

@@ -1,0 +1,187 @@
+//! Loads after the start, DEBUG RELOAD and full syncs: the keyspace says what the store is, and the log gets
+//! the difference. Until then the log keeps what was before, and wins if the load comes to nothing.
+
+use mylog_core::effect::Effect;
+use mylog_core::store::Store;
+
+use super::{Phase, START, decide_unlogged, enter_all, serves};
+use crate::api::key::{Key, Mode};
+use crate::api::{Ctx, OwnedStr, log};
+use crate::{capture, engine, filter, rewrite};
+
+/// A load of a whole data set begins.
+pub(crate) fn load_begins(of_rdb: bool) {
+    START.with(|start| {
+        start.rdb = None;
+        start.rdb_at_start |= of_rdb && matches!(start.phase, Phase::Starting);
+    });
+    let Some(flushed) = capture::load_begins() else {
+        return;
+    };
+    // While nobody has decided about them, the log has none of the keys.
+    let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
+    let before = if undecided { Box::default() } else { flushed };
+    START.with(
+        |start| match std::mem::replace(&mut start.phase, Phase::Starting) {
+            // What came of a failed load is nothing; the log still has what was before it.
+            Phase::Broken(before) | Phase::Reloading(before) => start.phase = Phase::Reloading(before),
+            Phase::Serving => start.phase = Phase::Reloading(before),
+            Phase::Starting => {}
+        },
+    );
+    rewrite::start_anew();
+}
+
+/// A load has ended: the store is what the keyspace holds, and the log gets the difference.
+pub(crate) fn load_ended(failed: bool) {
+    capture::loads_ended();
+    let before = START.with(
+        |start| match std::mem::replace(&mut start.phase, Phase::Serving) {
+            Phase::Reloading(before) if failed => {
+                start.phase = Phase::Broken(before);
+                None
+            }
+            Phase::Reloading(before) => Some(before),
+            other => {
+                start.phase = other;
+                None
+            }
+        },
+    );
+    match before {
+        Some(before) => rebase(&before),
+        // A load into an empty store went straight to the log.
+        None if !failed && serves() => drop(engine::with(remember_lineage)),
+        None => {}
+    }
+}
+
+/// The link to the primary is up: what a replica has is the primary's, whatever its log has.
+pub(crate) fn synced() {
+    let before = START.with(
+        |start| match std::mem::replace(&mut start.phase, Phase::Serving) {
+            Phase::Broken(before) => Some(before),
+            other => {
+                start.phase = other;
+                None
+            }
+        },
+    );
+    if let Some(before) = before {
+        rebase(&before);
+    }
+}
+
+/// The log gets what makes what it has into what the store has.
+fn rebase(before: &Store) {
+    let refused = START.with(|start| {
+        start.fresh = false;
+        start.loaded.clear();
+        std::mem::take(&mut start.refused)
+    });
+    if refused {
+        engine::with(|engine| engine.refusing = None);
+        filter::refresh();
+    }
+    let (keys, changes) = engine::with(|engine| {
+        engine.mute = false;
+        for lineage in before.lineages() {
+            // The log has it. It fits any store.
+            let _ = engine.store.apply(&lineage);
+        }
+        let changes = append_difference(engine, before);
+        // In the same group: a lineage without its keys would let the log win over the only copy of them.
+        remember_lineage(engine);
+        (engine.store.len(), changes)
+    })
+    .unwrap_or_default();
+    log::notice(&format!(
+        "a data set was loaded: {keys} durable keys, {changes} changes for the log"
+    ));
+    if changes > 0 {
+        rewrite::schedule();
+    }
+}
+
+/// The server became a primary. One whose last sync is unfinished has its log's keys, not what came of it.
+pub(crate) fn became_primary() {
+    let (before, fresh) = START.with(|start| {
+        let before = match std::mem::replace(&mut start.phase, Phase::Serving) {
+            Phase::Broken(before) => Some(before),
+            other => {
+                start.phase = other;
+                None
+            }
+        };
+        (before, start.fresh)
+    });
+    let (Some(before), Some(ctx)) = (before, crate::unit::context()) else {
+        return;
+    };
+    if fresh && before.is_empty() {
+        return decide_unlogged();
+    }
+    let was = ctx.db();
+    delete_all(ctx);
+    engine::with(|engine| {
+        engine.store = *before;
+        engine.mute = false;
+    });
+    enter_all(ctx);
+    let _ = ctx.select_db(was);
+    log::warning("promoted while a sync was unfinished: the durable keys are those of the log");
+}
+
+/// Takes every durable key out of the keyspace. The store stays.
+fn delete_all(ctx: Ctx<'_>) {
+    let names = engine::with(|engine| {
+        let names = engine
+            .store
+            .entries()
+            .map(|entry| (engine.store.db_of(entry), OwnedStr::new(entry.key())));
+        names.collect::<Vec<_>>()
+    });
+    let _own = capture::own_op();
+    for (db, name) in names.into_iter().flatten() {
+        if ctx.select_db(db).is_ok() {
+            let _ = Key::open(ctx, name.lend(), Mode::Write).delete();
+        }
+    }
+}
+
+/// What the RDB last read brought is the log's now: found again beside the log, it is no stranger.
+pub(super) fn remember_lineage(engine: &mut engine::Engine) {
+    let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
+    if let Some((uuid, seq)) =
+        rdb.filter(|(uuid, seq)| *uuid != own && !engine.store.knows_lineage(uuid, *seq))
+    {
+        engine.commit(&Effect::Lineage { uuid, seq });
+    }
+}
+
+/// Appends what makes `before` into the store's present state. All of it is one group.
+pub(super) fn append_difference(engine: &mut engine::Engine, before: &Store) -> usize {
+    let mut records: Vec<Vec<u8>> = Vec::new();
+    let now = &engine.store;
+    for old in before.entries() {
+        let (db, key) = (before.db_of(old), old.key());
+        if now.find(db, key).is_none() {
+            let mut record = Vec::new();
+            Effect::Del { db, key }.encode(&mut record);
+            records.push(record);
+        }
+    }
+    for entry in now.entries() {
+        let (db, key) = (now.db_of(entry), entry.key());
+        let old = before.get(db, key);
+        if old.is_none_or(|old| old.value() != entry.value() || old.expire_at() != entry.expire_at()) {
+            let mut record = Vec::new();
+            mylog_core::effect::encode_put(&mut record, db, key, entry.expire_at(), entry.value());
+            records.push(record);
+        }
+    }
+    for record in &records {
+        engine.append_record(record);
+    }
+    records.len()
+}

@@ -1,0 +1,262 @@
+//! The callbacks of the data types. The value that the server holds is a word: odd, it names an entry of the
+//! store; even, it points to a [`Loaded`] value that came with an RDB or a COPY and has no name yet.
+//!
+//! `free` may run on another thread and after the next generation of values is being loaded: it touches
+//! nothing but a `Loaded` of its own.
+
+use std::ffi::{c_int, c_void};
+
+use mylog_core::effect::Db;
+use mylog_core::store::SlotId;
+use mylog_core::value::{Hash, Kind, Value};
+use redis_module::raw;
+
+use crate::api::io::{Digest, Io, KeyNames, word_of};
+use crate::api::{Ctx, Refused, data_type};
+use crate::{capture, engine, startup};
+
+/// Encoding of the values in an RDB. Older ones stay readable for ever.
+const ENCODING: c_int = 1;
+
+/// What has no name in the store yet.
+pub(crate) enum Loaded {
+    /// A value out of an RDB, or of RESTORE.
+    Value(Value),
+    /// The copy that a running COPY makes of this name. The store makes it when it gets its own name.
+    CopyOf(Db, Vec<u8>),
+}
+
+/// What a word stands for.
+pub(crate) enum Word {
+    /// An entry of the store.
+    Entry(SlotId),
+    /// A value that is not adopted yet. The keyspace owns it.
+    Loaded(*mut Loaded),
+}
+
+impl Word {
+    /// Reads a word.
+    pub(crate) fn read(word: usize) -> Self {
+        match SlotId::from_word(word as u64) {
+            Some(id) => Self::Entry(id),
+            None => Self::Loaded(word as *mut Loaded),
+        }
+    }
+}
+
+impl Loaded {
+    /// Gives it to the keyspace.
+    pub(crate) fn into_word(self) -> usize {
+        Box::into_raw(Box::new(self)) as usize
+    }
+
+    /// Takes it back from the keyspace.
+    ///
+    /// # Safety
+    /// `loaded` came from [`Loaded::into_word`], and the keyspace does not hold it any more.
+    pub(crate) unsafe fn take(loaded: *mut Self) -> Box<Self> {
+        // SAFETY: the contract above.
+        unsafe { Box::from_raw(loaded) }
+    }
+}
+
+/// Gives `f` the value that a word stands for, if it still stands for one.
+pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(&Value) -> R) -> Option<R> {
+    match Word::read(word) {
+        Word::Entry(id) => engine::with(|engine| engine.store.entry(id).map(|entry| f(entry.value())))?,
+        // SAFETY: the server asks for a value of the keyspace, so the box is alive, and it holds the global
+        // lock or runs in a child of its own.
+        Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
+            Loaded::Value(value) => Some(f(value)),
+            Loaded::CopyOf(db, key) => {
+                engine::with(|engine| engine.store.get(*db, key).map(|entry| f(entry.value())))?
+            }
+        },
+    }
+}
+
+/// Registers both types. In OnLoad only.
+pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
+    let methods = |load, aux| raw::RedisModuleTypeMethods {
+        version: u64::from(raw::REDISMODULE_TYPE_METHOD_VERSION),
+        rdb_load: load,
+        rdb_save: Some(rdb_save),
+        aof_rewrite: Some(aof_rewrite),
+        mem_usage: Some(mem_usage),
+        digest: Some(digest),
+        free: Some(free),
+        aux_load: if aux { Some(startup::aux_load) } else { None },
+        aux_save: if aux { Some(startup::aux_save) } else { None },
+        aux_save_triggers: if aux {
+            raw::REDISMODULE_AUX_BEFORE_RDB as c_int
+        } else {
+            0
+        },
+        free_effort: None,
+        unlink: None,
+        copy: None,
+        defrag: None,
+        mem_usage2: None,
+        free_effort2: Some(free_effort),
+        unlink2: Some(unlink),
+        copy2: Some(copy),
+        aux_save2: if aux { Some(startup::aux_save) } else { None },
+    };
+    data_type::create(
+        ctx,
+        Kind::Str,
+        c"mylog-str",
+        ENCODING,
+        methods(Some(rdb_load_str), true),
+    )?;
+    data_type::create(
+        ctx,
+        Kind::Hash,
+        c"mylog-hsh",
+        ENCODING,
+        methods(Some(rdb_load_hash), false),
+    )
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+    // SAFETY: the server hands the stream of this callback.
+    let io = unsafe { Io::from_raw(io) };
+    let saved = with_value(word_of(value), |value| match value {
+        Value::Str(bytes) => io.save_bytes(bytes),
+        Value::Hash(hash) => {
+            io.save_number(hash.len() as u64);
+            for (field, value) in hash.iter() {
+                io.save_bytes(field);
+                io.save_bytes(value);
+            }
+        }
+    });
+    // The hidden key of `sentinel` holds nothing, and a FLUSHALL in its unit saves an RDB on 7.0: a value
+    // without a body would end the next start.
+    if saved.is_none() {
+        io.save_bytes(&[]);
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn rdb_load_str(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
+    // SAFETY: the server hands the stream of this callback.
+    let io = unsafe { Io::from_raw(io) };
+    loaded(encoding, || {
+        io.load_bytes().map(|buffer| Value::Str(buffer.bytes().to_vec()))
+    })
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn rdb_load_hash(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
+    // SAFETY: the server hands the stream of this callback.
+    let io = unsafe { Io::from_raw(io) };
+    loaded(encoding, || {
+        let mut hash = Hash::default();
+        for _ in 0..io.load_number() {
+            if io.failed() {
+                return None;
+            }
+            let (field, value) = (io.load_bytes()?, io.load_bytes()?);
+            hash.set(field.bytes(), value.bytes());
+        }
+        (!hash.is_empty()).then(|| Value::Hash(Box::new(hash)))
+    })
+}
+
+/// A null value makes the server refuse the RDB, or the RESTORE.
+fn loaded(encoding: c_int, load: impl FnOnce() -> Option<Value>) -> *mut c_void {
+    if encoding != ENCODING {
+        return std::ptr::null_mut();
+    }
+    match load() {
+        Some(value) => {
+            capture::expect_loaded();
+            Loaded::Value(value).into_word() as *mut c_void
+        }
+        None => std::ptr::null_mut(),
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn aof_rewrite(
+    aof: *mut raw::RedisModuleIO,
+    key: *mut raw::RedisModuleString,
+    value: *mut c_void,
+) {
+    // SAFETY: the server hands the stream and the key of this callback.
+    let (io, key) = unsafe { (Io::from_raw(aof), crate::api::Str::from_raw(key)) };
+    with_value(word_of(value), |value| match value {
+        Value::Str(bytes) => io.emit_two(c"MYLOG.SET", key.bytes(), bytes),
+        Value::Hash(hash) => {
+            for (field, value) in hash.iter() {
+                io.emit_three(c"MYLOG.HSET", key.bytes(), field, value);
+            }
+        }
+    });
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
+    with_value(word_of(value), Value::memory).unwrap_or(0)
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn digest(state: *mut raw::RedisModuleDigest, value: *mut c_void) {
+    // SAFETY: the server hands the state of this callback.
+    let state = unsafe { Digest::from_raw(state) };
+    with_value(word_of(value), |value| match value {
+        Value::Str(bytes) => {
+            state.add(bytes);
+            state.end_element();
+        }
+        Value::Hash(hash) => {
+            for (field, value) in hash.iter() {
+                state.add(field);
+                state.add(value);
+                state.end_element();
+            }
+        }
+    });
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn free(value: *mut c_void) {
+    if let Word::Loaded(loaded) = Word::read(word_of(value)) {
+        if !loaded.is_null() {
+            // SAFETY: the server frees a value once, when the keyspace does not hold it any more.
+            drop(unsafe { Loaded::take(loaded) });
+        }
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn free_effort(_: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> usize {
+    match Word::read(word_of(value)) {
+        // The store gives its values back itself: for the server there is nothing to do.
+        Word::Entry(_) => 1,
+        Word::Loaded(_) => with_value(word_of(value), Value::free_effort).unwrap_or(1),
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn unlink(names: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
+    // SAFETY: the server hands the names of this callback.
+    let names = unsafe { KeyNames::from_raw(names) };
+    if let Word::Entry(id) = Word::read(word_of(value)) {
+        capture::unlinked(names.db(), names.key(), id);
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn copy(names: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> *mut c_void {
+    // SAFETY: the server hands the names of this callback.
+    let names = unsafe { KeyNames::from_raw(names) };
+    capture::expect_loaded();
+    let copy = match Word::read(word_of(value)) {
+        Word::Entry(_) => Some(Loaded::CopyOf(names.db(), names.key().to_vec())),
+        Word::Loaded(_) => with_value(word_of(value), Value::clone).map(Loaded::Value),
+    };
+    copy.map_or(std::ptr::null_mut(), |copy| copy.into_word() as *mut c_void)
+}

@@ -1,0 +1,195 @@
+//! The end of a unit: where the event loop waits for the disk on behalf of clients that can't be held (EXEC,
+//! scripts, native commands on durable keys), once for all that the unit changed.
+//!
+//! On 7.2 and later a post-notification job marks the end. 7.0 has none: a hidden key, on which a client of
+//! our own is blocked for ever, is made in the unit and served right behind it (`sentinel`). What both miss
+//! is caught before the event loop sleeps.
+
+use std::os::fd::RawFd;
+
+use mylog_core::effect::Db;
+use mylog_core::log::policy::FsyncPolicy;
+use mylog_core::log::writer::WaitOutcome;
+
+use crate::api::{Ctx, log};
+use crate::capture::{self, Cause};
+use crate::gil::Gil;
+use crate::{ack, conditions, config, engine, sentinel};
+
+#[derive(Debug, Default)]
+struct Unit {
+    /// Somebody who can't be held was, or will be, told of an effect that is not known to be on disk.
+    wait: bool,
+    /// The end of the unit will be heard of.
+    armed: bool,
+    /// Depth of own commands that are held for what callbacks report meanwhile.
+    held: u32,
+}
+
+static UNIT: Gil<Unit> = Gil::new(Unit {
+    wait: false,
+    armed: false,
+    held: 0,
+});
+
+/// A context for callbacks that get none.
+static CONTEXT: Gil<Option<Ctx<'static>>> = Gil::new(None);
+
+/// Gives the callbacks a context. Called once, in OnLoad.
+pub(crate) fn attach(ctx: Ctx<'static>) {
+    CONTEXT.with(|slot| *slot = Some(ctx));
+}
+
+/// The context for callbacks that get none.
+pub(crate) fn context() -> Option<Ctx<'static>> {
+    CONTEXT.with(|slot| *slot)
+}
+
+/// While it lives, the running command is held for all that callbacks report: nobody else need wait.
+pub(crate) struct HeldCommand(());
+
+/// Begins a native command that is run on behalf of a held one.
+pub(crate) fn held_command() -> HeldCommand {
+    UNIT.with(|unit| unit.held += 1);
+    HeldCommand(())
+}
+
+impl Drop for HeldCommand {
+    fn drop(&mut self) {
+        UNIT.with(|unit| unit.held -= 1);
+    }
+}
+
+/// A callback has, or may have, something for the log: the end of the unit must be heard of.
+pub(crate) fn watch() {
+    if waits_at_all() && UNIT.with(|unit| unit.held == 0) {
+        arm();
+    }
+}
+
+/// The running unit can't be held and has changed something: the event loop waits at its end.
+pub(crate) fn must_wait() {
+    if waits_at_all() && UNIT.with(|unit| unit.held == 0) {
+        UNIT.with(|unit| unit.wait = true);
+        arm();
+    }
+}
+
+/// A replica's primary waits for nobody, and while a data set is loaded nobody is answered.
+fn waits_at_all() -> bool {
+    config::fsync_policy() == FsyncPolicy::Always && !conditions::is_replica() && !conditions::is_loading()
+}
+
+fn arm() {
+    if UNIT.with(|unit| std::mem::replace(&mut unit.armed, true)) {
+        return;
+    }
+    let Some(ctx) = context() else { return };
+    match ctx.after_unit(end) {
+        // Refused on a read-only replica, where nobody waits.
+        Some(_) => {}
+        None => sentinel::arm(ctx),
+    }
+}
+
+/// Between two units: from here on the end of each is heard of.
+pub(crate) fn prepare() {
+    if let (FsyncPolicy::Always, false, Some(ctx)) =
+        (config::fsync_policy(), Ctx::hears_unit_ends(), context())
+    {
+        sentinel::prepare(ctx);
+    }
+}
+
+/// Databases were swapped in the running unit.
+pub(crate) fn swapped(a: Db, b: Db) {
+    if let Some(ctx) = context() {
+        sentinel::swapped(ctx, a, b);
+    }
+}
+
+/// A flush in the running unit is over.
+pub(crate) fn flushed() {
+    if let (true, Some(ctx)) = (UNIT.with(|unit| unit.armed), context()) {
+        sentinel::flushed(ctx);
+    }
+}
+
+/// The unit has ended and its replies have not left.
+pub(crate) fn end(ctx: Ctx<'_>) {
+    capture::settle(Cause::Command);
+    let wait = UNIT.with(|unit| {
+        unit.armed = false;
+        std::mem::take(&mut unit.wait)
+    });
+    if wait {
+        wait_for_disk(ctx);
+    }
+}
+
+fn wait_for_disk(ctx: Ctx<'_>) {
+    let outcome = engine::with(|engine| engine.wait_durable(config::max_wait_ms()));
+    let reason = match outcome {
+        None | Some(WaitOutcome::Durable) => return,
+        Some(WaitOutcome::Failed(failure)) => failure.text,
+        Some(WaitOutcome::TimedOut) => format!(
+            "the disk took longer than mylog.max-wait ({} ms)",
+            config::max_wait_ms()
+        ),
+        Some(WaitOutcome::Stopped) => "the writer has stopped".to_owned(),
+    };
+    ack::give_up_all(&reason);
+    let cut = cut_off_unsent(ctx);
+    log::warning(&format!(
+        "{cut} clients were cut off, since their replies would acknowledge what is not known to be on disk: {reason}"
+    ));
+}
+
+/// Shuts down the sockets of all clients that may have an early reply in their buffer. The server tells no
+/// module whose command it runs, but nothing was sent since: these are the clients with something unsent.
+fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
+    let Some(list) = ctx.call(c"CLIENT", "", &[b"LIST"]) else {
+        return 0;
+    };
+    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    let sockets = text.lines().filter_map(unsent_socket);
+    // SAFETY: shutdown takes numbers only; the descriptors are the server's open client sockets, since
+    // nothing ran since it listed them.
+    sockets
+        .filter(|&fd| unsafe { libc::shutdown(fd, libc::SHUT_RDWR) } == 0)
+        .count()
+}
+
+/// The socket of a line of CLIENT LIST, if its client has something unsent, or was active just now, and is
+/// neither held nor a replica nor the primary.
+fn unsent_socket(line: &str) -> Option<RawFd> {
+    let field = |name: &str| {
+        line.split(' ')
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    let number = |name: &str| field(name)?.parse::<u64>().ok();
+    let unsent = number("obl") > Some(0) || number("oll") > Some(0) || number("idle") <= Some(1);
+    let spared = field("flags")?.contains(['b', 'M', 'S']);
+    let fd = field("fd")?.parse().ok()?;
+    (unsent && !spared && fd >= 0).then_some(fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unsent_socket;
+
+    #[test]
+    fn whoever_may_have_an_early_reply_is_cut_off_and_nobody_else() {
+        let line = |flags, idle, obl, oll| {
+            format!("id=3 fd=8 name= age=9 idle={idle} flags={flags} db=0 obl={obl} oll={oll} omem=0")
+        };
+        assert_eq!(unsent_socket(&line("N", 0, 0, 0)), Some(8));
+        assert_eq!(unsent_socket(&line("x", 9, 5, 0)), Some(8));
+        assert_eq!(unsent_socket(&line("P", 9, 0, 1)), Some(8));
+        assert_eq!(unsent_socket(&line("N", 2, 0, 0)), None);
+        for spared in ["b", "M", "S"] {
+            assert_eq!(unsent_socket(&line(spared, 0, 5, 1)), None);
+        }
+        assert_eq!(unsent_socket(""), None);
+    }
+}
