@@ -1,0 +1,265 @@
+//! Captured prefixes: what is routed, what is refused, and what is nobody else's business.
+
+use crate::support::keyspace::picture;
+use crate::support::{Client, Reply, Server, wait_for};
+
+fn capturing() -> Server {
+    Server::build()
+        .mylog("appendfsync", "always")
+        .mylog("capture", "order: \u{7f}")
+        .start()
+}
+
+fn kind(client: &mut Client, key: &str) -> String {
+    client.cmd(["TYPE", key]).text()
+}
+
+#[test]
+fn the_prefixes_can_be_changed_at_run_time() {
+    let server = capturing();
+    let mut client = server.client();
+    client.ok("SET order:1 v");
+    client.ok("SET cart:1 v");
+    assert_eq!(
+        (kind(&mut client, "order:1"), kind(&mut client, "cart:1")),
+        ("mylog-str".into(), "string".into())
+    );
+    client.ok("CONFIG SET mylog.capture cart:");
+    client.ok("SET order:2 v");
+    client.ok("SET cart:2 v");
+    assert_eq!(
+        (kind(&mut client, "order:2"), kind(&mut client, "cart:2")),
+        ("string".into(), "mylog-str".into())
+    );
+    assert_eq!(client.config("mylog.capture"), "cart:");
+    client.cmd(["CONFIG", "SET", "mylog.capture", ""]);
+    client.ok("SET cart:3 v");
+    assert_eq!(kind(&mut client, "cart:3"), "string");
+}
+
+#[test]
+fn a_native_key_under_a_captured_prefix_keeps_its_type() {
+    let server = capturing();
+    let mut client = server.client();
+    client.cmd(["CONFIG", "SET", "mylog.capture", ""]);
+    client.run("HSET order:h f v");
+    client.ok("CONFIG SET mylog.capture order:");
+    assert!(client.run("HSET order:h f v").is_error("WRONGTYPE"));
+    client.ok("SET order:h v");
+    assert_eq!(kind(&mut client, "order:h"), "mylog-str");
+}
+
+#[test]
+fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
+    let server = capturing();
+    let mut client = server.client();
+    client.ok("SET order:1 v");
+    let before = picture(&mut client);
+    for line in [
+        "MSET order:2 v other v",
+        "MSET other v order:2 v",
+        "MGET order:1 other",
+        "MGET other order:1",
+    ] {
+        let reply = client.run(line);
+        assert!(
+            reply.is_error("ERR '") && reply.clone().text().contains("mix"),
+            "{line}: {reply:?}"
+        );
+    }
+    for line in [
+        "LPUSH order:l v",
+        "SETRANGE order:1 0 x",
+        "SETNX order:9 v",
+        "GETSET order:1 v",
+        "sadd order:s m",
+    ] {
+        let reply = client.run(line);
+        assert!(
+            reply.is_error("ERR '") && reply.clone().text().contains("durable form"),
+            "{line}: {reply:?}"
+        );
+    }
+    for way in [
+        "return redis.call('MSET', 'order:2', 'v', 'other', 'v')",
+        "return redis.call('LPUSH', 'order:l', 'v')",
+    ] {
+        let reply = client.cmd(["EVAL", way, "0"]);
+        assert!(
+            matches!(&reply, Reply::Error(text) if text.windows(5).any(|part| part == b"order" || part == b"mylog")),
+            "{reply:?}"
+        );
+    }
+    client.ok("MULTI");
+    client.run("MSET order:2 v other v");
+    client.run("LPUSH order:l v");
+    let replies = client.run("EXEC").items();
+    assert!(replies.iter().all(|reply| reply.is_error("ERR '")), "{replies:?}");
+    assert_eq!(picture(&mut client), before);
+}
+
+#[test]
+fn errors_are_those_of_the_native_command() {
+    let server = capturing();
+    let stock = Server::stock().start();
+    let (mut client, mut model) = (server.client(), stock.client());
+    for line in [
+        "SET order:1",
+        "GET order:1 order:2",
+        "HSET order:1 f",
+        "EXPIRE order:1",
+        "MSET order:1 v order:2",
+        "INCR order:1 1",
+        "SET order:1 v EX 0",
+        "SET order:1 v NX XX",
+        "INCRBY order:1 x",
+        "SET order:s v",
+        "HGET order:s f",
+        "HSET order:h f v",
+        "INCR order:h",
+        "HINCRBY order:h f 1",
+        "EXPIRE order:s 1 NX XX",
+        "RENAME order:none order:x",
+        "COPY order:s order:s",
+    ] {
+        assert_eq!(client.run(line), model.run(line), "{line}");
+    }
+}
+
+#[test]
+fn a_user_needs_the_native_permission_on_a_captured_key() {
+    let server = capturing();
+    let mut admin = server.client();
+    admin.ok("SET order:1 v");
+    let mut as_user = |rules: &str, line: &str| {
+        admin.ok(&format!("ACL SETUSER user reset on nopass ~* {rules}"));
+        let mut client = server.client();
+        client.ok("AUTH user any");
+        client.run(line)
+    };
+    let refused = [
+        "+@all -hset",
+        "-@all +mylog.hset",
+        "-@all +hset",
+        "+@all -mylog.hset",
+        "+@all -@hash",
+    ];
+    for rules in refused {
+        let reply = as_user(rules, "HSET order:h f v");
+        assert!(reply.is_error("NOPERM"), "{rules}: {reply:?}");
+    }
+    assert_eq!(
+        as_user("-@all +hset +mylog.hset", "HSET order:h f v"),
+        Reply::Int(1)
+    );
+    assert_eq!(
+        as_user("-@all +mylog.hset", "MYLOG.HSET order:h g v"),
+        Reply::Int(1)
+    );
+    assert!(as_user("+@all -del", "DEL order:1").is_error("NOPERM"));
+    assert!(as_user("+@all -mylog.set", "MYLOG.SET order:1 v").is_error("NOPERM"));
+    assert!(as_user("+@all resetkeys ~cart:*", "SET order:1 v").is_error("NOPERM"));
+    assert!(as_user("+@all resetkeys %R~order:*", "SET order:1 v").is_error("NOPERM"));
+    assert_eq!(
+        as_user("+@all resetkeys %R~order:*", "GET order:1"),
+        Reply::Bulk(b"v".to_vec())
+    );
+    assert!(as_user("+@read", "SET order:1 v").is_error("NOPERM"));
+    assert_eq!(
+        as_user("+@read +mylog.get", "GET order:1"),
+        Reply::Bulk(b"v".to_vec())
+    );
+}
+
+#[test]
+fn our_commands_are_in_the_categories_of_the_native_ones() {
+    let server = capturing();
+    let mut client = server.client();
+    // 7.0 keeps modules out of its categories: there users need the names of our commands.
+    let keeps_out = client.info("server")["redis_version"].starts_with("7.0");
+    for (category, command) in [
+        ("@read", "mylog.get"),
+        ("@write", "mylog.set"),
+        ("@hash", "mylog.hset"),
+        ("@dangerous", "mylog.flushall"),
+    ] {
+        let info = client
+            .run(&format!("COMMAND INFO {command}"))
+            .items()
+            .remove(0)
+            .items();
+        let categories = format!("{:?}", info[6]);
+        assert_eq!(
+            categories.contains(category),
+            !keeps_out,
+            "{command}: {categories}"
+        );
+    }
+}
+
+#[test]
+fn acl_holds_inside_transactions_and_scripts_too() {
+    let server = capturing();
+    server.client().ok("ACL SETUSER user on nopass ~* +@all -hset");
+    let mut client = server.client();
+    client.ok("AUTH user any");
+    client.ok("MULTI");
+    client.run("HSET order:h f v");
+    let reply = client.run("EXEC");
+    let refused =
+        reply.is_error("EXECABORT") || reply.clone().items().iter().all(|reply| reply.is_error("NOPERM"));
+    assert!(refused, "{reply:?}");
+    let reply = client.cmd(["EVAL", "return redis.call('HSET', 'order:h', 'f', 'v')", "0"]);
+    assert!(matches!(reply, Reply::Error(_)), "{reply:?}");
+    assert_eq!(client.run("EXISTS order:h"), Reply::Int(0));
+}
+
+#[test]
+fn the_server_knows_the_keys_and_the_documentation_of_our_commands() {
+    let server = capturing();
+    let mut client = server.client();
+    let mut keys = |line: &str| -> Vec<String> {
+        let reply = client.run(&format!("COMMAND GETKEYS {line}"));
+        reply.items().into_iter().map(Reply::text).collect()
+    };
+    assert_eq!(keys("MYLOG.SET a v EX 10"), ["a"]);
+    assert_eq!(keys("MYLOG.MSET a 1 b 2"), ["a", "b"]);
+    assert_eq!(keys("MYLOG.HGETALL h"), ["h"]);
+    assert_eq!(keys("MYLOG.DEL a b c"), ["a", "b", "c"]);
+    assert_eq!(keys("MYLOG.RENAME a b"), ["a", "b"]);
+    assert_eq!(keys("SET order:1 v"), ["order:1"]);
+    let docs = client.run("COMMAND DOCS mylog.set mylog.hset").items();
+    assert_eq!(docs.len(), 4);
+    let text = format!("{docs:?}");
+    assert!(text.contains("summary") && text.contains("KEEPTTL"), "{text}");
+    let info = client.run("COMMAND INFO mylog.set").items().remove(0).items();
+    assert_eq!(info[1], Reply::Int(-3));
+    let listed = client.run("COMMAND LIST FILTERBY MODULE mylog").items().len();
+    assert!(listed > 40, "{listed}");
+}
+
+#[test]
+fn a_replica_does_not_route() {
+    let primary = Server::build().with_port().start();
+    let replica = capturing();
+    let (mut writer, mut reader) = (primary.client(), replica.client());
+    reader.ok(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
+    wait_for("the link", || {
+        reader.info("replication")["master_link_status"] == "up"
+    });
+    writer.ok("SET order:1 v");
+    writer.run("HSET order:h f v");
+    writer.ok("MYLOG.SET order:2 v");
+    wait_for("all of it", || {
+        reader.run("EXISTS order:1 order:h order:2").int() == 3
+    });
+    assert_eq!(kind(&mut reader, "order:1"), "string");
+    assert_eq!(kind(&mut reader, "order:h"), "hash");
+    assert_eq!(kind(&mut reader, "order:2"), "mylog-str");
+    assert_eq!(reader.run("GET order:1"), Reply::Bulk(b"v".to_vec()));
+    assert!(reader.run("SET order:3 v").is_error("READONLY"));
+    assert_eq!(reader.info_u64("mylog", "mylog_keys"), 1);
+    reader.ok("REPLICAOF NO ONE");
+    reader.ok("SET order:3 v");
+    assert_eq!(kind(&mut reader, "order:3"), "mylog-str");
+}

@@ -1,0 +1,309 @@
+//! A disk that is full or fails: durable writes stop and say why, everything else goes on, and nothing that
+//! was acknowledged is lost. Needs leave to mount a tmpfs, and strace.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::rewriting::{self, info, info_text};
+use crate::support::wait::holds_within;
+use crate::support::{Client, Reply, Server, artifacts, leftovers, log_check, wait_for};
+
+/// A small disk of our own.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new(size: &str) -> Self {
+        let disk = Self(tempfile::tempdir().unwrap());
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(disk.path());
+        assert!(
+            mount.status().is_ok_and(|status| status.success()),
+            "a tmpfs could not be mounted: run the tests as root"
+        );
+        disk
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a server may still be on it, and goes with the test.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// Writes until a write is not acknowledged: how many were, and the reply to the one that was not.
+fn write_until_refused(client: &mut Client) -> (usize, Reply) {
+    for n in 0..1000 {
+        let reply = set(client, n);
+        if !reply.is_ok() {
+            return (n, reply);
+        }
+    }
+    panic!("the disk never became full");
+}
+
+fn set(client: &mut Client, n: usize) -> Reply {
+    client.cmd([
+        "MYLOG.SET",
+        &format!("key:{n}"),
+        &format!("{n}:{}", "v".repeat(50_000)),
+    ])
+}
+
+fn assert_acknowledged_are_there(client: &mut Client, count: usize) {
+    for n in 0..count {
+        let value = client.run(&format!("MYLOG.GET key:{n}")).text();
+        assert!(
+            value.starts_with(&format!("{n}:")),
+            "key:{n} of {count}: {value:?}"
+        );
+    }
+}
+
+fn full_disk(policy: &str) {
+    let disk = SmallDisk::new("8m");
+    fs::write(disk.ballast(), vec![0; 5 << 20]).unwrap();
+    let mut server = Server::build()
+        .mylog("dir", disk.path().join("log").to_str().unwrap())
+        .mylog("appendfsync", policy)
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    let (acked, reply) = write_until_refused(&mut client);
+    match policy {
+        "always" => assert!(reply.is_error("NOTDURABLE seq "), "{reply:?}"),
+        _ => assert!(reply.is_error("MYLOGDOWN "), "{reply:?}"),
+    }
+    assert!(acked > 30, "{acked}");
+    let digest = client.run("MYLOG.DEBUG DIGEST");
+    for line in [
+        "MYLOG.SET key:0 other",
+        "MYLOG.DEL key:0",
+        "MYLOG.HSET hash field value",
+        "DEL key:0",
+    ] {
+        let reply = client.run(line);
+        assert!(
+            reply.is_error("MYLOGDOWN ") && reply.clone().text().contains("No space left"),
+            "{line}: {reply:?}"
+        );
+    }
+    assert_eq!(
+        client.run("MYLOG.DEBUG DIGEST"),
+        digest,
+        "a refused write has changed something"
+    );
+    assert_acknowledged_are_there(&mut client, acked - 1);
+    client.ok("SET native value");
+    assert_eq!(client.run("DEL native").int(), 1);
+    assert_eq!(info_text(&mut client, "last_write_status"), "err");
+    assert!(info_text(&mut client, "last_error").contains("No space left"));
+
+    fs::remove_file(disk.ballast()).unwrap();
+    let resumed = holds_within(Duration::from_secs(5), || {
+        client.run("MYLOG.SET more value").is_ok()
+    });
+    assert!(resumed, "{:?}", client.info("mylog"));
+    assert_eq!(info_text(&mut client, "last_write_status"), "ok");
+    wait_for("all is on disk", || {
+        info(&mut client, "durable_seq") == info(&mut client, "queued_seq")
+    });
+    let digest = client.run("MYLOG.DEBUG DIGEST");
+    server.kill9();
+    server.restart();
+    let mut client = server.client();
+    assert_acknowledged_are_there(&mut client, acked);
+    assert_eq!(client.run("MYLOG.DEBUG DIGEST"), digest);
+    drop(server);
+}
+
+#[test]
+fn a_full_disk_stops_durable_writes_only_and_for_as_long_as_it_is_full_under_always() {
+    full_disk("always");
+}
+
+#[test]
+fn a_full_disk_stops_durable_writes_only_and_for_as_long_as_it_is_full_under_everysec() {
+    full_disk("everysec");
+}
+
+/// A read that found its key expired was answered, then held for the deletion, and answered once more when the
+/// log failed: every later reply came one too late.
+#[test]
+fn a_read_that_finds_its_key_expired_is_answered_once_whatever_the_disk_does() {
+    let disk = SmallDisk::new("8m");
+    fs::write(disk.ballast(), vec![0; 5 << 20]).unwrap();
+    let server = Server::build()
+        .mylog("dir", disk.path().join("log").to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    client.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    client.ok("MYLOG.SET short-lived value PX 1");
+    write_until_refused(&mut client);
+    assert_eq!(client.run("MYLOG.GET short-lived"), Reply::Nil);
+    wait_for("the writer has tried the deletion", || {
+        info(&mut client, "oldest_unwritten_age_ms") > 1500
+    });
+    for n in 0..10 {
+        assert_eq!(client.run(&format!("ECHO {n}")).text(), n.to_string());
+    }
+}
+
+#[test]
+fn a_server_killed_while_its_disk_is_full_has_all_that_was_acknowledged() {
+    let disk = SmallDisk::new("2m");
+    let folder = disk.path().join("log");
+    let mut server = Server::build()
+        .mylog("dir", folder.to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let (acked, _) = write_until_refused(&mut server.client());
+    server.kill9();
+    let (status, said) = log_check::check(&folder);
+    assert!(status <= 1, "{said}");
+    // A start appends: it needs some room.
+    let more = "remount,size=4m";
+    assert!(
+        Command::new("mount")
+            .args(["-o", more])
+            .arg(disk.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    server.restart();
+    assert_acknowledged_are_there(&mut server.client(), acked);
+    drop(server);
+}
+
+#[test]
+fn a_rewrite_without_room_fails_and_leaves_the_log_as_it_was() {
+    let disk = SmallDisk::new("4m");
+    let folder = disk.path().join("log");
+    let mut server = Server::build()
+        .mylog("dir", folder.to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    for n in 0..50 {
+        assert!(set(&mut client, n).is_ok());
+    }
+    assert_eq!(
+        client.run("MYLOG.REWRITE").text(),
+        "Background log rewrite started"
+    );
+    wait_for("it has failed", || info(&mut client, "rewrite_failures") == 1);
+    wait_for("its file is removed", || leftovers::files(&folder).len() == 2);
+    assert!(server.log().contains("No space left"), "{}", server.log());
+    wait_for("durable writes are taken", || {
+        client.run("MYLOG.SET key:0 0:small").is_ok()
+    });
+    server.kill9();
+    server.restart();
+    assert_acknowledged_are_there(&mut server.client(), 50);
+    drop(server);
+}
+
+/// A server whose third fdatasync in each thread fails.
+fn failing_sync(folder: &TempDir) -> PathBuf {
+    let script = folder.path().join("server");
+    let server = artifacts::server_binary();
+    let text = format!(
+        "#!/bin/sh\nexec strace -D -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:error=EIO:when=3 {} \"$@\"\n",
+        server.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+#[test]
+fn a_failed_fsync_taints_the_log_until_a_rewrite_of_its_own_accord_has_made_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::build()
+        .binary(failing_sync(&folder))
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    let epoch = info(&mut client, "epoch");
+    client.ok("MYLOG.DEBUG REWRITE-PAUSE start");
+    let mut acked = 0;
+    let reply = loop {
+        let reply = client.cmd(["MYLOG.SET", &format!("key:{acked}"), &format!("{acked}:")]);
+        if !reply.is_ok() {
+            break reply;
+        }
+        acked += 1;
+        assert!(acked < 10, "no fsync has failed");
+    };
+    assert!(reply.is_error("NOTDURABLE seq "), "{reply:?}");
+    let reply = client.run("MYLOG.SET other value");
+    assert!(reply.is_error("MYLOGDOWN "), "{reply:?}");
+    assert_eq!(client.run("EXISTS other").int(), 0);
+    client.ok("SET native value");
+    assert_acknowledged_are_there(&mut client, acked);
+    assert_eq!(info_text(&mut client, "last_fsync_status"), "err");
+
+    rewriting::wait_held(&mut client, "start");
+    rewriting::release(&mut client);
+    wait_for("durable writes are taken again", || {
+        client.run("MYLOG.SET other value").is_ok()
+    });
+    rewriting::wait_idle(&mut client);
+    assert!(info(&mut client, "epoch") > epoch);
+    assert_eq!(info_text(&mut client, "last_fsync_status"), "ok");
+    server.kill9();
+    log_check::assert_clean(&server.log_dir());
+    server.restart();
+    let mut client = server.client();
+    assert_acknowledged_are_there(&mut client, acked + 1);
+    assert_eq!(client.run("MYLOG.GET other").text(), "value");
+}
+
+/// Who can't be held and can't be told must not hear of success: a subscriber's EXEC was answered OK, since
+/// only ordinary clients were looked for.
+#[test]
+fn an_exec_of_a_subscriber_is_not_answered_when_the_log_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::build()
+        .binary(failing_sync(&folder))
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    client.ok("MYLOG.DEBUG REWRITE-PAUSE start");
+    client.run("HELLO 3");
+    client.run("SUBSCRIBE channel");
+    let cut_off = (0..10).any(|n| {
+        let unit = [
+            vec!["MULTI".to_owned()],
+            vec!["MYLOG.SET".into(), format!("key:{n}"), "v".into()],
+            vec!["EXEC".into()],
+        ];
+        unit.iter().any(|command| client.try_cmd(command).is_err())
+    });
+    assert!(cut_off, "every EXEC was answered though an fsync has failed");
+    let mut other = server.client();
+    assert_eq!(info_text(&mut other, "last_fsync_status"), "err");
+    other.ok("MYLOG.DEBUG REWRITE-PAUSE off");
+}

@@ -1,0 +1,56 @@
+//! Where the programs under test are: the server binary, the module, the check tool.
+//!
+//! It never falls back to a second choice: a test that ran against the wrong build proves nothing.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The server to run: `SERVER`, or `redis-server` from the path.
+pub fn server_binary() -> PathBuf {
+    env::var_os("SERVER").map_or_else(|| PathBuf::from("redis-server"), PathBuf::from)
+}
+
+/// The module: `MYLOG_SO`, or `release/libmylog.so` in the folder this test was built into.
+pub fn module() -> PathBuf {
+    let path = env::var_os("MYLOG_SO").map_or_else(|| release_dir().join("libmylog.so"), PathBuf::from);
+    found(path, "MYLOG_SO")
+}
+
+/// The check tool: `MYLOG_CHECK`, or `release/mylog-check` in the folder this test was built into.
+pub fn check_tool() -> PathBuf {
+    let path = env::var_os("MYLOG_CHECK").map_or_else(|| release_dir().join("mylog-check"), PathBuf::from);
+    found(path, "MYLOG_CHECK")
+}
+
+/// A Python that has redis-py: `PYTHON`, or the system's own, where `make deps` puts it.
+pub fn python() -> PathBuf {
+    let path = env::var_os("PYTHON").map_or_else(|| PathBuf::from("/usr/bin/python3"), PathBuf::from);
+    let imports = Command::new(&path)
+        .args(["-c", "import redis"])
+        .stderr(Stdio::null())
+        .status();
+    let shown = path.display();
+    assert!(
+        imports.is_ok_and(|status| status.success()),
+        "{shown} has no redis-py. Run `make deps` first, or set PYTHON."
+    );
+    path
+}
+
+fn found(path: PathBuf, variable: &str) -> PathBuf {
+    let shown = path.display();
+    path.canonicalize().unwrap_or_else(|why| {
+        panic!("{shown}: {why}. Run `cargo build --release` (or `make test`) first, or set {variable}.")
+    })
+}
+
+fn release_dir() -> PathBuf {
+    // <target>/<profile>/deps/server-<hash>, or <target>/<profile>/examples/demo.
+    let program = env::current_exe().expect("path of this program");
+    program
+        .ancestors()
+        .nth(3)
+        .unwrap_or(Path::new("target"))
+        .join("release")
+}

@@ -1,0 +1,35 @@
+//! What every test against a real server stands on: servers, a client, and the books of a load.
+//!
+//! Shared by the integration tests and the demo. It must never sleep except between two looks in
+//! `wait::wait_for`, and never skip: what is missing is a failure that says what to do.
+#![allow(dead_code, unused_imports, reason = "the tests and the demo each use a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+pub mod artifacts;
+pub mod client;
+pub mod keyspace;
+pub mod ledger;
+pub mod leftovers;
+pub mod load;
+pub mod log_check;
+pub mod reply;
+pub mod rewriting;
+pub mod server;
+pub mod server_builder;
+pub mod slow_disk;
+pub mod steps;
+pub mod wait;
+
+pub use client::Client;
+pub use keyspace::{Entry, KeySpace};
+pub use ledger::{Cut, Ledger};
+pub use load::{Load, Workload};
+pub use reply::Reply;
+pub use server::{Refused, Server};
+pub use server_builder::ServerBuilder;
+pub use wait::wait_for;

@@ -1,0 +1,119 @@
+//! How a server of a test is set up: its folder, its socket, its configuration file.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use super::artifacts;
+use super::server::{Refused, Server};
+
+/// Settings of a server that is still to be started.
+pub struct ServerBuilder {
+    binary: PathBuf,
+    module: Option<PathBuf>,
+    port: u16,
+    lines: Vec<String>,
+}
+
+impl ServerBuilder {
+    /// A server with the module, without persistence of its own, that allows DEBUG and MODULE.
+    pub fn new() -> Self {
+        Self {
+            binary: artifacts::server_binary(),
+            module: Some(artifacts::module()),
+            port: 0,
+            // A busy machine's disk may need longer than the default: then clients are cut off, rightly.
+            lines: vec!["mylog.max-wait 30000".to_owned()],
+        }
+    }
+
+    /// A stock server, without the module.
+    pub fn stock() -> Self {
+        Self {
+            binary: artifacts::server_binary(),
+            module: None,
+            port: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Another server binary than the one the tests run on.
+    pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.binary = path.into();
+        self
+    }
+
+    /// One more line of the server's own configuration.
+    pub fn config(mut self, name: &str, value: &str) -> Self {
+        self.lines.push(format!("{name} {}", quoted(value)));
+        self
+    }
+
+    /// One of the module's parameters, named without `mylog.`.
+    pub fn mylog(mut self, name: &str, value: &str) -> Self {
+        self.lines.push(format!("mylog.{name} {}", quoted(value)));
+        self
+    }
+
+    /// Also listens on a free loopback port: for replicas, clusters and other people's clients.
+    pub fn with_port(mut self) -> Self {
+        self.port = free_port();
+        self
+    }
+
+    /// Starts it and waits until it answers; panics with the server's log when it does not.
+    pub fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// Starts it, or tells why the server left before it answered.
+    pub fn try_start(self) -> Result<Server, Refused> {
+        let home = tempfile::Builder::new()
+            .prefix("mylog-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        fs::create_dir(home.path().join("data")).expect("data folder");
+        fs::write(
+            home.path().join("server.conf"),
+            self.file(&home.path().display().to_string()),
+        )
+        .expect("configuration file");
+        Server::launch(self.binary, home, self.port)
+    }
+
+    fn file(&self, home: &str) -> String {
+        let mut file = format!(
+            "port {}\nbind 127.0.0.1\nunixsocket {home}/socket\ndir {home}/data\nlogfile {home}/server.log\n\
+             save \"\"\ndaemonize no\nenable-debug-command yes\nenable-module-command yes\n",
+            self.port
+        );
+        if let Some(module) = &self.module {
+            file.push_str(&format!("loadmodule {}\n", module.display()));
+        }
+        for line in &self.lines {
+            file.push_str(line);
+            file.push('\n');
+        }
+        file
+    }
+}
+
+/// An empty value needs its quotes; one of several words (`900 1`) stays several.
+fn quoted(value: &str) -> String {
+    if value.is_empty() {
+        "\"\"".to_owned()
+    } else {
+        value.to_owned()
+    }
+}
+
+/// A port that was free a moment ago, low enough for the cluster bus ten thousand above it.
+fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        if port < 55_000 {
+            return port;
+        }
+    }
+}
