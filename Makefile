@@ -1,0 +1,65 @@
+# Every target installs what it lacks (Debian and Ubuntu), and works from a fresh clone.
+#   SERVER=path   another server binary than redis-server
+#   VERBOSE=1     show what the quiet steps do
+
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+SERVER ?= redis-server
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+MODULE := $(TARGET)/release/libmylog.so
+CARGO_QUIET := $(if $(filter 1,$(VERBOSE)),,--quiet)
+# Set by the user, or not passed on: the scripts and tests know the default themselves.
+ifneq ($(origin SERVER),file)
+export SERVER
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo run test test-servers check audit bench docker docker-test clean
+
+help: ## This list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+deps: ## Install what building and testing need, redis-server included
+	@tools/install-build-deps.sh server client
+
+build: deps ## The module and mylog-check, in target/release
+	@cargo build $(CARGO_QUIET) --release --locked
+
+demo: build ## Durable keys under load, a rewrite, a kill -9: what is left
+	@cargo run $(CARGO_QUIET) --release --locked --example demo
+
+PORT ?= 6399
+DIR ?= data
+run: build ## A server with the module in the foreground: PORT=6399 DIR=data ARGS='--maxmemory 1gb'
+	@mkdir -p $(DIR)
+	@exec $(SERVER) --port $(PORT) --bind 127.0.0.1 --dir $(DIR) --save '' --loadmodule $(MODULE) $(ARGS)
+
+test: build ## All tests, those against a real server included
+	cargo test --workspace --locked --no-fail-fast
+
+test-servers: build ## The server tests on Redis 7.0, Redis 8.2 and Valkey 8.0
+	@tools/test-servers.sh
+
+check: deps ## Format, lints, licences and sources of the dependencies
+	@tools/install-build-deps.sh check
+	cargo fmt --all --check
+	cargo clippy $(CARGO_QUIET) --workspace --all-targets --locked -- -D warnings
+	cargo clippy $(CARGO_QUIET) --test docker --locked -- -D warnings
+	@tools/deny.sh bans licenses sources
+
+audit: deps ## Known vulnerabilities of the dependencies (fetches the advisory list)
+	@tools/deny.sh advisories
+
+bench: build ## Ours beside the server's own AOF: numbers and plots in docs/bench; QUICK=1: a look, in target/bench
+	cargo bench --locked --bench bench
+
+docker: ## The image `mylog`
+	@tools/docker-base.sh
+	docker build -q -f docker/Dockerfile -t mylog .
+
+docker-test: deps docker ## The image under load, killed during a rewrite, up again
+	cargo test --locked --test docker
+
+clean: ## Remove what was built or fetched; never the data of `make run`
+	cargo clean
+	rm -rf .servers

@@ -1,0 +1,106 @@
+//! The two that are compared, ours and the stock server with its AOF: how each is set up, written to and rewritten.
+
+use crate::support::{Client, Server, leftovers, wait_for};
+
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contender {
+    /// The module, the server's own persistence off.
+    Ours,
+    /// The server with its AOF.
+    Stock,
+}
+
+pub use Contender::{Ours, Stock};
+
+/// The fsync policies, the strictest first.
+pub const POLICIES: [&str; 3] = ["always", "everysec", "no"];
+
+impl Contender {
+    /// A server that rewrites its log only when asked to.
+    pub fn start(self, policy: &str) -> Server {
+        match self {
+            Ours => Server::build()
+                .mylog("appendfsync", policy)
+                .mylog("auto-rewrite-percentage", "0")
+                .start(),
+            Stock => Server::stock()
+                .config("appendonly", "yes")
+                .config("appendfsync", policy)
+                .config("auto-aof-rewrite-percentage", "0")
+                .start(),
+        }
+    }
+
+    /// The command that writes a key that survives.
+    pub fn set(self) -> &'static str {
+        match self {
+            Ours => "MYLOG.SET",
+            Stock => "SET",
+        }
+    }
+
+    /// So often has that command run.
+    pub fn sets(self, client: &mut Client) -> u64 {
+        let name = match self {
+            Ours => "cmdstat_mylog.SET",
+            Stock => "cmdstat_set",
+        };
+        let stats = client.info("commandstats");
+        let line = stats.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+        let calls = line.and_then(|(_, line)| line.strip_prefix("calls=")?.split(',').next()?.parse().ok());
+        calls.unwrap_or(0)
+    }
+
+    /// Asks for a rewrite; panics unless it starts at once.
+    pub fn rewrite(self, client: &mut Client) {
+        let text = client
+            .run(match self {
+                Ours => "MYLOG.REWRITE",
+                Stock => "BGREWRITEAOF",
+            })
+            .text();
+        assert!(
+            text.ends_with("rewriting started") || text.ends_with("rewrite started"),
+            "{text}"
+        );
+    }
+
+    /// True until the rewrite has ended, well or not.
+    pub fn rewriting(self, client: &mut Client) -> bool {
+        match self {
+            Ours => client.info_u64("mylog", "mylog_rewrite_in_progress") == 1,
+            Stock => client.info_u64("persistence", "aof_rewrite_in_progress") == 1,
+        }
+    }
+
+    /// How the last rewrite ended.
+    pub fn rewrite_status(self, client: &mut Client) -> String {
+        match self {
+            Ours => client.info("mylog")["mylog_last_rewrite_status"].clone(),
+            Stock => client.info("persistence")["aof_last_bgrewrite_status"].clone(),
+        }
+    }
+
+    /// Rewrites and waits for a good end.
+    pub fn rewrite_and_wait(self, client: &mut Client) {
+        self.rewrite(client);
+        wait_for("the rewrite ends", || !self.rewriting(client));
+        assert_eq!(self.rewrite_status(client), "ok");
+    }
+
+    /// Bytes of the log on disk, all of its files.
+    pub fn log_bytes(self, server: &Server) -> u64 {
+        let folder = match self {
+            Ours => server.log_dir(),
+            Stock => server.data_dir().join("appendonlydir"),
+        };
+        let sizes = leftovers::files(&folder)
+            .into_iter()
+            .filter(|name| !name.ends_with('/'));
+        sizes
+            .filter_map(|name| folder.join(name).metadata().ok())
+            .map(|file| file.len())
+            .sum()
+    }
+}

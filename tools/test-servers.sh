@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the server tests on each server of tools/fetch-servers.sh; goes on after a failure, and fails at the end.
+# Arguments: the names of servers to take instead.
+
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+export PATH="$HOME/.cargo/bin:$PATH"
+
+[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 valkey-8.0
+tools/fetch-servers.sh "$@"
+failed=()
+for name in "$@"; do
+    say "--- the server tests on $name"
+    SERVER=$ROOT/.servers/$name/server cargo test --locked --test server || failed+=("$name")
+done
+[ "${#failed[@]}" = 0 ] || die "failed on: ${failed[*]}"
