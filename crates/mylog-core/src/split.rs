@@ -27,7 +27,14 @@ pub(crate) trait Leaf: Default {
 #[derive(Debug, Clone)]
 enum Node<L> {
     Leaf(L),
-    Split(Box<[Node<L>; FAN]>),
+    Split(Box<Branch<L>>),
+}
+
+#[derive(Debug, Clone)]
+struct Branch<L> {
+    children: [Node<L>; FAN],
+    /// Items below each of them.
+    items: [u32; FAN],
 }
 
 impl<L: Leaf> Default for Node<L> {
@@ -58,14 +65,17 @@ fn place(hash: u32, depth: u32) -> usize {
     (hash >> (u32::BITS - LEVEL_BITS * (depth + 1))) as usize % FAN
 }
 
-#[expect(clippy::indexing_slicing, reason = "a place is below FAN")]
-fn child<L>(children: &[Node<L>; FAN], hash: u32, depth: u32) -> &Node<L> {
-    &children[place(hash, depth)]
-}
+impl<L> Branch<L> {
+    #[expect(clippy::indexing_slicing, reason = "a place is below FAN")]
+    fn child(&self, hash: u32, depth: u32) -> &Node<L> {
+        &self.children[place(hash, depth)]
+    }
 
-#[expect(clippy::indexing_slicing, reason = "a place is below FAN")]
-fn child_mut<L>(children: &mut [Node<L>; FAN], hash: u32, depth: u32) -> &mut Node<L> {
-    &mut children[place(hash, depth)]
+    #[expect(clippy::indexing_slicing, reason = "a place is below FAN")]
+    fn child_mut(&mut self, hash: u32, depth: u32) -> (&mut Node<L>, &mut u32) {
+        let place = place(hash, depth);
+        (&mut self.children[place], &mut self.items[place])
+    }
 }
 
 impl<L: Leaf> Node<L> {
@@ -78,14 +88,36 @@ impl<L: Leaf> Node<L> {
             // A little more than the average, so that few of them grow at once.
             let room = LEAF_ITEMS / FAN * 9 / 8;
             let children = std::array::from_fn(|_| Self::Leaf(L::with_room(room)));
-            *self = Self::Split(Box::new(children));
+            let items = [0; FAN];
+            *self = Self::Split(Box::new(Branch { children, items }));
             for (hash, item) in full.into_items() {
                 self.put(depth, hash, item);
             }
         }
         match self {
             Self::Leaf(leaf) => leaf.put(hash, item),
-            Self::Split(children) => child_mut(children, hash, depth).put(depth + 1, hash, item),
+            Self::Split(branch) => {
+                let (child, items) = branch.child_mut(hash, depth);
+                *items += 1;
+                child.put(depth + 1, hash, item);
+            }
+        }
+    }
+
+    fn remove<T>(
+        &mut self,
+        depth: u32,
+        hash: u32,
+        take: impl FnOnce(&mut L) -> Option<T>,
+    ) -> Option<T> {
+        match self {
+            Self::Leaf(leaf) => take(leaf),
+            Self::Split(branch) => {
+                let (child, items) = branch.child_mut(hash, depth);
+                let taken = child.remove(depth + 1, hash, take)?;
+                *items -= 1;
+                Some(taken)
+            }
         }
     }
 }
@@ -106,7 +138,7 @@ impl<L: Leaf> Split<L> {
         loop {
             match node {
                 Node::Leaf(leaf) => return (leaf, depth),
-                Node::Split(children) => node = child(children, hash, depth),
+                Node::Split(branch) => node = branch.child(hash, depth),
             }
             depth += 1;
         }
@@ -118,7 +150,7 @@ impl<L: Leaf> Split<L> {
         loop {
             match node {
                 Node::Leaf(leaf) => return leaf,
-                Node::Split(children) => node = child_mut(children, hash, depth),
+                Node::Split(branch) => node = branch.child_mut(hash, depth).0,
             }
             depth += 1;
         }
@@ -132,9 +164,30 @@ impl<L: Leaf> Split<L> {
 
     /// Lets `take` take an item of this hash out of its leaf.
     pub(crate) fn remove<T>(&mut self, hash: u32, take: impl FnOnce(&mut L) -> Option<T>) -> Option<T> {
-        let taken = take(self.leaf_mut(hash))?;
+        let taken = self.root.remove(0, hash, take)?;
         self.len -= 1;
         Some(taken)
+    }
+
+    /// The leaf of the item of this number, in the order of the leaves, and its place there.
+    pub(crate) fn nth(&self, index: usize) -> Option<(&L, usize)> {
+        let (mut node, mut index) = (&self.root, index);
+        loop {
+            match node {
+                Node::Leaf(leaf) => return (index < leaf.len()).then_some((leaf, index)),
+                Node::Split(branch) => {
+                    let counted = branch.children.iter().zip(&branch.items);
+                    let mut below = counted.map(|(child, &items)| (child, items as usize));
+                    node = below.find_map(|(child, items)| {
+                        if index < items {
+                            return Some(child);
+                        }
+                        index -= items;
+                        None
+                    })?;
+                }
+            }
+        }
     }
 
     /// All leaves, in the order of the hash.
@@ -151,11 +204,11 @@ impl<L: Leaf> Split<L> {
     ///
     /// Items may come and go between two steps, if a leaf fills the hole of an item with its last one: then
     /// a full scan visits every item that is there all the while; it may visit one twice.
-    pub(crate) fn scan(
-        &self,
+    pub(crate) fn scan<'a>(
+        &'a self,
         cursor: Cursor,
         count: usize,
-        mut visit: impl FnMut(&L, std::ops::Range<usize>),
+        mut visit: impl FnMut(&'a L, std::ops::Range<usize>),
     ) -> Option<Cursor> {
         let (mut at, mut count) = (cursor, count.max(1));
         loop {
@@ -259,9 +312,9 @@ impl<'a, L> Iterator for Leaves<'a, L> {
         loop {
             match self.open.get_mut(self.depth)?.as_mut()?.next() {
                 Some(Node::Leaf(leaf)) => return Some(leaf),
-                Some(Node::Split(children)) => {
+                Some(Node::Split(branch)) => {
                     self.depth += 1;
-                    *self.open.get_mut(self.depth)? = Some(children.iter());
+                    *self.open.get_mut(self.depth)? = Some(branch.children.iter());
                 }
                 None => self.depth = self.depth.checked_sub(1)?,
             }

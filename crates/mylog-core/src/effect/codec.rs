@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::varint::{put, put_bytes, take, take_bytes};
-use super::{Db, Effect, ExpireAt, NEVER, Ttl};
+use super::varint::{put, put_bytes, put_score, take, take_bytes, take_score};
+use super::{Db, Effect, ExpireAt, NEVER, Side, Ttl};
 use crate::value::{Kind, Value};
 
 mod tag {
@@ -21,8 +21,19 @@ mod tag {
     pub(super) const LINEAGE: u8 = 9;
     pub(super) const STR_SET: u8 = 16;
     pub(super) const STR_APPEND: u8 = 17;
+    pub(super) const STR_RANGE: u8 = 18;
     pub(super) const HASH_SET: u8 = 32;
     pub(super) const HASH_DEL: u8 = 33;
+    pub(super) const LIST_PUSH: u8 = 48;
+    pub(super) const LIST_POP: u8 = 49;
+    pub(super) const LIST_SET: u8 = 50;
+    pub(super) const LIST_INSERT: u8 = 51;
+    pub(super) const LIST_REMOVE: u8 = 52;
+    pub(super) const LIST_REMOVE_AT: u8 = 53;
+    pub(super) const SET_ADD: u8 = 64;
+    pub(super) const SET_REMOVE: u8 = 65;
+    pub(super) const ZSET_SET: u8 = 80;
+    pub(super) const ZSET_REMOVE: u8 = 81;
 }
 
 /// Bytes that are no record, though their checksums were right: a later version wrote them, or a bug.
@@ -123,13 +134,66 @@ impl<'a> Effect<'a> {
                     put_bytes(out, value);
                 }
             }
-            Self::HashDel { db, key, fields } => {
-                put_head(out, tag::HASH_DEL, *db, key);
-                put(out, fields.len() as u64);
-                for field in fields.iter() {
-                    put_bytes(out, field);
+            Self::HashDel { db, key, fields } => put_names(out, tag::HASH_DEL, (*db, key), fields),
+            Self::StrRange {
+                db,
+                key,
+                offset,
+                bytes,
+            } => put_at(out, tag::STR_RANGE, (*db, key), *offset, bytes),
+            Self::ListPush {
+                db,
+                key,
+                side,
+                elements,
+            } => {
+                put_head(out, tag::LIST_PUSH, *db, key);
+                out.push(side_code(*side));
+                put_all(out, elements);
+            }
+            Self::ListPop { db, key, side, count } => {
+                put_head(out, tag::LIST_POP, *db, key);
+                out.push(side_code(*side));
+                put(out, *count);
+            }
+            Self::ListSet {
+                db,
+                key,
+                index,
+                element,
+            } => put_at(out, tag::LIST_SET, (*db, key), *index, element),
+            Self::ListInsert {
+                db,
+                key,
+                index,
+                element,
+            } => put_at(out, tag::LIST_INSERT, (*db, key), *index, element),
+            Self::ListRemove {
+                db,
+                key,
+                start,
+                count,
+            } => {
+                put_head(out, tag::LIST_REMOVE, *db, key);
+                put(out, *start);
+                put(out, *count);
+            }
+            Self::ListRemoveAt { db, key, indexes } => {
+                put_head(out, tag::LIST_REMOVE_AT, *db, key);
+                put(out, indexes.len() as u64);
+                indexes.iter().for_each(|&index| put(out, index));
+            }
+            Self::SetAdd { db, key, members } => put_names(out, tag::SET_ADD, (*db, key), members),
+            Self::SetRemove { db, key, members } => put_names(out, tag::SET_REMOVE, (*db, key), members),
+            Self::ZSetSet { db, key, members } => {
+                put_head(out, tag::ZSET_SET, *db, key);
+                put(out, members.len() as u64);
+                for (score, member) in members.iter() {
+                    put_score(out, *score);
+                    put_bytes(out, member);
                 }
             }
+            Self::ZSetRemove { db, key, members } => put_names(out, tag::ZSET_REMOVE, (*db, key), members),
         }
     }
 
@@ -219,9 +283,110 @@ impl<'a> Effect<'a> {
                 key,
                 fields: take_list(bytes, take_bytes)?,
             },
+            tag::STR_RANGE => Self::StrRange {
+                db,
+                key,
+                offset: take(bytes)?,
+                bytes: take_bytes(bytes)?,
+            },
+            tag::LIST_PUSH..=tag::LIST_REMOVE_AT => return Self::decode_list(tag, db, key, bytes),
+            tag::SET_ADD => Self::SetAdd {
+                db,
+                key,
+                members: take_list(bytes, take_bytes)?,
+            },
+            tag::SET_REMOVE => Self::SetRemove {
+                db,
+                key,
+                members: take_list(bytes, take_bytes)?,
+            },
+            tag::ZSET_SET => Self::ZSetSet {
+                db,
+                key,
+                members: take_list(bytes, |rest| Some((take_score(rest)?, take_bytes(rest)?)))?,
+            },
+            tag::ZSET_REMOVE => Self::ZSetRemove {
+                db,
+                key,
+                members: take_list(bytes, take_bytes)?,
+            },
             _ => return None,
         })
     }
+
+    fn decode_list(tag: u8, db: Db, key: &'a [u8], bytes: &mut &'a [u8]) -> Option<Self> {
+        Some(match tag {
+            tag::LIST_PUSH => Self::ListPush {
+                db,
+                key,
+                side: take_side(bytes)?,
+                elements: take_list(bytes, take_bytes)?,
+            },
+            tag::LIST_POP => Self::ListPop {
+                db,
+                key,
+                side: take_side(bytes)?,
+                count: take(bytes)?,
+            },
+            tag::LIST_SET => Self::ListSet {
+                db,
+                key,
+                index: take(bytes)?,
+                element: take_bytes(bytes)?,
+            },
+            tag::LIST_INSERT => Self::ListInsert {
+                db,
+                key,
+                index: take(bytes)?,
+                element: take_bytes(bytes)?,
+            },
+            tag::LIST_REMOVE => Self::ListRemove {
+                db,
+                key,
+                start: take(bytes)?,
+                count: take(bytes)?,
+            },
+            tag::LIST_REMOVE_AT => Self::ListRemoveAt {
+                db,
+                key,
+                indexes: take_list(bytes, take)?,
+            },
+            _ => return None,
+        })
+    }
+}
+
+fn side_code(side: Side) -> u8 {
+    match side {
+        Side::Head => 0,
+        Side::Tail => 1,
+    }
+}
+
+fn take_side(bytes: &mut &[u8]) -> Option<Side> {
+    let (&side, rest) = bytes.split_first()?;
+    *bytes = rest;
+    match side {
+        0 => Some(Side::Head),
+        1 => Some(Side::Tail),
+        _ => None,
+    }
+}
+
+fn put_at(out: &mut Vec<u8>, tag: u8, (db, key): (Db, &[u8]), at: u64, bytes: &[u8]) {
+    put_head(out, tag, db, key);
+    put(out, at);
+    put_bytes(out, bytes);
+}
+
+fn put_names(out: &mut Vec<u8>, tag: u8, (db, key): (Db, &[u8]), names: &[&[u8]]) {
+    put_head(out, tag, db, key);
+    put_all(out, names);
+}
+
+fn put_all(out: &mut Vec<u8>, all: &[&[u8]]) {
+    put(out, all.len() as u64);
+    all.iter().for_each(|one| put_bytes(out, one));
 }
 
 fn put_pair(out: &mut Vec<u8>, tag: u8, from: (Db, &[u8]), to: (Db, &[u8])) {

@@ -32,11 +32,26 @@ pub enum Ttl {
 
 /// Field and value pairs of a hash, borrowed from a command or a record.
 pub type Pairs<'a> = Cow<'a, [(&'a [u8], &'a [u8])]>;
-/// Fields of a hash, borrowed from a command or a record.
+/// Fields of a hash, elements of a list or members of a set, borrowed from a command or a record.
 pub type Fields<'a> = Cow<'a, [&'a [u8]]>;
+/// Members of a sorted set with their scores, borrowed from a command or a record.
+pub type Scored<'a> = Cow<'a, [(f64, &'a [u8])]>;
+
+/// An end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Where index 0 is.
+    Head,
+    /// The other one.
+    Tail,
+}
+
+/// Longest run of zeros that a write past the end of a string makes. It is the server's own limit of a string: what
+/// a record takes in memory must not be beyond all measure of what it takes on disk.
+pub const MAX_GAP: u64 = 512 << 20;
 
 /// One deterministic change. The names are keys inside a database; all bytes are binary-safe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect<'a> {
     /// The name holds this value, whatever it held before.
     Put {
@@ -148,6 +163,117 @@ pub enum Effect<'a> {
         /// The fields. Never empty.
         fields: Fields<'a>,
     },
+    /// Bytes of a string get others; it grows as far as they reach, with zeros where it had none.
+    StrRange {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// Where the bytes go: at most [`MAX_GAP`] behind the string's end.
+        offset: u64,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// Elements come to an end of a list, one after the other; the list is made if missing.
+    ListPush {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The end. At the head the last element comes to index 0.
+        side: Side,
+        /// The elements. Never empty.
+        elements: Fields<'a>,
+    },
+    /// Elements leave an end of a list; an empty list is gone.
+    ListPop {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The end.
+        side: Side,
+        /// How many: from 1 to all.
+        count: u64,
+    },
+    /// An element of a list becomes another one.
+    ListSet {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// Its index, from 0.
+        index: u64,
+        /// What it becomes.
+        element: &'a [u8],
+    },
+    /// An element comes into a list.
+    ListInsert {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The index that it gets: at most the length.
+        index: u64,
+        /// The element.
+        element: &'a [u8],
+    },
+    /// Elements that stand together leave a list; an empty list is gone.
+    ListRemove {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// Index of the first.
+        start: u64,
+        /// How many: 1 at least.
+        count: u64,
+    },
+    /// Elements leave a list, wherever they stand; an empty list is gone.
+    ListRemoveAt {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// Their indexes before any of them leaves, in rising order. Never empty.
+        indexes: Cow<'a, [u64]>,
+    },
+    /// Members come into a set; the set is made if missing.
+    SetAdd {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The members. Never empty.
+        members: Fields<'a>,
+    },
+    /// Members leave a set; an empty set is gone.
+    SetRemove {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The members. Never empty.
+        members: Fields<'a>,
+    },
+    /// Members of a sorted set get these scores; the sorted set is made if missing.
+    ZSetSet {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// Scores, none a NaN, with members. Never empty.
+        members: Scored<'a>,
+    },
+    /// Members leave a sorted set; an empty one is gone.
+    ZSetRemove {
+        /// Database.
+        db: Db,
+        /// Key.
+        key: &'a [u8],
+        /// The members. Never empty.
+        members: Fields<'a>,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -161,7 +287,18 @@ impl<'a> Effect<'a> {
             | Self::StrSet { db, key, .. }
             | Self::StrAppend { db, key, .. }
             | Self::HashSet { db, key, .. }
-            | Self::HashDel { db, key, .. } => [Some((db, key)), None],
+            | Self::HashDel { db, key, .. }
+            | Self::StrRange { db, key, .. }
+            | Self::ListPush { db, key, .. }
+            | Self::ListPop { db, key, .. }
+            | Self::ListSet { db, key, .. }
+            | Self::ListInsert { db, key, .. }
+            | Self::ListRemove { db, key, .. }
+            | Self::ListRemoveAt { db, key, .. }
+            | Self::SetAdd { db, key, .. }
+            | Self::SetRemove { db, key, .. }
+            | Self::ZSetSet { db, key, .. }
+            | Self::ZSetRemove { db, key, .. } => [Some((db, key)), None],
             Self::Rename { db, key, to_db, to } => [Some((db, key)), Some((to_db, to))],
             Self::Copy { to_db, to, .. } => [Some((to_db, to)), None],
             Self::FlushDb { .. } | Self::FlushAll | Self::SwapDb { .. } | Self::Lineage { .. } => {

@@ -1,4 +1,4 @@
-//! Unsigned LEB128: seven bits a byte, the least first. At most ten bytes, and only the shortest form is read.
+//! The parts of a record. Unsigned LEB128: seven bits a byte, the least first. At most ten bytes, and only the shortest form is read.
 
 /// Appends `value`.
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
@@ -7,6 +7,11 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// Bytes that `put` appends.
+pub(crate) fn len(value: u64) -> usize {
+    (u64::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
 }
 
 /// Takes one off the front of `bytes`; `None` if they end inside it, it is too large, or not the shortest.
@@ -45,6 +50,18 @@ pub(crate) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(head)
 }
 
+/// Appends a score: its eight bytes, the lowest first.
+pub(crate) fn put_score(out: &mut Vec<u8>, score: f64) {
+    out.extend_from_slice(&score.to_le_bytes());
+}
+
+/// Takes a score off the front; `None` for a NaN, which is none.
+pub(crate) fn take_score(bytes: &mut &[u8]) -> Option<f64> {
+    let (&score, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(f64::from_le_bytes(score)).filter(|score| !score.is_nan())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +72,7 @@ mod tests {
             for value in [1u64 << shift, (1u64 << shift) - 1, u64::MAX >> shift] {
                 let mut out = Vec::new();
                 put(&mut out, value);
+                assert_eq!(len(value), out.len());
                 let mut rest = out.as_slice();
                 assert_eq!(take(&mut rest), Some(value));
                 assert!(rest.is_empty());

@@ -17,11 +17,16 @@ const SPARE_PART: usize = 4;
 /// Strings up to this length get as much room again.
 const SHORT: usize = 64 << 10;
 
-fn append(bytes: &mut Vec<u8>, tail: &[u8]) {
-    let len = bytes.len() + tail.len();
+/// Makes room for what comes behind a string's bytes.
+pub(super) fn make_room(bytes: &mut Vec<u8>, more: usize) {
+    let len = bytes.len() + more;
     if len > bytes.capacity() && len > SHORT {
-        bytes.reserve_exact(tail.len() + len / SPARE_PART);
+        bytes.reserve_exact(more + len / SPARE_PART);
     }
+}
+
+fn append(bytes: &mut Vec<u8>, tail: &[u8]) {
+    make_room(bytes, tail.len());
     bytes.extend_from_slice(tail);
 }
 
@@ -47,6 +52,14 @@ pub enum ApplyError {
     #[error("its bytes are not a {kind:?}")]
     Body {
         /// Type they should be.
+        kind: Kind,
+    },
+    /// The value has no such place.
+    #[error("it changes a {kind:?} of database {db} at a place that the value does not have")]
+    Place {
+        /// Database.
+        db: Db,
+        /// Type there.
         kind: Kind,
     },
     /// No such database is supported.
@@ -115,6 +128,42 @@ impl Store {
             Effect::StrAppend { db, key, tail } => Some(self.str_append(db, key, tail)?),
             Effect::HashSet { db, key, ref pairs } => Some(self.hash_set(db, key, pairs)?),
             Effect::HashDel { db, key, ref fields } => self.hash_del(db, key, fields)?,
+            Effect::StrRange {
+                db,
+                key,
+                offset,
+                bytes,
+            } => Some(self.str_range((db, key), offset, bytes)?),
+            Effect::ListPush {
+                db,
+                key,
+                side,
+                ref elements,
+            } => Some(self.list_push((db, key), side, elements)?),
+            Effect::ListPop { db, key, side, count } => self.list_pop((db, key), side, count)?,
+            Effect::ListSet {
+                db,
+                key,
+                index,
+                element,
+            } => self.list_set((db, key), index, element)?,
+            Effect::ListInsert {
+                db,
+                key,
+                index,
+                element,
+            } => self.list_insert((db, key), index, element)?,
+            Effect::ListRemove {
+                db,
+                key,
+                start,
+                count,
+            } => self.list_remove((db, key), start, count)?,
+            Effect::ListRemoveAt { db, key, ref indexes } => self.list_remove_at((db, key), indexes)?,
+            Effect::SetAdd { db, key, ref members } => Some(self.set_add((db, key), members)?),
+            Effect::SetRemove { db, key, ref members } => self.set_remove((db, key), members)?,
+            Effect::ZSetSet { db, key, ref members } => Some(self.zset_set((db, key), members)?),
+            Effect::ZSetRemove { db, key, ref members } => self.zset_remove((db, key), members)?,
         };
         Ok(Applied { entry })
     }
@@ -175,7 +224,7 @@ impl Store {
         let Some(id) = self.find(db, key) else {
             let mut hash = Hash::default();
             fill(&mut hash);
-            return self.put(db, key, NEVER, Value::Hash(Box::new(hash)));
+            return self.put(db, key, NEVER, Value::Hash(hash));
         };
         let left = self.change(db, id, |value| match value {
             Value::Hash(hash) => Ok(fill(hash)),
@@ -203,7 +252,7 @@ impl Store {
     }
 
     /// Changes a value in place and keeps the sums.
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         db: Db,
         id: SlotId,
@@ -237,7 +286,7 @@ impl Store {
     }
 
     /// Gives a name a value: in place if it holds one, so that its entry stays where it is.
-    fn put(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, value: Value) -> Result<SlotId, ApplyError> {
+    pub(super) fn put(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, value: Value) -> Result<SlotId, ApplyError> {
         if let Some(id) = self.find(db, key) {
             let old = self.change(db, id, |held| Ok(std::mem::replace(held, value)))?;
             self.discard(old);
@@ -280,7 +329,7 @@ impl Store {
         }
     }
 
-    fn remove(&mut self, db: Db, key: &[u8]) {
+    pub(super) fn remove(&mut self, db: Db, key: &[u8]) {
         let Some(slot) = self.unlink(db, key) else { return };
         if let Some(entry) = self.slab.remove(slot) {
             self.keys -= 1;

@@ -4,6 +4,7 @@
 //! lock in the module, nothing at all in the child, which has its own copy.
 
 mod apply;
+mod collections;
 mod discarded;
 mod loader;
 mod names;
@@ -58,11 +59,7 @@ impl Entry {
 
     /// Bytes of its snapshot record, about.
     fn live_bytes(&self) -> usize {
-        let value = match &self.value {
-            Value::Str(bytes) => bytes.len(),
-            Value::Hash(hash) => hash.data_bytes() + 2 * hash.len(),
-        };
-        RECORD_OVERHEAD + self.key.len() + value
+        RECORD_OVERHEAD + self.key.len() + self.value.data_bytes()
     }
 }
 

@@ -1,11 +1,13 @@
-//! The hash: fields in the order they came.
+//! The hash: fields in one packed block, in the order they came, while they are few and short; in rows by name
+//! once they are not.
 //!
-//! A small hash keeps that order through deletions and scans in one step, as Redis' listpack does. A large
+//! A small hash keeps its order through deletions and scans in one step, as Redis' listpack does. A large
 //! one fills a hole with the last field of its row, and scans each row from its end down: a field that moves
-//! was either visited already or lies still ahead, so a full scan misses none that stayed.
+//! was either visited already or lies still ahead, so a full scan misses none that stayed. It stays large.
 
 use super::members::Members;
-use crate::effect::varint::{put, put_bytes, take, take_bytes};
+use super::packed::{Packed, Pairs, are_distinct, room, take_items};
+use crate::effect::varint::{self, put, put_bytes, take_bytes};
 
 /// Most fields of a small hash, as `hash-max-listpack-entries` is by default.
 const SMALL_FIELDS: usize = 512;
@@ -14,12 +16,26 @@ const SMALL_BYTES: usize = 64;
 
 /// Fields with their values.
 #[derive(Debug, Clone, Default)]
-pub struct Hash {
+pub struct Hash(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    /// Field, value, field, value ...
+    Small(Packed),
+    Large(Box<Large>),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Small(Packed::default())
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Large {
     fields: Members<Box<[u8]>>,
     /// Sum of the lengths of all fields and values in `fields`.
     bytes: usize,
-    /// Set when `fields` first outgrew the limits of a small hash, and never cleared.
-    large: bool,
 }
 
 impl PartialEq for Hash {
@@ -32,17 +48,28 @@ impl Eq for Hash {}
 impl Hash {
     /// Number of fields.
     pub fn len(&self) -> usize {
-        self.fields.len()
+        match &self.0 {
+            Form::Small(packed) => packed.len() / 2,
+            Form::Large(large) => large.fields.len(),
+        }
     }
 
     /// True without fields.
     pub fn is_empty(&self) -> bool {
-        self.fields.len() == 0
+        self.len() == 0
+    }
+
+    /// True if it is one packed block, as a listpack is in the server.
+    pub fn is_small(&self) -> bool {
+        matches!(self.0, Form::Small(_))
     }
 
     /// A field's value.
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        self.fields.get(field).map(|value| &**value)
+        match &self.0 {
+            Form::Small(packed) => packed.find(2, field)?.1.next(),
+            Form::Large(large) => large.fields.get(field).map(|value| &**value),
+        }
     }
 
     /// Gives a field a value and says whether the field is new.
@@ -52,23 +79,26 @@ impl Hash {
 
     /// As `set`; gives the old value back as well, if it took another block of memory.
     pub(crate) fn replace(&mut self, field: &[u8], value: &[u8]) -> (bool, Option<Box<[u8]>>) {
-        let (mut left, mut old_len) = (None, 0);
-        let change = |value: &[u8], held: &mut Box<[u8]>| {
-            old_len = held.len();
-            // The same room again: fresh room costs time, and another page that a child shares.
-            if old_len == value.len() {
-                held.copy_from_slice(value);
-            } else {
-                left = Some(std::mem::replace(held, value.into()));
+        if let Form::Small(packed) = &mut self.0 {
+            let found = packed.find(2, field).map(|(place, _)| place);
+            let short = field.len().max(value.len()) <= SMALL_BYTES;
+            match found {
+                Some(place) if short => {
+                    packed.replace(place + room(field.len()), value);
+                    return (false, None);
+                }
+                None if short && packed.len() < 2 * SMALL_FIELDS => {
+                    packed.splice(packed.bytes(), 0, &[field, value]);
+                    return (true, None);
+                }
+                _ => self.grow(),
             }
-        };
-        let new = self.fields.change_or_add(field, value, change, Box::from);
-        self.bytes = self.bytes - old_len + value.len();
-        if new {
-            self.bytes += field.len();
         }
-        self.large |= self.len() > SMALL_FIELDS || field.len().max(value.len()) > SMALL_BYTES;
-        (new, left)
+        match &mut self.0 {
+            Form::Large(large) => large.replace(field, value),
+            // It has just grown.
+            Form::Small(_) => (false, None),
+        }
     }
 
     /// Removes a field and says whether it was there.
@@ -76,43 +106,83 @@ impl Hash {
         self.take(field).is_some()
     }
 
-    /// As `remove`; gives the value back.
+    /// As `remove`; gives back the value's memory, if it has a block of its own.
     pub(crate) fn take(&mut self, field: &[u8]) -> Option<Box<[u8]>> {
-        let value = self.fields.remove(field, !self.large)?;
-        self.bytes -= field.len() + value.len();
-        Some(value)
+        match &mut self.0 {
+            Form::Small(packed) => {
+                let (place, _) = packed.find(2, field)?;
+                packed.splice(place, 2, &[]);
+                Some(Box::default())
+            }
+            Form::Large(large) => {
+                let value = large.fields.remove(field)?;
+                large.bytes -= field.len() + value.len();
+                Some(value)
+            }
+        }
     }
 
-    /// The fields with their values, in order.
+    fn grow(&mut self) {
+        if let Form::Small(packed) = &self.0 {
+            let mut large = Large::default();
+            for (field, value) in Pairs(packed.iter()) {
+                large.replace(field, value);
+            }
+            self.0 = Form::Large(Box::new(large));
+        }
+    }
+
+    /// The fields with their values: of a small hash in the order they came.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|(field, value)| (field, &**value))
+        let (small, large) = match &self.0 {
+            Form::Small(packed) => (Some(Pairs(packed.iter())), None),
+            Form::Large(large) => (None, Some(large.fields.iter())),
+        };
+        let large = large.into_iter().flatten().map(|(field, value)| (field, &**value));
+        small.into_iter().flatten().chain(large)
+    }
+
+    /// A field by its number, in one step or a few, for a random one: every number below the length names
+    /// one, as long as the hash does not change.
+    pub fn nth(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        match &self.0 {
+            Form::Small(packed) => Pairs(packed.range(2 * index, 2 * index + 2)).next(),
+            Form::Large(large) => large.fields.nth(index).map(|(field, value)| (field, &**value)),
+        }
     }
 
     /// A step of a scan: visits about `count` fields and returns the next cursor, 0 at the end. A full scan
     /// from 0 visits every field that is there all the while; one may come twice.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
-        if !self.large {
-            self.iter().for_each(|(field, value)| visit(field, value));
-            return 0;
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(&'a [u8], &'a [u8]),
+    ) -> u64 {
+        match &self.0 {
+            Form::Small(packed) => {
+                Pairs(packed.iter()).for_each(|(field, value)| visit(field, value));
+                0
+            }
+            Form::Large(large) => large
+                .fields
+                .scan(cursor, count, |field, value| visit(field, value)),
         }
-        self.fields
-            .scan(cursor, count, |field, value| visit(field, value))
     }
 
     /// True if a scan that stands at `cursor`, not at its end, has still to come to this field, whether it
     /// is there or not: what changes until then the scan will see.
     pub fn is_ahead(&self, cursor: u64, field: &[u8]) -> bool {
-        self.large && self.fields.is_ahead(cursor, field)
+        match &self.0 {
+            Form::Small(_) => false,
+            Form::Large(large) => large.fields.is_ahead(cursor, field),
+        }
     }
 
     pub(super) fn body_len(&self) -> usize {
-        fn varint_len(len: usize) -> usize {
-            (usize::BITS - (len | 1).leading_zeros()).div_ceil(7) as usize
-        }
-        let lengths = self
-            .iter()
-            .map(|(field, value)| varint_len(field.len()) + varint_len(value.len()));
-        varint_len(self.len()) + self.bytes + lengths.sum::<usize>()
+        let len = |bytes: &[u8]| varint::len(bytes.len() as u64);
+        let lengths = self.iter().map(|(field, value)| len(field) + len(value));
+        varint::len(self.len() as u64) + self.data_bytes() + lengths.sum::<usize>()
     }
 
     pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
@@ -123,29 +193,57 @@ impl Hash {
         }
     }
 
-    pub(super) fn decode_body(mut body: &[u8]) -> Option<Self> {
-        let count = usize::try_from(take(&mut body)?).ok()?;
-        // A pair takes two bytes at least: a false count is not believed.
-        if count == 0 || count > body.len() / 2 {
-            return None;
+    pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
+        let pairs = take_items(body, |rest| Some([take_bytes(rest)?, take_bytes(rest)?]))?;
+        let longest = pairs.as_flattened().iter().map(|bytes| bytes.len()).max();
+        if pairs.len() <= SMALL_FIELDS && longest <= Some(SMALL_BYTES) {
+            let distinct = are_distinct(pairs.iter().map(|[field, _]| *field));
+            let all = pairs.as_flattened().iter().copied();
+            return distinct.then(|| Self(Form::Small(Packed::of(all))));
         }
         let mut hash = Self::default();
-        for _ in 0..count {
-            let field = take_bytes(&mut body)?;
-            if !hash.set(field, take_bytes(&mut body)?) {
-                return None;
-            }
-        }
-        body.is_empty().then_some(hash)
+        let distinct = pairs.into_iter().all(|[field, value]| hash.set(field, value));
+        distinct.then_some(hash)
     }
 
     /// Bytes of the fields and values alone, without taking them one by one.
     pub fn data_bytes(&self) -> usize {
-        self.bytes
+        match &self.0 {
+            Form::Small(packed) => packed.data_bytes(),
+            Form::Large(large) => large.bytes,
+        }
+    }
+
+    /// Blocks of memory, about.
+    pub(super) fn blocks(&self) -> usize {
+        match &self.0 {
+            Form::Small(_) => 1,
+            Form::Large(large) => 2 + 2 * large.fields.len(),
+        }
     }
 
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + self.bytes + self.fields.memory()
+        match &self.0 {
+            Form::Small(packed) => packed.bytes(),
+            Form::Large(large) => size_of::<Large>() + large.bytes + large.fields.memory(),
+        }
+    }
+}
+
+impl Large {
+    fn replace(&mut self, field: &[u8], value: &[u8]) -> (bool, Option<Box<[u8]>>) {
+        let Some(held) = self.fields.get_mut(field) else {
+            self.fields.add(field.into(), value.into());
+            self.bytes += field.len() + value.len();
+            return (true, None);
+        };
+        self.bytes = self.bytes - held.len() + value.len();
+        // The same room again: fresh room costs time, and another page that a child shares.
+        if held.len() == value.len() {
+            held.copy_from_slice(value);
+            return (false, None);
+        }
+        (false, Some(std::mem::replace(held, value.into())))
     }
 }
 

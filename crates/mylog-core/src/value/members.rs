@@ -1,7 +1,8 @@
-//! Members of a value by name: the fields of a hash with their values. In the order they came while they are
-//! few; in leaves once they are many, so that no step moves more than a leaf.
+//! Members of a large value by name: the fields of a hash with their values, the members of a set. In leaves, so
+//! that no step moves more than a leaf.
 
 use std::hash::BuildHasher;
+use std::ops::Deref;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -13,21 +14,21 @@ const UNINDEXED: usize = 8;
 const ROOM_KEPT: usize = 64;
 
 #[derive(Debug, Clone)]
-struct Member<V> {
+struct Member<V, N> {
     hash: u32,
-    name: Box<[u8]>,
+    name: N,
     value: V,
 }
 
 /// A leaf: members in a row, so that any of them is a step away, and their places by name.
 #[derive(Debug, Clone)]
-struct Row<V> {
-    members: Vec<Member<V>>,
+struct Row<V, N> {
+    members: Vec<Member<V, N>>,
     /// Places in `members`. Empty, or of all of them; never empty with more than `UNINDEXED`.
     places: HashTable<u32>,
 }
 
-impl<V> Default for Row<V> {
+impl<V, N> Default for Row<V, N> {
     fn default() -> Self {
         Self {
             members: Vec::new(),
@@ -41,9 +42,9 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-impl<V> Row<V> {
+impl<V, N: Deref<Target = [u8]>> Row<V, N> {
     fn find(&self, hash: u32, name: &[u8]) -> Option<usize> {
-        let is_it = |member: &Member<V>| member.hash == hash && *member.name == *name;
+        let is_it = |member: &Member<V, N>| member.hash == hash && *member.name == *name;
         if self.places.is_empty() {
             return self.members.iter().position(is_it);
         }
@@ -62,7 +63,7 @@ impl<V> Row<V> {
         }
     }
 
-    fn push(&mut self, member: Member<V>) {
+    fn push(&mut self, member: Member<V, N>) {
         if self.members.len() == self.members.capacity() {
             // By a quarter: doubling would leave a third of all this memory unused on average.
             self.members.reserve_exact((self.members.len() / 4).max(2));
@@ -76,30 +77,22 @@ impl<V> Row<V> {
         }
     }
 
-    /// Takes a member out: its last one fills the hole, or in order all behind it move up.
-    fn remove(&mut self, place: usize, in_order: bool) -> Option<Member<V>> {
+    /// Takes a member out: the last one fills the hole.
+    fn remove(&mut self, place: usize) -> Option<Member<V, N>> {
         let last = self.members.len().checked_sub(1).filter(|&last| place <= last)?;
         if !self.places.is_empty() {
             let hash = spread(self.members.get(place)?.hash);
             if let Ok(found) = self.places.find_entry(hash, |&at| at as usize == place) {
                 found.remove();
             }
-            if in_order {
-                for at in self.places.iter_mut().filter(|at| **at as usize > place) {
-                    *at -= 1;
-                }
-            } else if place != last {
+            if place != last {
                 let moved = spread(self.members.get(last)?.hash);
                 if let Some(at) = self.places.find_mut(moved, |&at| at as usize == last) {
                     *at = place as u32;
                 }
             }
         }
-        let removed = if in_order {
-            self.members.remove(place)
-        } else {
-            self.members.swap_remove(place)
-        };
+        let removed = self.members.swap_remove(place);
         self.shrink();
         Some(removed)
     }
@@ -117,12 +110,12 @@ impl<V> Row<V> {
     }
 
     fn memory(&self) -> usize {
-        self.members.capacity() * size_of::<Member<V>>() + self.places.capacity() * (size_of::<u32>() + 1)
+        self.members.capacity() * size_of::<Member<V, N>>() + self.places.capacity() * (size_of::<u32>() + 1)
     }
 }
 
-impl<V> Leaf for Row<V> {
-    type Item = Member<V>;
+impl<V, N: Deref<Target = [u8]>> Leaf for Row<V, N> {
+    type Item = Member<V, N>;
 
     fn with_room(members: usize) -> Self {
         Self {
@@ -135,23 +128,23 @@ impl<V> Leaf for Row<V> {
         self.members.len()
     }
 
-    fn put(&mut self, _: u32, member: Member<V>) {
+    fn put(&mut self, _: u32, member: Member<V, N>) {
         self.push(member);
     }
 
-    fn into_items(self) -> impl Iterator<Item = (u32, Member<V>)> {
+    fn into_items(self) -> impl Iterator<Item = (u32, Member<V, N>)> {
         self.members.into_iter().map(|member| (member.hash, member))
     }
 }
 
 /// Members of a value by name, each with a `V`.
 #[derive(Debug, Clone)]
-pub(super) struct Members<V> {
-    rows: Split<Row<V>>,
+pub(super) struct Members<V, N: Deref<Target = [u8]> = Box<[u8]>> {
+    rows: Split<Row<V, N>>,
     hasher: DefaultHashBuilder,
 }
 
-impl<V> Default for Members<V> {
+impl<V, N: Deref<Target = [u8]>> Default for Members<V, N> {
     fn default() -> Self {
         Self {
             rows: Split::default(),
@@ -160,7 +153,7 @@ impl<V> Default for Members<V> {
     }
 }
 
-impl<V> Members<V> {
+impl<V, N: Deref<Target = [u8]>> Members<V, N> {
     fn hash(&self, name: &[u8]) -> u32 {
         self.hasher.hash_one(name) as u32
     }
@@ -170,42 +163,44 @@ impl<V> Members<V> {
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<&V> {
+        self.find(name).map(|(_, value)| value)
+    }
+
+    /// The member of this name, with the name that it holds.
+    pub(super) fn find(&self, name: &[u8]) -> Option<(&N, &V)> {
         let hash = self.hash(name);
         let row = self.rows.leaf(hash);
-        row.members.get(row.find(hash, name)?).map(|member| &member.value)
+        let member = row.members.get(row.find(hash, name)?)?;
+        Some((&member.name, &member.value))
     }
 
-    /// Gives `change` the member's value if there is one, else adds the one that `make` gives. Says whether
-    /// it was added.
-    pub(super) fn change_or_add<S>(
-        &mut self,
-        name: &[u8],
-        state: S,
-        change: impl FnOnce(S, &mut V),
-        make: impl FnOnce(S) -> V,
-    ) -> bool {
+    /// A member by its number: all numbers below the length name one, as long as none comes or goes.
+    pub(super) fn nth(&self, index: usize) -> Option<(&[u8], &V)> {
+        let (row, place) = self.rows.nth(index)?;
+        let member = row.members.get(place)?;
+        Some((&member.name, &member.value))
+    }
+
+    /// A member's value, to be changed.
+    pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<&mut V> {
         let hash = self.hash(name);
         let row = self.rows.leaf_mut(hash);
-        let found = row.find(hash, name);
-        if let Some(member) = found.and_then(|place| row.members.get_mut(place)) {
-            change(state, &mut member.value);
-            return false;
-        }
-        let member = Member {
-            hash,
-            name: name.into(),
-            value: make(state),
-        };
-        self.rows.put(hash, member);
-        true
+        let place = row.find(hash, name)?;
+        row.members.get_mut(place).map(|member| &mut member.value)
     }
 
-    /// Takes a member out. With `in_order` the others keep their order; that is for few.
-    pub(super) fn remove(&mut self, name: &[u8], in_order: bool) -> Option<V> {
+    /// Adds a member that there is not.
+    pub(super) fn add(&mut self, name: N, value: V) {
+        let hash = self.hash(&name);
+        self.rows.put(hash, Member { hash, name, value });
+    }
+
+    /// Takes a member out.
+    pub(super) fn remove(&mut self, name: &[u8]) -> Option<V> {
         let hash = self.hash(name);
         let taken = self.rows.remove(hash, |row| {
             let place = row.find(hash, name)?;
-            row.remove(place, in_order)
+            row.remove(place)
         });
         taken.map(|member| member.value)
     }
@@ -215,12 +210,12 @@ impl<V> Members<V> {
         members.map(|member| (&*member.name, &member.value))
     }
 
-    /// A step of a scan; see [`Split::scan`]. Only where members are removed without keeping their order.
-    pub(super) fn scan(
-        &self,
+    /// A step of a scan; see [`Split::scan`].
+    pub(super) fn scan<'a>(
+        &'a self,
         cursor: u64,
         count: usize,
-        mut visit: impl FnMut(&[u8], &V),
+        mut visit: impl FnMut(&'a [u8], &'a V),
     ) -> u64 {
         let next = self.rows.scan(Cursor::from_number(cursor), count, |row, places| {
             for member in row.members.get(places).into_iter().flatten().rev() {

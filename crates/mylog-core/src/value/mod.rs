@@ -1,9 +1,17 @@
 //! Durable values. A value knows its own bytes (`encode_body`) and nothing of names, ends or Redis.
 
+mod counted;
 mod hash;
+pub mod list;
 mod members;
+mod packed;
+mod set;
+pub mod zset;
 
 pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
+pub use zset::ZSet;
 
 /// The types there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,17 +20,26 @@ pub enum Kind {
     Str,
     /// A hash.
     Hash,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    ZSet,
 }
 
 impl Kind {
     /// Every type, in the order of its codes.
-    pub const ALL: [Self; 2] = [Self::Str, Self::Hash];
+    pub const ALL: [Self; 5] = [Self::Str, Self::Hash, Self::List, Self::Set, Self::ZSet];
 
     /// The byte that stands for the type in records.
     pub const fn code(self) -> u8 {
         match self {
             Self::Str => 1,
             Self::Hash => 2,
+            Self::List => 3,
+            Self::Set => 4,
+            Self::ZSet => 5,
         }
     }
 
@@ -31,19 +48,34 @@ impl Kind {
         match code {
             1 => Some(Self::Str),
             2 => Some(Self::Hash),
+            3 => Some(Self::List),
+            4 => Some(Self::Set),
+            5 => Some(Self::ZSet),
             _ => None,
         }
     }
 }
 
-/// A durable value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A durable value. All but a string are never empty while they have a name.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A string or counter, as its bytes.
     Str(Vec<u8>),
-    /// A hash. Never empty while it has a name.
-    Hash(Box<Hash>),
+    /// A hash.
+    Hash(Hash),
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
+    /// A sorted set.
+    ZSet(ZSet),
 }
+
+// No score is a NaN.
+impl Eq for Value {}
+
+// A small value costs its block, and the entry nothing but this: none needs a block for its head.
+const _: () = assert!(size_of::<Value>() == size_of::<Vec<u8>>());
 
 impl Value {
     /// Its type.
@@ -51,7 +83,26 @@ impl Value {
         match self {
             Self::Str(_) => Kind::Str,
             Self::Hash(_) => Kind::Hash,
+            Self::List(_) => Kind::List,
+            Self::Set(_) => Kind::Set,
+            Self::ZSet(_) => Kind::ZSet,
         }
+    }
+
+    /// Number of elements, fields or members; of a string its bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Str(bytes) => bytes.len(),
+            Self::Hash(hash) => hash.len(),
+            Self::List(list) => list.len(),
+            Self::Set(set) => set.len(),
+            Self::ZSet(zset) => zset.len(),
+        }
+    }
+
+    /// True with nothing in it: no key holds such a value, but for a string.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Bytes that [`Value::encode_body`] appends.
@@ -59,14 +110,20 @@ impl Value {
         match self {
             Self::Str(bytes) => bytes.len(),
             Self::Hash(hash) => hash.body_len(),
+            Self::List(list) => list.body_len(),
+            Self::Set(set) => set.body_len(),
+            Self::ZSet(zset) => zset.body_len(),
         }
     }
 
-    /// Appends the value's bytes: a string's own; a hash's pairs after their number.
+    /// Appends the value's bytes: a string's own; else what it holds after their number.
     pub fn encode_body(&self, out: &mut Vec<u8>) {
         match self {
             Self::Str(bytes) => out.extend_from_slice(bytes),
             Self::Hash(hash) => hash.encode_body(out),
+            Self::List(list) => list.encode_body(out),
+            Self::Set(set) => set.encode_body(out),
+            Self::ZSet(zset) => zset.encode_body(out),
         }
     }
 
@@ -74,7 +131,21 @@ impl Value {
     pub fn decode_body(kind: Kind, body: &[u8]) -> Option<Self> {
         match kind {
             Kind::Str => Some(Self::Str(body.to_vec())),
-            Kind::Hash => Hash::decode_body(body).map(|hash| Self::Hash(Box::new(hash))),
+            Kind::Hash => Hash::decode_body(body).map(Self::Hash),
+            Kind::List => List::decode_body(body).map(Self::List),
+            Kind::Set => Set::decode_body(body).map(Self::Set),
+            Kind::ZSet => ZSet::decode_body(body).map(Self::ZSet),
+        }
+    }
+
+    /// About how many bytes of records it makes, in one step.
+    pub fn data_bytes(&self) -> usize {
+        match self {
+            Self::Str(bytes) => bytes.len(),
+            Self::Hash(hash) => hash.data_bytes() + 2 * hash.len(),
+            Self::List(list) => list.data_bytes(),
+            Self::Set(set) => set.data_bytes() + set.len(),
+            Self::ZSet(zset) => zset.data_bytes() + zset.len(),
         }
     }
 
@@ -83,7 +154,10 @@ impl Value {
         match self {
             // One block, but giving back the pages of a huge one takes long.
             Self::Str(bytes) => 1 + bytes.len() / (1 << 20) * 64,
-            Self::Hash(hash) => 1 + 2 * hash.len(),
+            Self::Hash(hash) => hash.blocks(),
+            Self::List(list) => list.blocks(),
+            Self::Set(set) => set.blocks(),
+            Self::ZSet(zset) => zset.blocks(),
         }
     }
 
@@ -92,6 +166,9 @@ impl Value {
         match self {
             Self::Str(bytes) => bytes.capacity(),
             Self::Hash(hash) => hash.memory(),
+            Self::List(list) => list.memory(),
+            Self::Set(set) => set.memory(),
+            Self::ZSet(zset) => zset.memory(),
         }
     }
 }

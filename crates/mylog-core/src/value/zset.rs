@@ -1,0 +1,401 @@
+//! The sorted set: members with scores, ordered by score and then by bytes. One packed block in that order while
+//! it is small; once it is large, scores by member and the order under counting branches (`zset/order.rs`).
+//!
+//! All that is asked by score, by name or from an end comes down to ranks: `ranks_by_score`, `ranks_by_lex` and
+//! `rank` find them in steps of the logarithm, and `by_rank` walks from any of them.
+
+mod order;
+mod score;
+
+use std::ops::{Bound, Range};
+use std::sync::Arc;
+
+use super::members::Members;
+use super::packed::{Packed, Pairs, take_items};
+use crate::effect::varint::{self, put, put_bytes, take_bytes};
+use order::{Edge, Order, Spot};
+
+/// Most members of a small sorted set, as `zset-max-listpack-entries` is by default.
+const SMALL_MEMBERS: usize = 128;
+/// Longest member of a small sorted set, as `zset-max-listpack-value` is by default.
+const SMALL_BYTES: usize = 64;
+
+/// Members by score. A score is never NaN. -0.0 and 0.0 are the same place; a small sorted set keeps 0.0 for both,
+/// a large one the sign, as the server's own does.
+#[derive(Debug, Clone, Default)]
+pub struct ZSet(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    /// Member, score, member, score ... in order.
+    Small(Packed),
+    Large(Box<Large>),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Small(Packed::default())
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Large {
+    scores: Members<f64, Arc<[u8]>>,
+    /// The same members in order. Their bytes are there once only.
+    order: Order,
+    /// Sum of the lengths of all members.
+    bytes: usize,
+}
+
+impl PartialEq for ZSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl ZSet {
+    /// Number of members.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Form::Small(packed) => packed.len() / 2,
+            Form::Large(large) => large.scores.len(),
+        }
+    }
+
+    /// True without members.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// True if it is one packed block, as a listpack is in the server.
+    pub fn is_small(&self) -> bool {
+        matches!(self.0, Form::Small(_))
+    }
+
+    /// A member's score.
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        match &self.0 {
+            Form::Small(packed) => score::decode(packed.find(2, member)?.1.next()?),
+            Form::Large(large) => large.scores.get(member).copied(),
+        }
+    }
+
+    /// Gives a member a score and says what it had. A NaN is not taken.
+    pub fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
+        if score.is_nan() {
+            return None;
+        }
+        if let Form::Small(packed) = &mut self.0 {
+            let old = take_packed(packed, member);
+            if packed.len() < 2 * SMALL_MEMBERS && member.len() <= SMALL_BYTES {
+                add_packed(packed, member, score);
+                return old;
+            }
+            let mut large = Large::default();
+            for (member, score) in Pairs(packed.iter()) {
+                large.set(member, score::decode(score).unwrap_or_default());
+            }
+            large.set(member, score);
+            self.0 = Form::Large(Box::new(large));
+            return old;
+        }
+        match &mut self.0 {
+            Form::Large(large) => large.set(member, score),
+            Form::Small(_) => None,
+        }
+    }
+
+    /// Removes a member and says what score it had.
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        match &mut self.0 {
+            Form::Small(packed) => take_packed(packed, member),
+            Form::Large(large) => {
+                let score = large.scores.remove(member)?;
+                large.bytes -= member.len();
+                large.order.remove(score, member);
+                Some(score)
+            }
+        }
+    }
+
+    /// A member's place in the order, from 0; with `rev` counted from the end.
+    pub fn rank(&self, member: &[u8], rev: bool) -> Option<usize> {
+        let score = self.score(member)?;
+        let rank = self.position(Spot {
+            score: Some(score),
+            edge: Edge::Before(member),
+        });
+        Some(if rev { self.len() - 1 - rank } else { rank })
+    }
+
+    /// The member of a rank, with its score: any rank below the length is one, for a random member too.
+    pub fn get(&self, rank: usize) -> Option<(&[u8], f64)> {
+        self.by_rank(rank..rank.checked_add(1)?, false).next()
+    }
+
+    /// The ranks of the scores between two bounds. Empty if there are none.
+    pub fn ranks_by_score(&self, min: Bound<f64>, max: Bound<f64>) -> Range<usize> {
+        let spot = |score, edge| Spot {
+            score: Some(score),
+            edge,
+        };
+        let from = match min {
+            Bound::Unbounded => 0,
+            Bound::Included(score) => self.position(spot(score, Edge::Start)),
+            Bound::Excluded(score) => self.position(spot(score, Edge::End)),
+        };
+        let to = match max {
+            Bound::Unbounded => self.len(),
+            Bound::Included(score) => self.position(spot(score, Edge::End)),
+            Bound::Excluded(score) => self.position(spot(score, Edge::Start)),
+        };
+        from..to.max(from)
+    }
+
+    /// The ranks of the members between two bounds, where all scores are the same. Empty if there are none.
+    pub fn ranks_by_lex(&self, min: Bound<&[u8]>, max: Bound<&[u8]>) -> Range<usize> {
+        let spot = |edge| Spot { score: None, edge };
+        let from = match min {
+            Bound::Unbounded => 0,
+            Bound::Included(member) => self.position(spot(Edge::Before(member))),
+            Bound::Excluded(member) => self.position(spot(Edge::Behind(member))),
+        };
+        let to = match max {
+            Bound::Unbounded => self.len(),
+            Bound::Included(member) => self.position(spot(Edge::Behind(member))),
+            Bound::Excluded(member) => self.position(spot(Edge::Before(member))),
+        };
+        from..to.max(from)
+    }
+
+    /// How many scores are between two bounds.
+    pub fn count_by_score(&self, min: Bound<f64>, max: Bound<f64>) -> usize {
+        self.ranks_by_score(min, max).len()
+    }
+
+    /// How many members are between two bounds, where all scores are the same.
+    pub fn count_by_lex(&self, min: Bound<&[u8]>, max: Bound<&[u8]>) -> usize {
+        self.ranks_by_lex(min, max).len()
+    }
+
+    /// The members of these ranks, as far as there are; with `rev` the highest first.
+    pub fn by_rank(&self, ranks: Range<usize>, rev: bool) -> Iter<'_> {
+        let to = ranks.end.min(self.len());
+        let from = ranks.start.min(to);
+        match &self.0 {
+            Form::Small(packed) => Iter(Walk::Small(Pairs(packed.range(2 * from, 2 * to)), rev)),
+            Form::Large(large) => Iter(Walk::Large(large.order.range(from, to, rev))),
+        }
+    }
+
+    /// The members with scores between two bounds, without the first `offset`, at most `limit`; with `rev` the
+    /// highest first, and `offset` is counted from there.
+    pub fn by_score(
+        &self,
+        (min, max): (Bound<f64>, Bound<f64>),
+        rev: bool,
+        offset: usize,
+        limit: Option<usize>,
+    ) -> Iter<'_> {
+        self.by_rank(limited(self.ranks_by_score(min, max), rev, offset, limit), rev)
+    }
+
+    /// As `by_score`, between two members.
+    pub fn by_lex(
+        &self,
+        (min, max): (Bound<&[u8]>, Bound<&[u8]>),
+        rev: bool,
+        offset: usize,
+        limit: Option<usize>,
+    ) -> Iter<'_> {
+        self.by_rank(limited(self.ranks_by_lex(min, max), rev, offset, limit), rev)
+    }
+
+    /// The members of the lowest scores, the lowest first.
+    pub fn lowest(&self, count: usize) -> Iter<'_> {
+        self.by_rank(0..count, false)
+    }
+
+    /// The members of the highest scores, the highest first.
+    pub fn highest(&self, count: usize) -> Iter<'_> {
+        self.by_rank(self.len().saturating_sub(count)..self.len(), true)
+    }
+
+    /// All members in order.
+    pub fn iter(&self) -> Iter<'_> {
+        self.by_rank(0..self.len(), false)
+    }
+
+    /// A step of a scan: visits about `count` members and returns the next cursor, 0 at the end. A full scan
+    /// from 0 visits every member that is there all the while; one may come twice.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], f64)) -> u64 {
+        match &self.0 {
+            Form::Small(_) => {
+                self.iter().for_each(|(member, score)| visit(member, score));
+                0
+            }
+            Form::Large(large) => large
+                .scores
+                .scan(cursor, count, |member, &score| visit(member, score)),
+        }
+    }
+
+    /// True if a scan that stands at `cursor`, not at its end, has still to come to this member, whether it
+    /// is there or not.
+    pub fn is_ahead(&self, cursor: u64, member: &[u8]) -> bool {
+        match &self.0 {
+            Form::Small(_) => false,
+            Form::Large(large) => large.scores.is_ahead(cursor, member),
+        }
+    }
+
+    /// How many members stand before this spot.
+    fn position(&self, spot: Spot<'_>) -> usize {
+        match &self.0 {
+            Form::Small(packed) => position(packed, spot),
+            Form::Large(large) => large.order.position(spot),
+        }
+    }
+
+    /// Bytes of the members and scores, about, without taking them one by one.
+    pub fn data_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Small(packed) => packed.data_bytes() + 4 * packed.len(),
+            Form::Large(large) => large.bytes + 8 * large.scores.len(),
+        }
+    }
+
+    /// Blocks of memory, about.
+    pub(super) fn blocks(&self) -> usize {
+        match &self.0 {
+            Form::Small(_) => 1,
+            Form::Large(large) => 2 + large.scores.len(),
+        }
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        match &self.0 {
+            Form::Small(packed) => packed.bytes(),
+            Form::Large(large) => {
+                let shared = large.scores.len() * 2 * size_of::<usize>();
+                size_of::<Large>() + large.bytes + shared + large.scores.memory() + large.order.memory()
+            }
+        }
+    }
+
+    pub(super) fn body_len(&self) -> usize {
+        let len = |member: &[u8]| varint::len(member.len() as u64) + member.len() + size_of::<f64>();
+        varint::len(self.len() as u64) + self.iter().map(|(member, _)| len(member)).sum::<usize>()
+    }
+
+    pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
+        put(out, self.len() as u64);
+        for (member, score) in self.iter() {
+            put_bytes(out, member);
+            varint::put_score(out, score);
+        }
+    }
+
+    pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
+        let one = |rest: &mut &_| Some((take_bytes(rest)?, varint::take_score(rest)?));
+        let mut zset = Self::default();
+        let mut members = take_items(body, one)?.into_iter();
+        members
+            .all(|(member, score)| zset.set(member, score).is_none())
+            .then_some(zset)
+    }
+}
+
+/// The part of these ranks that an offset and a limit leave.
+fn limited(ranks: Range<usize>, rev: bool, offset: usize, limit: Option<usize>) -> Range<usize> {
+    let left = ranks.len().saturating_sub(offset);
+    let count = left.min(limit.unwrap_or(left));
+    if rev {
+        let end = ranks.end.saturating_sub(offset).max(ranks.start);
+        end - count..end
+    } else {
+        let start = (ranks.start + offset.min(ranks.len())).min(ranks.end);
+        start..start + count
+    }
+}
+
+fn position(packed: &Packed, spot: Spot<'_>) -> usize {
+    let before = Pairs(packed.iter()).take_while(|(member, score)| {
+        let score = score::decode(score).unwrap_or_default();
+        spot.is_behind(score, member)
+    });
+    before.count()
+}
+
+fn take_packed(packed: &mut Packed, member: &[u8]) -> Option<f64> {
+    let (place, mut behind) = packed.find(2, member)?;
+    let score = score::decode(behind.next()?)?;
+    packed.splice(place, 2, &[]);
+    Some(score)
+}
+
+/// Adds a member that there is not.
+fn add_packed(packed: &mut Packed, member: &[u8], score: f64) {
+    let at = position(
+        packed,
+        Spot {
+            score: Some(score),
+            edge: Edge::Before(member),
+        },
+    );
+    let (bytes, len) = score::encode(score);
+    let score = bytes.get(..len).unwrap_or(&bytes);
+    packed.splice(packed.place(2 * at), 0, &[member, score]);
+}
+
+impl Large {
+    fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
+        if let Some((name, &old)) = self.scores.find(member) {
+            if old.to_bits() != score.to_bits() {
+                let name = Arc::clone(name);
+                if let Some(held) = self.scores.get_mut(member) {
+                    *held = score;
+                }
+                self.order.change(old, name, score);
+            }
+            return Some(old);
+        }
+        let name: Arc<[u8]> = member.into();
+        self.bytes += member.len();
+        self.order.insert(score, Arc::clone(&name));
+        self.scores.add(name, score);
+        None
+    }
+}
+
+/// Members with their scores, one way.
+#[derive(Debug, Clone)]
+pub struct Iter<'a>(Walk<'a>);
+
+#[derive(Debug, Clone)]
+enum Walk<'a> {
+    Small(Pairs<'a>, bool),
+    Large(order::Iter<'a>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a [u8], f64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (member, score) = match &mut self.0 {
+            Walk::Small(pairs, false) => pairs.next()?,
+            Walk::Small(pairs, true) => pairs.next_back()?,
+            Walk::Large(iter) => return iter.next(),
+        };
+        Some((member, score::decode(score)?))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            Walk::Small(pairs, _) => pairs.size_hint(),
+            Walk::Large(iter) => iter.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
