@@ -151,11 +151,11 @@ impl<L: Leaf> Split<L> {
     ///
     /// Items may come and go between two steps, if a leaf fills the hole of an item with its last one: then
     /// a full scan visits every item that is there all the while; it may visit one twice.
-    pub(crate) fn scan(
-        &self,
+    pub(crate) fn scan<'a>(
+        &'a self,
         cursor: Cursor,
         count: usize,
-        mut visit: impl FnMut(&L, std::ops::Range<usize>),
+        mut visit: impl FnMut(&'a L, std::ops::Range<usize>),
     ) -> Option<Cursor> {
         let (mut at, mut count) = (cursor, count.max(1));
         loop {

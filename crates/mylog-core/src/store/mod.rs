@@ -57,7 +57,7 @@ impl Entry {
     }
 
     /// Bytes of its snapshot record, about.
-    fn live_bytes(&self) -> usize {
+    pub fn live_bytes(&self) -> usize {
         let value = match &self.value {
             Value::Str(bytes) => bytes.len(),
             Value::Hash(hash) => hash.data_bytes() + 2 * hash.len(),

@@ -90,7 +90,12 @@ impl Hash {
 
     /// A step of a scan: visits about `count` fields and returns the next cursor, 0 at the end. A full scan
     /// from 0 visits every field that is there all the while; one may come twice.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(&'a [u8], &'a [u8]),
+    ) -> u64 {
         if !self.large {
             self.iter().for_each(|(field, value)| visit(field, value));
             return 0;

@@ -216,11 +216,11 @@ impl<V> Members<V> {
     }
 
     /// A step of a scan; see [`Split::scan`]. Only where members are removed without keeping their order.
-    pub(super) fn scan(
-        &self,
+    pub(super) fn scan<'a>(
+        &'a self,
         cursor: u64,
         count: usize,
-        mut visit: impl FnMut(&[u8], &V),
+        mut visit: impl FnMut(&'a [u8], &'a V),
     ) -> u64 {
         let next = self.rows.scan(Cursor::from_number(cursor), count, |row, places| {
             for member in row.members.get(places).into_iter().flatten().rev() {
