@@ -2,7 +2,10 @@
 
 pub mod backlog;
 pub mod child;
+mod delta;
 pub mod entry_records;
+mod list_image;
+mod named;
 pub mod residual;
 pub mod schedule;
 pub mod snapshot_file;

@@ -58,7 +58,7 @@ impl Entry {
     }
 
     /// Bytes of its snapshot record, about.
-    fn live_bytes(&self) -> usize {
+    pub fn live_bytes(&self) -> usize {
         RECORD_OVERHEAD + self.key.len() + self.value.data_bytes()
     }
 }

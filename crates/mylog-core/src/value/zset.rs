@@ -297,12 +297,12 @@ impl ZSet {
     }
 
     pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
-        let one = |rest: &mut &_| Some((take_bytes(rest)?, varint::take_score(rest)?));
+        let members = take_items(body, |rest| Some((take_bytes(rest)?, varint::take_score(rest)?)))?;
         let mut zset = Self::default();
-        let mut members = take_items(body, one)?.into_iter();
-        members
-            .all(|(member, score)| zset.set(member, score).is_none())
-            .then_some(zset)
+        let distinct = members
+            .into_iter()
+            .all(|(member, score)| zset.set(member, score).is_none());
+        distinct.then_some(zset)
     }
 }
 
