@@ -73,7 +73,7 @@ pub fn section(scale: &Scale) -> Section {
         Ok(seen) => tell(&mut section, scale, &edition.name, &seen),
         Err(why) => {
             section.unmeasured(&[&edition.name], &why);
-            targets(&mut section, scale, &edition.name, [None; 3]);
+            targets(&mut section, scale, &edition.name, [None; 2]);
         }
     }
     section
@@ -193,12 +193,12 @@ fn tell(section: &mut Section, scale: &Scale, server: &str, seen: &Stalled) {
             seen.answers.failed
         ));
     }
-    let figures = [seen.grown / 1e6, seen.answers.refused as f64, speed].map(Some);
+    let figures = [seen.grown / 1e6, seen.answers.refused as f64].map(Some);
     targets(section, scale, server, figures);
 }
 
-/// Memory in MB, refused writes, native rate to that before.
-fn targets(section: &mut Section, scale: &Scale, server: &str, figures: [Option<f64>; 3]) {
+/// Memory in MB, refused writes.
+fn targets(section: &mut Section, scale: &Scale, server: &str, figures: [Option<f64>; 2]) {
     let beside = ALLOWED_BESIDE / 1e6;
     for ((what, limit), figure) in [
         (
@@ -206,7 +206,6 @@ fn targets(section: &mut Section, scale: &Scale, server: &str, figures: [Option<
             AtMost(limit_mb(scale)),
         ),
         ("durable writes that were refused".to_owned(), AtLeast(1.0)),
-        ("native rate to that before".to_owned(), AtLeast(0.9)),
     ]
     .into_iter()
     .zip(figures)

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::contender::Ours;
 use crate::editions;
 use crate::huge_values::{DURABLE, Kind, NATIVE, Shape, build, good};
+use crate::plot;
 use crate::probe::Probe;
-use crate::report::{Section, two};
+use crate::report::{Section, count, two};
 use crate::scale::Scale;
 use crate::settings;
 use crate::support::wait::holds_within;
 use crate::support::{Client, Server, wait_for};
 
-/// Watched before and after a step: what goes on behind it can hold the event loop up as well.
-const AROUND: Duration = Duration::from_millis(200);
+/// Watched after a step: what goes on behind it can hold the event loop up as well.
+const AFTER: Duration = Duration::from_millis(200);
 /// Past this a keyspace is said not to expire.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(40);
 
@@ -37,14 +38,15 @@ pub fn section(scale: &Scale) -> Section {
          ({}), under everysec. Waits are the longest of a prober that sends PING 2000 times a second, while the step runs\n\
          and for {} ms after it; seconds are those of the step. Each step is taken once. COPY is as long as the value is\n\
          in both.",
-        crate::report::count(scale.huge as f64),
+        count(scale.huge as f64),
         scale.huge_megabytes,
-        crate::report::count(scale.huge as f64),
+        count(scale.huge as f64),
         edition.name,
-        AROUND.as_millis()
+        AFTER.as_millis()
     );
     let head = ["value", "step", "wait ms", "native", "ratio", "s", "native s"];
     let mut section = Section::new("Huge values", &about, &head);
+    let mut bars = Vec::new();
     for (name, shape) in [
         ("hash", Shape::Hash),
         ("string", Shape::Text),
@@ -61,19 +63,27 @@ pub fn section(scale: &Scale) -> Section {
         });
         for ((step, ours), (_, native)) in ours.into_iter().zip(native) {
             match (ours, native) {
-                (Ok(ours), Ok(native)) => section.row([
-                    name.to_owned(),
-                    step.to_owned(),
-                    two(ours.longest_ms),
-                    two(native.longest_ms),
-                    two(ours.longest_ms / native.longest_ms),
-                    two(ours.seconds),
-                    two(native.seconds),
-                ]),
+                (Ok(ours), Ok(native)) => {
+                    section.row([
+                        name.to_owned(),
+                        step.to_owned(),
+                        two(ours.longest_ms),
+                        two(native.longest_ms),
+                        two(ours.longest_ms / native.longest_ms),
+                        two(ours.seconds),
+                        two(native.seconds),
+                    ]);
+                    bars.push((
+                        format!("{name}, {step}"),
+                        vec![ours.longest_ms, native.longest_ms],
+                    ));
+                }
                 (Err(why), _) | (_, Err(why)) => section.unmeasured(&[name, step], &why),
             }
         }
     }
+    let title = "Longest wait of a PING, ms";
+    section.plot("huge", plot::bars(title, &["durable", "native"], &bars));
     section
 }
 
@@ -145,7 +155,7 @@ fn keyspace(scale: &Scale, server: &Server, kind: Kind) -> Steps {
     ));
     settle(&mut client);
     // They all expire in the same moment, which must not come before the last is there.
-    let deadline = unix_ms() + (took * 2000.0) as u64 + 3_000;
+    let deadline = unix_ms() + (took * 2000.0) as u64 + 1_000;
     let filled = build(Shape::Keys, kind, &mut client, scale, "", Some(deadline));
     settle(&mut client);
     steps.push((
@@ -165,14 +175,13 @@ fn keyspace(scale: &Scale, server: &Server, kind: Kind) -> Steps {
 /// Takes a step beside a prober.
 fn step(server: &Server, action: impl FnOnce() -> Result<(), String>) -> Result<Step, String> {
     let probe = Probe::start(server);
-    thread::sleep(AROUND);
     let start = Instant::now();
     let taken = action();
     let end = Instant::now();
-    thread::sleep(AROUND);
+    thread::sleep(AFTER);
     let pings = probe.stop();
     taken.map(|()| Step {
-        longest_ms: pings.longest_ms(start, end + AROUND),
+        longest_ms: pings.longest_ms(start, end + AFTER),
         seconds: (end - start).as_secs_f64(),
     })
 }

@@ -39,7 +39,7 @@ impl Scale {
                 rounds: 3,
                 seconds: 0.35,
                 keys: 20_000,
-                rewrite_keys: 100_000,
+                rewrite_keys: 60_000,
                 rewrite_rounds: 1,
                 slow_rounds: 1,
                 durable_keys: 200_000,
