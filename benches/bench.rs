@@ -51,6 +51,8 @@ mod trouble;
 mod writes;
 
 use std::env;
+use std::panic;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use report::Report;
@@ -76,7 +78,7 @@ const PARTS: [(&str, Part); 13] = [
     ("filter", filter_cost::section),
 ];
 
-fn main() {
+fn main() -> ExitCode {
     let scale = Scale::of_environment();
     let only = env::var("ONLY").unwrap_or_default();
     let wanted: Vec<&str> = only.split(',').filter(|name| !name.is_empty()).collect();
@@ -88,10 +90,15 @@ fn main() {
         );
     }
     let mut report = Report::new(&scale, &machine::describe());
+    let mut failed = Vec::new();
     for (name, part) in PARTS {
         if wanted.is_empty() || wanted.contains(&name) {
             let start = Instant::now();
-            let section = part(&scale);
+            // A part that fails takes neither the others' numbers nor their time with it.
+            let Ok(section) = panic::catch_unwind(|| part(&scale)) else {
+                failed.push(name);
+                continue;
+            };
             println!(
                 "{}({name} took {:.0} s)\n",
                 section.text(),
@@ -101,10 +108,14 @@ fn main() {
         }
     }
     println!("{}", report.targets());
-    println!(
-        "written: {}",
-        report.write(&scale.folder(wanted.is_empty())).display()
-    );
+    let whole = wanted.is_empty() && failed.is_empty();
+    println!("written: {}", report.write(&scale.folder(whole)).display());
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        println!("FAILED, see above: {}", failed.join(" "));
+        ExitCode::FAILURE
+    }
 }
 
 fn names() -> String {
