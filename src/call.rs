@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
 
 use mylog_core::effect::Effect;
-use mylog_core::value::{Hash, Kind, Value};
+use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
 use redis_module::raw;
 
 use crate::api::context::Flags;
@@ -194,9 +194,18 @@ impl<'c> Call<'c> {
         read_str(self.look(place), f)
     }
 
+    /// Reads a value of one type; `f` gets `None` if there is no key.
+    pub(crate) fn read<T: OfKind, R>(
+        &self,
+        place: usize,
+        f: impl FnOnce(Option<&T>) -> R,
+    ) -> Result<R, Reply> {
+        read_as(self.look(place), f)
+    }
+
     /// Reads a hash; `f` gets `None` if there is no key.
     pub(crate) fn read_hash<R>(&self, place: usize, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
-        read_hash(self.look(place), f)
+        self.read(place, f)
     }
 
     /// Opens a key to write.
@@ -285,9 +294,14 @@ impl<'c> Target<'c> {
         read_str(self.holds, f)
     }
 
+    /// Reads a value of one type; `f` gets `None` if there is no key.
+    pub(crate) fn read<T: OfKind, R>(&self, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Reply> {
+        read_as(self.holds, f)
+    }
+
     /// Reads a hash; `f` gets `None` if there is no key.
     pub(crate) fn read_hash<R>(&self, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
-        read_hash(self.holds, f)
+        self.read(f)
     }
 
     /// Makes the keyspace hold what the effect left.
@@ -322,25 +336,43 @@ fn report(done: Result<(), Refused>) {
 }
 
 fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+    read_as(holds, |bytes: Option<&Vec<u8>>| f(bytes.map(Vec::as_slice)))
+}
+
+fn read_as<T: OfKind, R>(holds: Holds, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Reply> {
     match holds {
         Holds::Nothing => Ok(f(None)),
-        Holds::Ours(Kind::Str, word) => types::with_value(word, |value| match value {
-            Value::Str(bytes) => f(Some(bytes)),
-            Value::Hash(_) => f(None),
-        })
-        .ok_or(NOT_STARTED),
+        Holds::Ours(kind, word) if kind == T::KIND => {
+            types::with_value(word, |value| f(T::of(value))).ok_or(NOT_STARTED)
+        }
         _ => Err(WRONG_TYPE),
     }
 }
 
-fn read_hash<R>(holds: Holds, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
-    match holds {
-        Holds::Nothing => Ok(f(None)),
-        Holds::Ours(Kind::Hash, word) => types::with_value(word, |value| match value {
-            Value::Hash(hash) => f(Some(hash)),
-            Value::Str(_) => f(None),
-        })
-        .ok_or(NOT_STARTED),
-        _ => Err(WRONG_TYPE),
-    }
+/// What a value of one type is made of.
+pub(crate) trait OfKind {
+    /// The type.
+    const KIND: Kind;
+    /// The contents of a value of this type.
+    fn of(value: &Value) -> Option<&Self>;
 }
+
+macro_rules! of_kind {
+    ($type:ty, $kind:ident) => {
+        impl OfKind for $type {
+            const KIND: Kind = Kind::$kind;
+            fn of(value: &Value) -> Option<&Self> {
+                match value {
+                    Value::$kind(contents) => Some(contents),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+of_kind!(Vec<u8>, Str);
+of_kind!(Hash, Hash);
+of_kind!(List, List);
+of_kind!(Set, Set);
+of_kind!(ZSet, ZSet);

@@ -4,11 +4,13 @@
 //! `free` may run on another thread and after the next generation of values is being loaded: it touches
 //! nothing but a `Loaded` of its own.
 
-use std::ffi::{c_int, c_void};
+mod body;
+
+use std::ffi::{CStr, c_int, c_void};
 
 use mylog_core::effect::Db;
 use mylog_core::store::SlotId;
-use mylog_core::value::{Hash, Kind, Value};
+use mylog_core::value::{Kind, Value};
 use redis_module::raw;
 
 use crate::api::io::{Digest, Io, KeyNames, word_of};
@@ -75,7 +77,7 @@ pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(&Value) -> R) -> Option<
     }
 }
 
-/// Registers both types. In OnLoad only.
+/// Registers the types. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     let methods = |load, aux| raw::RedisModuleTypeMethods {
         version: u64::from(raw::REDISMODULE_TYPE_METHOD_VERSION),
@@ -102,36 +104,26 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         copy2: Some(copy),
         aux_save2: if aux { Some(startup::aux_save) } else { None },
     };
-    data_type::create(
-        ctx,
-        Kind::Str,
-        c"mylog-str",
-        ENCODING,
-        methods(Some(rdb_load_str), true),
-    )?;
-    data_type::create(
-        ctx,
-        Kind::Hash,
-        c"mylog-hsh",
-        ENCODING,
-        methods(Some(rdb_load_hash), false),
-    )
+    type Load = unsafe extern "C" fn(*mut raw::RedisModuleIO, c_int) -> *mut c_void;
+    let types: [(Kind, &CStr, Load); Kind::ALL.len()] = [
+        (Kind::Str, c"mylog-str", rdb_load_str),
+        (Kind::Hash, c"mylog-hsh", rdb_load_hash),
+        (Kind::List, c"mylog-lst", rdb_load_list),
+        (Kind::Set, c"mylog-set", rdb_load_set),
+        (Kind::ZSet, c"mylog-zst", rdb_load_zset),
+    ];
+    types.into_iter().try_for_each(|(kind, name, load)| {
+        // The aux field says once which log an RDB belongs to.
+        let methods = methods(Some(load), kind == Kind::Str);
+        data_type::create(ctx, kind, name, ENCODING, methods)
+    })
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     // SAFETY: the server hands the stream of this callback.
     let io = unsafe { Io::from_raw(io) };
-    let saved = with_value(word_of(value), |value| match value {
-        Value::Str(bytes) => io.save_bytes(bytes),
-        Value::Hash(hash) => {
-            io.save_number(hash.len() as u64);
-            for (field, value) in hash.iter() {
-                io.save_bytes(field);
-                io.save_bytes(value);
-            }
-        }
-    });
+    let saved = with_value(word_of(value), |value| body::save(io, value));
     // The hidden key of `sentinel` holds nothing, and a FLUSHALL in its unit saves an RDB on 7.0: a value
     // without a body would end the next start.
     if saved.is_none() {
@@ -142,35 +134,39 @@ unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn rdb_load_str(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
     // SAFETY: the server hands the stream of this callback.
-    let io = unsafe { Io::from_raw(io) };
-    loaded(encoding, || {
-        io.load_bytes().map(|buffer| Value::Str(buffer.bytes().to_vec()))
-    })
+    loaded(encoding, Kind::Str, unsafe { Io::from_raw(io) })
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn rdb_load_hash(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
     // SAFETY: the server hands the stream of this callback.
-    let io = unsafe { Io::from_raw(io) };
-    loaded(encoding, || {
-        let mut hash = Hash::default();
-        for _ in 0..io.load_number() {
-            if io.failed() {
-                return None;
-            }
-            let (field, value) = (io.load_bytes()?, io.load_bytes()?);
-            hash.set(field.bytes(), value.bytes());
-        }
-        (!hash.is_empty()).then(|| Value::Hash(Box::new(hash)))
-    })
+    loaded(encoding, Kind::Hash, unsafe { Io::from_raw(io) })
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn rdb_load_list(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
+    // SAFETY: the server hands the stream of this callback.
+    loaded(encoding, Kind::List, unsafe { Io::from_raw(io) })
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn rdb_load_set(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
+    // SAFETY: the server hands the stream of this callback.
+    loaded(encoding, Kind::Set, unsafe { Io::from_raw(io) })
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn rdb_load_zset(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
+    // SAFETY: the server hands the stream of this callback.
+    loaded(encoding, Kind::ZSet, unsafe { Io::from_raw(io) })
 }
 
 /// A null value makes the server refuse the RDB, or the RESTORE.
-fn loaded(encoding: c_int, load: impl FnOnce() -> Option<Value>) -> *mut c_void {
+fn loaded(encoding: c_int, kind: Kind, io: Io<'_>) -> *mut c_void {
     if encoding != ENCODING {
         return std::ptr::null_mut();
     }
-    match load() {
+    match body::load(io, kind) {
         Some(value) => {
             capture::expect_loaded();
             Loaded::Value(value).into_word() as *mut c_void
@@ -187,14 +183,7 @@ unsafe extern "C" fn aof_rewrite(
 ) {
     // SAFETY: the server hands the stream and the key of this callback.
     let (io, key) = unsafe { (Io::from_raw(aof), crate::api::Str::from_raw(key)) };
-    with_value(word_of(value), |value| match value {
-        Value::Str(bytes) => io.emit_two(c"MYLOG.SET", key.bytes(), bytes),
-        Value::Hash(hash) => {
-            for (field, value) in hash.iter() {
-                io.emit_three(c"MYLOG.HSET", key.bytes(), field, value);
-            }
-        }
-    });
+    with_value(word_of(value), |value| body::emit(io, key.bytes(), value));
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -206,19 +195,7 @@ unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
 unsafe extern "C" fn digest(state: *mut raw::RedisModuleDigest, value: *mut c_void) {
     // SAFETY: the server hands the state of this callback.
     let state = unsafe { Digest::from_raw(state) };
-    with_value(word_of(value), |value| match value {
-        Value::Str(bytes) => {
-            state.add(bytes);
-            state.end_element();
-        }
-        Value::Hash(hash) => {
-            for (field, value) in hash.iter() {
-                state.add(field);
-                state.add(value);
-                state.end_element();
-            }
-        }
-    });
+    with_value(word_of(value), |value| body::digest(state, value));
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.

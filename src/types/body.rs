@@ -1,0 +1,112 @@
+//! What a value of each type is in an RDB, in the server's AOF, and in a digest.
+
+use mylog_core::effect::Side;
+use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
+
+use crate::api::io::{Digest, Io};
+
+/// Writes a value into an RDB.
+pub(super) fn save(io: Io<'_>, value: &Value) {
+    if let Value::Str(bytes) = value {
+        return io.save_bytes(bytes);
+    }
+    io.save_number(value.len() as u64);
+    match value {
+        Value::Str(_) => {}
+        Value::Hash(hash) => hash.iter().for_each(|(field, value)| {
+            io.save_bytes(field);
+            io.save_bytes(value);
+        }),
+        Value::List(list) => list.iter().for_each(|element| io.save_bytes(element)),
+        Value::Set(set) => set.iter().for_each(|member| io.save_bytes(member)),
+        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+            io.save_bytes(member);
+            io.save_number(score.to_bits());
+        }),
+    }
+}
+
+/// Reads a value of this type out of an RDB; `None` if there is none.
+pub(super) fn load(io: Io<'_>, kind: Kind) -> Option<Value> {
+    if kind == Kind::Str {
+        return io.load_bytes().map(|buffer| Value::Str(buffer.bytes().to_vec()));
+    }
+    let mut loading = Loading::new(kind)?;
+    for _ in 0..io.load_number() {
+        if io.failed() {
+            return None;
+        }
+        loading.element(io)?;
+    }
+    Some(loading.0).filter(|value| !value.is_empty())
+}
+
+/// A value of which some elements have been read.
+struct Loading(Value);
+
+impl Loading {
+    fn new(kind: Kind) -> Option<Self> {
+        Some(Self(match kind {
+            Kind::Str => return None,
+            Kind::Hash => Value::Hash(Hash::default()),
+            Kind::List => Value::List(List::default()),
+            Kind::Set => Value::Set(Set::default()),
+            Kind::ZSet => Value::ZSet(ZSet::default()),
+        }))
+    }
+
+    fn element(&mut self, io: Io<'_>) -> Option<()> {
+        let first = io.load_bytes()?;
+        match &mut self.0 {
+            Value::Str(_) => return None,
+            Value::Hash(hash) => {
+                hash.set(first.bytes(), io.load_bytes()?.bytes());
+            }
+            Value::List(list) => list.push(Side::Tail, first.bytes()),
+            Value::Set(set) => {
+                set.add(first.bytes());
+            }
+            Value::ZSet(zset) => {
+                // A NaN has no place in an order.
+                let score = Some(f64::from_bits(io.load_number())).filter(|score| !score.is_nan())?;
+                zset.set(first.bytes(), score);
+            }
+        }
+        Some(())
+    }
+}
+
+/// Appends the commands that make the value to an AOF.
+pub(super) fn emit(io: Io<'_>, key: &[u8], value: &Value) {
+    match value {
+        Value::Str(bytes) => io.emit_two(c"MYLOG.SET", key, bytes),
+        Value::Hash(hash) => hash.iter().for_each(|(field, value)| {
+            io.emit_three(c"MYLOG.HSET", key, field, value);
+        }),
+        Value::List(list) => list.iter().for_each(|element| {
+            io.emit_two(c"MYLOG.RPUSH", key, element);
+        }),
+        Value::Set(set) => set.iter().for_each(|member| io.emit_two(c"MYLOG.SADD", key, member)),
+        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+            // The shortest text that reads back as this very number.
+            io.emit_three(c"MYLOG.ZADD", key, score.to_string().as_bytes(), member);
+        }),
+    }
+}
+
+/// Adds a value to a digest.
+pub(super) fn digest(state: Digest, value: &Value) {
+    let mut element = |parts: &[&[u8]]| {
+        parts.iter().for_each(|part| state.add(part));
+        state.end_element();
+    };
+    match value {
+        Value::Str(bytes) => element(&[bytes]),
+        Value::Hash(hash) => hash.iter().for_each(|(field, value)| element(&[field, value])),
+        Value::List(list) => list.iter().for_each(|item| element(&[item])),
+        Value::Set(set) => set.iter().for_each(|member| element(&[member])),
+        Value::ZSet(zset) => zset
+            .iter()
+            .for_each(|(member, score)| element(&[member, &score.to_bits().to_be_bytes()])),
+    }
+}
