@@ -86,7 +86,9 @@ pub(super) fn emit(io: Io<'_>, key: &[u8], value: &Value) {
         Value::List(list) => list.iter().for_each(|element| {
             io.emit_two(c"MYLOG.RPUSH", key, element);
         }),
-        Value::Set(set) => set.iter().for_each(|member| io.emit_two(c"MYLOG.SADD", key, member)),
+        Value::Set(set) => set
+            .iter()
+            .for_each(|member| io.emit_two(c"MYLOG.SADD", key, member)),
         Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             // The shortest text that reads back as this very number.
             io.emit_three(c"MYLOG.ZADD", key, score.to_string().as_bytes(), member);
@@ -96,7 +98,7 @@ pub(super) fn emit(io: Io<'_>, key: &[u8], value: &Value) {
 
 /// Adds a value to a digest.
 pub(super) fn digest(state: Digest, value: &Value) {
-    let mut element = |parts: &[&[u8]]| {
+    let element = |parts: &[&[u8]]| {
         parts.iter().for_each(|part| state.add(part));
         state.end_element();
     };
