@@ -208,6 +208,28 @@ impl<'c> Call<'c> {
         self.read(place, f)
     }
 
+    /// Reads several keys at once, each of one of these types; `f` gets their values in order, `None` for a key
+    /// that is not there.
+    pub(crate) fn read_many<R>(
+        &self,
+        places: std::ops::Range<usize>,
+        kinds: &[Kind],
+        f: impl FnOnce(&[Option<&Value>]) -> R,
+    ) -> Result<R, Reply> {
+        let word = |place| match self.look(place) {
+            Holds::Nothing => Ok(None),
+            Holds::Ours(kind, word) if kinds.contains(&kind) => Ok(Some(word)),
+            _ => Err(WRONG_TYPE),
+        };
+        let words = places.map(word).collect::<Result<Vec<_>, Reply>>()?;
+        types::with_values(&words, f).ok_or(NOT_STARTED)
+    }
+
+    /// True for a client of RESP3, for whom some replies have another shape.
+    pub(crate) fn is_resp3(&self) -> bool {
+        self.ctx.flags().any(Flags::RESP3)
+    }
+
     /// Opens a key to write.
     pub(crate) fn open(&self, place: usize) -> Target<'c> {
         let name = self.args.string(place);
@@ -282,6 +304,11 @@ impl<'c> Target<'c> {
     /// The key's end.
     pub(crate) fn expire_at(&self) -> i64 {
         self.key.expire_at()
+    }
+
+    /// True for a key of the server's or of another module.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.holds, Holds::Foreign)
     }
 
     /// True if the store holds the key: what an effect keeps of it is really there.

@@ -23,6 +23,10 @@ pub(crate) enum Reply {
     Bulk(Vec<u8>),
     /// Null.
     Null,
+    /// Null in place of an array.
+    NullArray,
+    /// A double: a bulk string in RESP2.
+    Double(f64),
     /// The head of an array of so many elements, which follow.
     Array(usize),
     /// The head of a map of so many pairs, which follow.
@@ -54,6 +58,8 @@ impl Reply {
             Self::Error(text) => ctx.reply_error(text),
             Self::Bulk(bytes) => ctx.reply_bulk(bytes),
             Self::Null => ctx.reply_null(),
+            Self::NullArray => ctx.reply_null_array(),
+            Self::Double(value) => ctx.reply_double(*value),
             Self::Array(len) => ctx.reply_array(*len),
             Self::Map(pairs) => ctx.reply_map(*pairs),
             Self::Parts(parts) => parts.iter().for_each(|part| part.emit(ctx)),
@@ -138,6 +144,11 @@ impl<'a> Out<'a> {
             None => self.ctx.reply_bulk(bytes),
             Some(parts) => parts.push(Reply::Bulk(bytes.to_vec())),
         }
+    }
+
+    /// Adds a double.
+    pub(crate) fn double(&mut self, value: f64) {
+        self.put(Reply::Double(value));
     }
 
     /// Adds a bulk string, or null.

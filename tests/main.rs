@@ -25,6 +25,7 @@ mod server {
     mod native_overwrites;
     mod parity;
     mod parity_commands;
+    mod parity_zset;
     mod persistence;
     mod redis_py;
     mod replica;
@@ -37,4 +38,5 @@ mod server {
     mod unit_ends;
     mod values;
     mod wait;
+    mod zset_commands;
 }

@@ -15,6 +15,8 @@ pub(crate) enum Class {
     String,
     /// Hashes.
     Hash,
+    /// Sorted sets.
+    ZSet,
 }
 
 impl Class {
@@ -23,6 +25,7 @@ impl Class {
             Self::Generic => raw::REDISMODULE_NOTIFY_GENERIC,
             Self::String => raw::REDISMODULE_NOTIFY_STRING,
             Self::Hash => raw::REDISMODULE_NOTIFY_HASH,
+            Self::ZSet => raw::REDISMODULE_NOTIFY_ZSET,
         }
     }
 }

@@ -42,6 +42,18 @@ impl Ctx<'_> {
         unsafe { api!(RedisModule_ReplyWithNull)(self.raw()) };
     }
 
+    /// Null where an array was asked for: RESP2 tells the two apart.
+    pub(crate) fn reply_null_array(self) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithNullArray)(self.raw()) };
+    }
+
+    /// A double, in the digits that this server gives one.
+    pub(crate) fn reply_double(self, value: f64) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithDouble)(self.raw(), value) };
+    }
+
     /// The head of an array; its elements follow.
     pub(crate) fn reply_array(self, len: usize) {
         // SAFETY: the context is alive. Too few elements would break the client's stream, not ours.

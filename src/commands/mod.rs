@@ -16,6 +16,15 @@ mod string;
 mod string_table;
 mod table;
 mod wait;
+mod zset;
+mod zset_bounds;
+mod zset_combine;
+mod zset_pop;
+mod zset_query_table;
+mod zset_range;
+mod zset_read;
+mod zset_store;
+mod zset_table;
 
 use crate::api::{Ctx, Refused};
 use crate::reply::Reply;
@@ -31,6 +40,8 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     let families = [
         string_table::STRING,
         hash_table::HASH,
+        zset_table::ZSET,
+        zset_query_table::ZSET_QUERY,
         forward_table::FORWARD,
         admin_table::ADMIN,
     ];

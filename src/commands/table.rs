@@ -25,6 +25,18 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
         last: 0,
         step: 1,
         flags,
+        counted: false,
+    }
+}
+
+/// As many keys as the argument at a place says, behind it.
+pub(super) const fn keys_counted(place: i32, flags: u32) -> Keys {
+    Keys {
+        first: place,
+        last: 0,
+        step: 1,
+        flags,
+        counted: true,
     }
 }
 
@@ -35,6 +47,7 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
         last: -1,
         step,
         flags,
+        counted: false,
     }
 }
 
@@ -81,3 +94,11 @@ impl Arg {
 
 /// The key that most commands have.
 pub(super) const KEY: Arg = arg(c"key", ArgKind::Key(0));
+
+/// A part of a range.
+pub(super) const LIMIT: Arg = arg(
+    c"limit",
+    ArgKind::Block(&[arg(c"offset", ArgKind::Integer), arg(c"count", ArgKind::Integer)]),
+)
+.after(c"LIMIT")
+.optional();

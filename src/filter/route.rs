@@ -13,6 +13,8 @@ pub(crate) enum Keys {
     Pairs,
     /// The first argument and as many from the third as the second says.
     Store,
+    /// As many from the second argument as the first says.
+    Counted,
 }
 
 /// What becomes of a native command on captured keys.
@@ -93,6 +95,9 @@ const ROUTES: &[Route] = &[
     none("bitpos", FIRST),
     none("blmove", Keys::Two),
     none("brpoplpush", Keys::Two),
+    none("bzmpop", Keys::At(3)),
+    none("bzpopmax", FIRST),
+    none("bzpopmin", FIRST),
     generic("copy", -3, Keys::Two),
     twin("decr", 2, FIRST),
     twin("decrby", 3, FIRST),
@@ -172,16 +177,42 @@ const ROUTES: &[Route] = &[
     none("sunionstore", Keys::All),
     generic("unlink", -2, Keys::All),
     none("xadd", FIRST),
-    none("zadd", FIRST),
-    none("zdiffstore", Keys::Store),
-    none("zincrby", FIRST),
-    none("zinterstore", Keys::Store),
-    none("zrangestore", Keys::Two),
-    none("zunionstore", Keys::Store),
+    twin("zadd", -4, FIRST),
+    twin("zcard", 2, FIRST),
+    twin("zcount", 4, FIRST),
+    twin("zdiff", -3, Keys::Counted),
+    twin("zdiffstore", -4, Keys::Store),
+    twin("zincrby", 4, FIRST),
+    twin("zinter", -3, Keys::Counted),
+    twin("zintercard", -3, Keys::Counted),
+    twin("zinterstore", -4, Keys::Store),
+    twin("zlexcount", 4, FIRST),
+    twin("zmpop", -4, Keys::Counted),
+    twin("zmscore", -3, FIRST),
+    twin("zpopmax", -2, FIRST),
+    twin("zpopmin", -2, FIRST),
+    twin("zrandmember", -2, FIRST),
+    twin("zrange", -4, FIRST),
+    twin("zrangebylex", -4, FIRST),
+    twin("zrangebyscore", -4, FIRST),
+    twin("zrangestore", -5, Keys::Two),
+    twin("zrank", -3, FIRST),
+    twin("zrem", -3, FIRST),
+    twin("zremrangebylex", 4, FIRST),
+    twin("zremrangebyrank", 4, FIRST),
+    twin("zremrangebyscore", 4, FIRST),
+    twin("zrevrange", -4, FIRST),
+    twin("zrevrangebylex", -4, FIRST),
+    twin("zrevrangebyscore", -4, FIRST),
+    twin("zrevrank", -3, FIRST),
+    twin("zscan", -3, FIRST),
+    twin("zscore", 3, FIRST),
+    twin("zunion", -3, Keys::Counted),
+    twin("zunionstore", -4, Keys::Store),
 ];
 
 /// The longest name in the table.
-const LONGEST: usize = 14;
+const LONGEST: usize = 16;
 
 /// The route of a command name in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {

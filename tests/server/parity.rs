@@ -8,24 +8,24 @@ use fastrand::Rng;
 use super::parity_commands::{Command, any};
 use crate::support::{Client, Reply, Server};
 
-const NATIVE_DB: u32 = 8;
-const TWIN_DB: u32 = 9;
+pub(super) const NATIVE_DB: u32 = 8;
+pub(super) const TWIN_DB: u32 = 9;
 /// Two clocks are read for one relative time.
 const CLOCK_SLACK_MS: i64 = 1000;
 /// Commands of one run.
-fn rounds() -> u32 {
+pub(super) fn rounds() -> u32 {
     env::var("PARITY_ROUNDS")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(10_000)
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let given = env::var("PARITY_SEED").ok().and_then(|text| text.parse().ok());
     given.unwrap_or_else(|| fastrand::u64(..))
 }
 
-fn client(server: &Server, protocol: u8, db: u32) -> Client {
+pub(super) fn client(server: &Server, protocol: u8, db: u32) -> Client {
     let mut client = server.client();
     assert!(!client.run(&format!("HELLO {protocol}")).is_error(""));
     client.ok(&format!("SELECT {db}"));
@@ -101,7 +101,7 @@ fn compare_key(key: &[u8], native: &mut Client, twin: &mut Client, seed: u64) {
 }
 
 /// The events of a database so far, in order. A command in a third database ends them.
-fn events(subscriber: &mut Client, server: &Server) -> [Vec<(String, Vec<u8>)>; 2] {
+pub(super) fn events(subscriber: &mut Client, server: &Server) -> [Vec<(String, Vec<u8>)>; 2] {
     let mut fence = client(server, 2, 7);
     fence.ok("SET fence 1");
     let mut events = [Vec::new(), Vec::new()];

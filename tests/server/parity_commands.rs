@@ -13,6 +13,15 @@ pub struct Command {
 }
 
 impl Command {
+    /// A command that has a twin.
+    pub fn with_twin(name: &str, args: Vec<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            args,
+            has_twin: true,
+        }
+    }
+
     /// The native command.
     pub fn native(&self) -> Vec<Vec<u8>> {
         let mut all = vec![self.name.clone().into_bytes()];

@@ -125,6 +125,7 @@ fn entry(client: &mut Client, key: &[u8]) -> Entry {
         "mylog-hsh" => fields(read(&["MYLOG.HGETALL", "key"])),
         "set" => sorted(read(&["SMEMBERS", "key"])),
         "zset" => parts(read(&["ZRANGE", "key", "0", "-1", "WITHSCORES"])),
+        "mylog-zst" => parts(read(&["MYLOG.ZRANGE", "key", "0", "-1", "WITHSCORES"])),
         "list" => parts(read(&["LRANGE", "key", "0", "-1"])),
         other => panic!("{}: a value of type {other}", key.escape_ascii()),
     };

@@ -289,11 +289,15 @@ impl ZSet {
     }
 
     pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
-        put(out, self.len() as u64);
-        for (member, score) in self.iter() {
-            put_bytes(out, member);
-            varint::put_score(out, score);
-        }
+        encode(self.iter(), out);
+    }
+
+    /// The bytes of a sorted set of these members, as `Value::encode_body` writes it. Each comes once, and no
+    /// score is a NaN.
+    pub fn body_of<'a>(members: impl ExactSizeIterator<Item = (&'a [u8], f64)>) -> Vec<u8> {
+        let mut body = Vec::new();
+        encode(members, &mut body);
+        body
     }
 
     pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
@@ -303,6 +307,14 @@ impl ZSet {
             .into_iter()
             .all(|(member, score)| zset.set(member, score).is_none());
         distinct.then_some(zset)
+    }
+}
+
+fn encode<'a>(members: impl ExactSizeIterator<Item = (&'a [u8], f64)>, out: &mut Vec<u8>) {
+    put(out, members.len() as u64);
+    for (member, score) in members {
+        put_bytes(out, member);
+        varint::put_score(out, score);
     }
 }
 
