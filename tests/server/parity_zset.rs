@@ -27,18 +27,21 @@ fn native_text(reply: &Reply) -> Option<String> {
 }
 
 /// A step of a scan: all of it in any order, or a part, which is not comparable.
-fn scans_agree(native: &Reply, twin: &Reply) -> bool {
+fn scans_agree(command: &Command, native: &Reply, twin: &Reply) -> bool {
     let (Reply::Array(native), Reply::Array(twin)) = (native, twin) else {
         return false;
     };
     let whole = |parts: &[Reply]| parts[0] == Reply::Bulk(b"0".to_vec());
-    !whole(native) || !whole(twin) || groups(native[1].clone()) == groups(twin[1].clone())
+    command.args[1] != b"0"
+        || !whole(native)
+        || !whole(twin)
+        || groups(native[1].clone()) == groups(twin[1].clone())
 }
 
 /// Random members: as many, each of the set, and with its score.
 fn draws_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
     let all = client.cmd([b"ZRANGE", &command.args[0][..], b"0", b"-1", b"WITHSCORES"]);
-    let all = match all.items() {
+    let all = match unsigned_zeros(&all).items() {
         flat if flat.iter().all(|item| matches!(item, Reply::Bulk(_))) => {
             flat.chunks(2).map(<[Reply]>::to_vec).collect::<BTreeSet<_>>()
         }
@@ -65,12 +68,26 @@ fn draws_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Cli
     native.len() == twin.len() && drawn.iter().all(known) && (may_repeat || distinct.len() == drawn.len())
 }
 
+/// The reply with the zeros that a sorted set of ours keeps: none has a sign.
+fn unsigned_zeros(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Bulk(text) if text == b"-0" => Reply::Bulk(b"0".to_vec()),
+        Reply::Double(text) if text == b"-0" => Reply::Double(b"0".to_vec()),
+        Reply::Array(items) => Reply::Array(items.iter().map(unsigned_zeros).collect()),
+        other => other.clone(),
+    }
+}
+
 fn agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
     if let (Some(native), Some(twin)) = (native_text(native), native_text(twin)) {
         return native == twin;
     }
+    let (native, twin) = (&unsigned_zeros(native), &unsigned_zeros(twin));
+    if native == twin {
+        return true;
+    }
     match &*command.name {
-        "ZSCAN" => scans_agree(native, twin),
+        "ZSCAN" => scans_agree(command, native, twin),
         "ZRANDMEMBER" => draws_agree(command, native, twin, client),
         _ => false,
     }
@@ -192,7 +209,7 @@ fn sorted_sets_survive_reload_rewrite_and_kill9() {
 }
 
 /// Commands with a reply of their own kind, or none but an error; `Z`, `MISSING` and `STR` are keys.
-const LINES: [&str; 61] = [
+const LINES: [&str; 63] = [
     "ZADD",
     "ZADD Z",
     "ZADD Z 1",
@@ -241,6 +258,8 @@ const LINES: [&str; 61] = [
     "ZRANGE Z [a [b BYLEX WITHSCORES",
     "ZRANGE Z 0 1 BYSCORE BYLEX",
     "ZRANGE STR x 1",
+    "ZRANGEBYSCORE Z -inf inf LIMIT -1 5",
+    "ZREVRANGEBYLEX Z + - LIMIT -1 5",
     "ZREVRANGE Z 0 1 REV",
     "ZRANGESTORE d MISSING 0 -1",
     "ZRANGESTORE d STR 0 -1",
@@ -282,6 +301,40 @@ fn sorted_set_commands_that_change_nothing_answer_as_the_native_ones() {
         }
         assert_eq!(twin.run("MYLOG.DEBUG DIGEST"), digest);
         assert_eq!(rewriting::info(&mut twin, "queued_seq"), seq);
+    }
+}
+
+#[test]
+fn ranks_come_with_scores_as_in_the_native_commands_that_have_them() {
+    let server = Server::build().start();
+    for protocol in [2, 3] {
+        let (mut native, mut twin) = (
+            client(&server, protocol, NATIVE_DB),
+            client(&server, protocol, TWIN_DB),
+        );
+        let info = native.run("COMMAND INFO ZRANK").items();
+        // Redis 7.0 takes two arguments only.
+        let takes_more = info[0].clone().items()[1] == Reply::Int(-3);
+        native.run("ZADD z 1 a 2.5 b");
+        twin.run("MYLOG.ZADD z 1 a 2.5 b");
+        for line in [
+            "z a withscore",
+            "z b WITHSCORE",
+            "z c WITHSCORE",
+            "y a WITHSCORE",
+            "z a foo",
+            "z a WITHSCORE x",
+        ] {
+            for name in ["ZRANK", "ZREVRANK"] {
+                let args = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+                let command = Command::with_twin(name, args);
+                if takes_more {
+                    compare(&command, &mut native, &mut twin, 0);
+                } else {
+                    assert!(native.cmd(command.native()).is_error("ERR wrong number"));
+                }
+            }
+        }
     }
 }
 
