@@ -109,6 +109,6 @@ pub(super) fn digest(state: Digest, value: &Value) {
         Value::Set(set) => set.iter().for_each(|member| element(&[member])),
         Value::ZSet(zset) => zset
             .iter()
-            .for_each(|(member, score)| element(&[member, &score.to_bits().to_be_bytes()])),
+            .for_each(|(member, score)| element(&[member, &score.to_bits().to_le_bytes()])),
     }
 }

@@ -13,6 +13,8 @@ use crate::support::{Client, Reply, Server, rewriting};
 
 /// Commands between two comparisons of all keys.
 const SEQUENCE: u32 = 100;
+/// Most members of a set in one piece.
+const SMALL: i64 = 128;
 
 fn groups(reply: Reply) -> Vec<Vec<Reply>> {
     let items = reply.items();
@@ -26,16 +28,28 @@ fn native_text(reply: &Reply) -> Option<String> {
     matches!(reply, Reply::Error(_)).then(|| reply.clone().text().replace("'mylog.", "'"))
 }
 
+/// Members with their scores as numbers, whatever their digits.
+fn numbers(reply: Reply) -> Vec<(Reply, u64)> {
+    let number = |score: &Reply| -> f64 { score.clone().text().parse().expect("a score") };
+    let pairs = groups(reply).into_iter();
+    pairs
+        .map(|pair| (pair[0].clone(), number(&pair[1]).to_bits()))
+        .collect()
+}
+
 /// A step of a scan: all of it in any order, or a part, which is not comparable.
-fn scans_agree(command: &Command, native: &Reply, twin: &Reply) -> bool {
+fn scans_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
     let (Reply::Array(native), Reply::Array(twin)) = (native, twin) else {
         return false;
     };
     let whole = |parts: &[Reply]| parts[0] == Reply::Bulk(b"0".to_vec());
-    command.args[1] != b"0"
-        || !whole(native)
-        || !whole(twin)
-        || groups(native[1].clone()) == groups(twin[1].clone())
+    if command.args[1] != b"0" || !whole(native) || !whole(twin) {
+        return true;
+    }
+    // A native set that was large once stays so, and a large one shows scores with other digits.
+    let small = client.cmd([b"ZCARD", &command.args[0][..]]).int() <= SMALL;
+    groups(native[1].clone()) == groups(twin[1].clone())
+        || (small && numbers(native[1].clone()) == numbers(twin[1].clone()))
 }
 
 /// Random members: as many, each of the set, and with its score.
@@ -87,7 +101,7 @@ fn agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -
         return true;
     }
     match &*command.name {
-        "ZSCAN" => scans_agree(command, native, twin),
+        "ZSCAN" => scans_agree(command, native, twin, client),
         "ZRANDMEMBER" => draws_agree(command, native, twin, client),
         _ => false,
     }
