@@ -104,12 +104,7 @@ impl<L: Leaf> Node<L> {
         }
     }
 
-    fn remove<T>(
-        &mut self,
-        depth: u32,
-        hash: u32,
-        take: impl FnOnce(&mut L) -> Option<T>,
-    ) -> Option<T> {
+    fn remove<T>(&mut self, depth: u32, hash: u32, take: impl FnOnce(&mut L) -> Option<T>) -> Option<T> {
         match self {
             Self::Leaf(leaf) => take(leaf),
             Self::Split(branch) => {

@@ -169,7 +169,13 @@ impl PartRecords {
     }
 
     /// Appends the next record of about `size` bytes and says how many parts are in it; 0 at the end.
-    pub(super) fn next(&mut self, name: (Db, &[u8]), value: Named<'_>, size: usize, record: &mut Vec<u8>) -> u64 {
+    pub(super) fn next(
+        &mut self,
+        name: (Db, &[u8]),
+        value: Named<'_>,
+        size: usize,
+        record: &mut Vec<u8>,
+    ) -> u64 {
         let (mut set, mut bytes): (Vec<Box<[u8]>>, usize) = (Vec::new(), 0);
         while bytes < size {
             let Some(field) = self.to_set.next() else { break };

@@ -72,7 +72,13 @@ pub(super) fn whole(db: Db, entry: &Entry, record: &mut Vec<u8>) {
 }
 
 /// Appends the next record of a large value, or nothing if there was nothing left. Says whether there is more.
-pub(super) fn next_part(db: Db, entry: &Entry, sizes: Sizes, place: &mut Place, record: &mut Vec<u8>) -> bool {
+pub(super) fn next_part(
+    db: Db,
+    entry: &Entry,
+    sizes: Sizes,
+    place: &mut Place,
+    record: &mut Vec<u8>,
+) -> bool {
     match (entry.value(), Named::of(entry.value())) {
         (Value::Str(bytes), _) => next_of_string(db, entry, bytes, sizes.part, place, record),
         (Value::List(list), _) => next_of_list(db, entry, list, sizes.part, place, record),

@@ -218,7 +218,9 @@ impl Store {
 
     fn hash_set(&mut self, db: Db, key: &[u8], pairs: &[(&[u8], &[u8])]) -> Result<SlotId, ApplyError> {
         let fill = |hash: &mut Hash| {
-            let old = pairs.iter().filter_map(|(field, value)| hash.replace(field, value).1);
+            let old = pairs
+                .iter()
+                .filter_map(|(field, value)| hash.replace(field, value).1);
             old.filter(|old| is_large(old)).collect::<Vec<_>>()
         };
         let Some(id) = self.find(db, key) else {
@@ -286,7 +288,13 @@ impl Store {
     }
 
     /// Gives a name a value: in place if it holds one, so that its entry stays where it is.
-    pub(super) fn put(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, value: Value) -> Result<SlotId, ApplyError> {
+    pub(super) fn put(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        expire_at: ExpireAt,
+        value: Value,
+    ) -> Result<SlotId, ApplyError> {
         if let Some(id) = self.find(db, key) {
             let old = self.change(db, id, |held| Ok(std::mem::replace(held, value)))?;
             self.discard(old);

@@ -149,7 +149,9 @@ impl<L: Leaf> Child<L> {
                 leaf.join(behind);
                 None
             }
-            (Node::Branch(children), Node::Branch(behind)) if children.len() + behind.len() <= FAN * 3 / 4 => {
+            (Node::Branch(children), Node::Branch(behind))
+                if children.len() + behind.len() <= FAN * 3 / 4 =>
+            {
                 children.extend(behind);
                 None
             }
@@ -289,7 +291,9 @@ impl<L: Leaf> Counted<L> {
             }
         }
         while let [only] = self.root.as_mut_slice() {
-            let Node::Branch(children) = &mut only.node else { return };
+            let Node::Branch(children) = &mut only.node else {
+                return;
+            };
             self.root = std::mem::take(children);
         }
     }

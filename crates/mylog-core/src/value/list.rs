@@ -168,7 +168,9 @@ impl List {
             Form::Small(_) => self.grow(),
             Form::Large(_) => {}
         }
-        let Form::Large(large) = &mut self.0 else { return false };
+        let Form::Large(large) = &mut self.0 else {
+            return false;
+        };
         let grown = match index {
             0 => Grown::Front,
             at if at == len => Grown::Back,
@@ -194,7 +196,9 @@ impl List {
             Form::Small(_) => self.grow(),
             Form::Large(_) => {}
         }
-        let Form::Large(large) = &mut self.0 else { return false };
+        let Form::Large(large) = &mut self.0 else {
+            return false;
+        };
         large.bytes = large.bytes - held + room;
         let change = |node: &mut Packed, at: &At| node.replace(node.place(at.0), element);
         large.nodes.edit(At(index), Grown::Inside, change);
@@ -242,7 +246,11 @@ impl List {
         if let Form::Large(large) = &self.0 {
             if large.nodes.len() == 0 {
                 self.0 = Form::default();
-            } else if let Some(node) = large.nodes.only_leaf().filter(|node| node.bytes() <= NODE_BYTES / 2) {
+            } else if let Some(node) = large
+                .nodes
+                .only_leaf()
+                .filter(|node| node.bytes() <= NODE_BYTES / 2)
+            {
                 self.0 = Form::Small(node.clone());
             }
         }
@@ -336,7 +344,9 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         self.left = self.left.checked_sub(1)?;
         if self.node.len() == 0 {
-            let Form::Large(large) = &self.list.0 else { return None };
+            let Form::Large(large) = &self.list.0 else {
+                return None;
+            };
             let (node, before) = large.nodes.leaf_of(self.next)?;
             self.node = match self.rev {
                 true => node.range(0, self.next - before + 1),

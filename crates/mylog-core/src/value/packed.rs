@@ -131,7 +131,10 @@ impl Packed {
         if from >= to {
             return Iter::default();
         }
-        let (start, end) = (self.place(from), if to == len { self.0.len() } else { self.place(to) });
+        let (start, end) = (
+            self.place(from),
+            if to == len { self.0.len() } else { self.place(to) },
+        );
         Iter {
             rest: self.0.get(start..end).unwrap_or_default(),
             left: to - from,
@@ -211,7 +214,11 @@ impl Packed {
 
     /// Gives the element at `place` other bytes: in place if they are as many.
     pub(super) fn replace(&mut self, place: usize, element: &[u8]) {
-        let held = self.0.get(place..).and_then(take_first).map(|(held, _)| held.len());
+        let held = self
+            .0
+            .get(place..)
+            .and_then(take_first)
+            .map(|(held, _)| held.len());
         if held == Some(element.len()) {
             let from = place + varint::len(element.len() as u64);
             if let Some(held) = self.0.get_mut(from..from + element.len()) {
@@ -382,7 +389,10 @@ mod tests {
                 }
                 assert_eq!(packed.len(), plain.len(), "seed {seed} step {step}");
                 assert!(packed.iter().eq(plain.iter()), "seed {seed} step {step}");
-                assert!(packed.iter().rev().eq(plain.iter().rev()), "seed {seed} step {step}");
+                assert!(
+                    packed.iter().rev().eq(plain.iter().rev()),
+                    "seed {seed} step {step}"
+                );
                 let (from, to) = (below(plain.len() + 1), below(plain.len() + 1));
                 if from <= to {
                     assert!(packed.range(from, to).rev().eq(plain[from..to].iter().rev()));

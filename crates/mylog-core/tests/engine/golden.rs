@@ -204,7 +204,7 @@ fn hash(pairs: &[(&[u8], &[u8])]) -> Plain {
 }
 
 fn model(keys: Vec<(u32, &[u8], Plain, i64)>) -> Model {
-    let named = |(db, key, plain, end): (u32, &[u8], _, _)| ((db, key.to_vec()), (plain, end));
+    let named = |(db, key, plain, end): (u32, &[u8], _, _)| ((db, key.to_vec()), (Arc::new(plain), end));
     Model {
         keys: keys.into_iter().map(named).collect(),
     }

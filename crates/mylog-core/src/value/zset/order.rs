@@ -91,7 +91,8 @@ pub(super) enum Edge<'k> {
 impl Spot<'_> {
     /// True if it is behind such an item.
     pub(super) fn is_behind(self, score: f64, member: &[u8]) -> bool {
-        self.is_behind_score(score).unwrap_or_else(|| self.is_behind_member(member))
+        self.is_behind_score(score)
+            .unwrap_or_else(|| self.is_behind_member(member))
     }
 
     /// `None` if the member decides.
@@ -110,7 +111,8 @@ impl Spot<'_> {
     }
 
     fn place_in(self, row: &Row) -> usize {
-        row.0.partition_point(|(score, member)| self.is_behind(*score, member))
+        row.0
+            .partition_point(|(score, member)| self.is_behind(*score, member))
     }
 }
 
@@ -180,7 +182,10 @@ impl Order {
         let rank = self.position(spot_of(old, &member));
         let spot = spot_of(score, &member);
         let stays = self.0.edit(At(rank), Grown::Inside, |row, at| {
-            let around = (at.0.checked_sub(1).and_then(|before| row.0.get(before)), row.0.get(at.0 + 1));
+            let around = (
+                at.0.checked_sub(1).and_then(|before| row.0.get(before)),
+                row.0.get(at.0 + 1),
+            );
             let stays = match around {
                 (Some(before), Some(behind)) => {
                     spot.is_behind(before.0, &before.1) && !spot.is_behind(behind.0, &behind.1)
@@ -243,7 +248,11 @@ impl<'a> Iterator for Iter<'a> {
         if self.row.as_slice().is_empty() {
             let (row, before) = self.order.0.leaf_of(self.next)?;
             let at = self.next - before;
-            let part = if self.rev { row.0.get(..=at) } else { row.0.get(at..) };
+            let part = if self.rev {
+                row.0.get(..=at)
+            } else {
+                row.0.get(at..)
+            };
             self.row = part?.iter();
         }
         let (score, member) = if self.rev {
