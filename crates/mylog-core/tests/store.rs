@@ -4,7 +4,7 @@
 mod model;
 
 use model::{Model, Rng, Shape};
-use mylog_core::effect::{Db, Effect, Ttl};
+use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, Side, Ttl};
 use mylog_core::store::{MAX_DBS, SlotId, Store};
 use mylog_core::value::Kind;
 
@@ -93,11 +93,103 @@ fn an_id_from_before_a_flush_never_names_a_later_entry() {
     }
 }
 
+/// Effects on parts of values that do not fit a string `s`, a hash `h`, a list `l` of three, a set `t` and a
+/// sorted set `z`.
+fn misfits() -> Vec<Effect<'static>> {
+    let (db, one) = (0, vec![&b"a"[..]]);
+    let mut all = Vec::new();
+    for key in [&b"none"[..], b"h", b"t", b"z", b"l"] {
+        let (count, index) = (if key == b"l" { 4 } else { 1 }, if key == b"l" { 3 } else { 0 });
+        let element = b"x";
+        for side in [Side::Head, Side::Tail] {
+            all.push(Effect::ListPop { db, key, side, count });
+        }
+        all.extend([
+            Effect::ListSet {
+                db,
+                key,
+                index,
+                element,
+            },
+            Effect::ListInsert {
+                db,
+                key,
+                index: index + 1,
+                element,
+            },
+            Effect::ListRemove {
+                db,
+                key,
+                start: index,
+                count: 1,
+            },
+            Effect::ListRemoveAt {
+                db,
+                key,
+                indexes: vec![0, index].into(),
+            },
+        ]);
+    }
+    let key = &b"l"[..];
+    let bad_runs = [vec![1, 0], vec![1, 1], vec![0, 1, 3], vec![u64::MAX]];
+    all.extend(bad_runs.map(|indexes| {
+        let indexes = indexes.into();
+        Effect::ListRemoveAt { db, key, indexes }
+    }));
+    for (start, count) in [(0, 0), (1, u64::MAX), (u64::MAX, 1), (2, 2)] {
+        all.push(Effect::ListRemove {
+            db,
+            key,
+            start,
+            count,
+        });
+    }
+    let (side, count) = (Side::Tail, 0);
+    all.push(Effect::ListPop { db, key, side, count });
+    let bytes = b"x";
+    for (key, offset) in [
+        (&b"s"[..], MAX_GAP + 6),
+        (b"none", MAX_GAP + 1),
+        (b"s", u64::MAX),
+        (b"l", 0),
+    ] {
+        all.push(Effect::StrRange {
+            db,
+            key,
+            offset,
+            bytes,
+        });
+    }
+    for key in [&b"s"[..], b"h", b"l", b"z"] {
+        let members: Fields<'_> = one.clone().into();
+        all.push(Effect::SetAdd { db, key, members });
+        let members = one.clone().into();
+        all.push(Effect::SetRemove { db, key, members });
+    }
+    for key in [&b"s"[..], b"h", b"l", b"t"] {
+        let members = vec![(1.0, &b"a"[..])].into();
+        all.push(Effect::ZSetSet { db, key, members });
+        let members = one.clone().into();
+        all.push(Effect::ZSetRemove { db, key, members });
+    }
+    let (key, side) = (&b"z"[..], Side::Head);
+    let elements = one.into();
+    all.push(Effect::ListPush {
+        db,
+        key,
+        side,
+        elements,
+    });
+    let members = vec![(2.0, &b"b"[..]), (f64::NAN, b"a")].into();
+    all.push(Effect::ZSetSet { db, key, members });
+    all
+}
+
 #[test]
 fn an_effect_that_does_not_fit_changes_nothing() {
     let mut store = Store::new();
-    let hash = [(&b"f"[..], &b"v"[..])];
-    let pairs = (&hash[..]).into();
+    const HASH: &[(&[u8], &[u8])] = &[(b"f", b"v")];
+    let pairs = HASH.into();
     store.apply(&set(0, b"s")).unwrap();
     store
         .apply(&Effect::HashSet {
@@ -106,7 +198,28 @@ fn an_effect_that_does_not_fit_changes_nothing() {
             pairs,
         })
         .unwrap();
-    let pairs = (&hash[..]).into();
+    let (a, b, c) = (&b"a"[..], &b"b"[..], &b"c"[..]);
+    for made in [
+        Effect::ListPush {
+            db: 0,
+            key: b"l",
+            side: Side::Tail,
+            elements: vec![a, b, c].into(),
+        },
+        Effect::SetAdd {
+            db: 0,
+            key: b"t",
+            members: vec![a].into(),
+        },
+        Effect::ZSetSet {
+            db: 0,
+            key: b"z",
+            members: vec![(1.0, a)].into(),
+        },
+    ] {
+        store.apply(&made).unwrap();
+    }
+    let pairs = HASH.into();
     let before = Model::of(&store);
     for bad in [
         Effect::Del { db: 0, key: b"none" },
@@ -175,10 +288,13 @@ fn an_effect_that_does_not_fit_changes_nothing() {
             body: b"\x02\x01f\0\x01f\0",
         },
         set(MAX_DBS, b"s"),
-    ] {
+    ]
+    .into_iter()
+    .chain(misfits())
+    {
         store.apply(&bad).unwrap_err();
         assert_eq!(Model::of(&store), before, "{bad:?}");
-        assert_eq!(store.len(), 2, "{bad:?}");
+        assert_eq!(store.len(), 5, "{bad:?}");
     }
 }
 

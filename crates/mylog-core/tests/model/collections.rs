@@ -89,8 +89,8 @@ impl Plain {
             let (name, at) = (Self::member(rng, shape), random_score(rng));
             match &mut plain {
                 Self::List(elements) => elements.push(rng.bytes(shape.value_bytes / 8)),
-                Self::Set(members) => drop(members.insert(name)),
-                Self::ZSet(members) => drop(members.insert(name, score(at))),
+                Self::Set(members) => _ = members.insert(name),
+                Self::ZSet(members) => _ = members.insert(name, score(at)),
                 _ => {}
             }
         }
@@ -124,7 +124,7 @@ impl Plain {
         };
         match self {
             Self::Str(bytes) => {
-                let offset = rng.below(bytes.len() as u64 + 1 + rng.0 % 40);
+                let offset = rng.below(bytes.len() as u64 + 40);
                 Change::Range(offset, rng.bytes(shape.value_bytes / 8))
             }
             Self::Hash(_) => unreachable!("the model has its own effects for hashes"),
