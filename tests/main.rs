@@ -17,6 +17,7 @@ mod server {
     mod generic_cases;
     mod generic_commands;
     mod harness;
+    mod huge_values;
     mod kill_loop;
     mod lineage;
     mod native_overwrites;

@@ -125,7 +125,8 @@ impl Backlog {
             self.sent_seq = first.last_seq();
             self.bytes -= len as u64;
             let sent = self.groups.pop_front();
-            self.sent.extend(sent.filter(|group| group.payload().len() > LARGE_GROUP));
+            self.sent
+                .extend(sent.filter(|group| group.payload().len() > LARGE_GROUP));
         }
     }
 

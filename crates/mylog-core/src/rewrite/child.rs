@@ -362,15 +362,18 @@ impl<'a, L: ParentLink> Child<'a, L> {
 
     /// About how many bytes the dirty names are to write.
     fn dirty_bytes(&self) -> u64 {
-        let bytes = self.dirty.iter().map(|(db, key)| match self.store.find(*db, key) {
-            // The walk writes it.
-            Some(id) if id.slot >= self.cursor => 0,
-            Some(id) => self.store.entry(id).map_or(0, |entry| {
-                let delta = self.deltas.pending_bytes(id.slot, entry);
-                delta.unwrap_or(entry.live_bytes() as u64)
-            }),
-            None => key.len() as u64,
-        });
+        let bytes = self
+            .dirty
+            .iter()
+            .map(|(db, key)| match self.store.find(*db, key) {
+                // The walk writes it.
+                Some(id) if id.slot >= self.cursor => 0,
+                Some(id) => self.store.entry(id).map_or(0, |entry| {
+                    let delta = self.deltas.pending_bytes(id.slot, entry);
+                    delta.unwrap_or(entry.live_bytes() as u64)
+                }),
+                None => key.len() as u64,
+            });
         bytes.sum()
     }
 
@@ -411,7 +414,8 @@ impl<'a, L: ParentLink> Child<'a, L> {
             let names = effect.names();
             for (db, key) in names.iter().flatten() {
                 let written = self.mark_if_written(*db, key);
-                if let Some((slot, entry)) = written.and_then(|slot| Some((slot, self.store.at_slot(slot)?))) {
+                if let Some((slot, entry)) = written.and_then(|slot| Some((slot, self.store.at_slot(slot)?)))
+                {
                     self.deltas.touch(slot, &effect, entry);
                 }
             }

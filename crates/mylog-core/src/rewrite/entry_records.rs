@@ -69,7 +69,13 @@ pub(super) fn whole(db: Db, entry: &Entry, record: &mut Vec<u8>) {
 }
 
 /// Appends the next record of a large value, or nothing if there was nothing left. Says whether there is more.
-pub(super) fn next_part(db: Db, entry: &Entry, sizes: Sizes, place: &mut Place, record: &mut Vec<u8>) -> bool {
+pub(super) fn next_part(
+    db: Db,
+    entry: &Entry,
+    sizes: Sizes,
+    place: &mut Place,
+    record: &mut Vec<u8>,
+) -> bool {
     match entry.value() {
         Value::Str(bytes) => next_of_string(db, entry, bytes, sizes.part, place, record),
         Value::Hash(hash) => next_of_hash(db, entry, hash, sizes.part, place, record),

@@ -169,7 +169,9 @@ impl Store {
 
     fn hash_set(&mut self, db: Db, key: &[u8], pairs: &[(&[u8], &[u8])]) -> Result<SlotId, ApplyError> {
         let fill = |hash: &mut Hash| {
-            let old = pairs.iter().filter_map(|(field, value)| hash.replace(field, value).1);
+            let old = pairs
+                .iter()
+                .filter_map(|(field, value)| hash.replace(field, value).1);
             old.filter(|old| is_large(old)).collect::<Vec<_>>()
         };
         let Some(id) = self.find(db, key) else {
@@ -181,7 +183,7 @@ impl Store {
             Value::Hash(hash) => Ok(fill(hash)),
             other => Err(other.kind()),
         })?;
-        self.discard_pieces(left);
+        self.discard_pieces(left, pairs.len());
         Ok(id)
     }
 
@@ -195,7 +197,7 @@ impl Store {
             }
             other => Err(other.kind()),
         })?;
-        self.discard_pieces(left);
+        self.discard_pieces(left, 2 * fields.len());
         if empty {
             self.remove(db, key);
         }

@@ -208,7 +208,11 @@ impl Slab {
             slot: (chunk * CHUNK_SLOTS + at) as u32,
             generation,
         };
-        if let Some(slots) = self.chunks.get_mut(chunk).filter(|slots| slots.len() < CHUNK_SLOTS) {
+        if let Some(slots) = self
+            .chunks
+            .get_mut(chunk)
+            .filter(|slots| slots.len() < CHUNK_SLOTS)
+        {
             slots.push(slot);
             return id(chunk, slots.len() - 1);
         }

@@ -90,12 +90,7 @@ impl Hash {
 
     /// A step of a scan: visits about `count` fields and returns the next cursor, 0 at the end. A full scan
     /// from 0 visits every field that is there all the while; one may come twice.
-    pub fn scan<'a>(
-        &'a self,
-        cursor: u64,
-        count: usize,
-        mut visit: impl FnMut(&'a [u8], &'a [u8]),
-    ) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> u64 {
         if !self.large {
             self.iter().for_each(|(field, value)| visit(field, value));
             return 0;
@@ -227,7 +222,11 @@ mod tests {
                     hash.remove(&(((round * 20 + i) % 12_000) | 1).to_le_bytes());
                 }
             }
-            assert!(hash.len() > 3 * crate::split::LEAF_ITEMS || step > 100, "{}", hash.len());
+            assert!(
+                hash.len() > 3 * crate::split::LEAF_ITEMS || step > 100,
+                "{}",
+                hash.len()
+            );
             let missed = (0..12_000u32)
                 .step_by(2)
                 .find(|i| !seen.contains(&i.to_le_bytes()[..]));
@@ -281,8 +280,16 @@ mod tests {
         assert_eq!(hash.len(), plain.len());
         let bytes: usize = plain.values().map(|value| 8 + value.len()).sum();
         assert_eq!(hash.data_bytes(), bytes);
-        assert!(hash.iter().all(|(field, value)| plain.get(field).is_some_and(|held| held == value)));
-        assert!(hash.memory() < 1 << 20, "{} bytes for {} fields", hash.memory(), hash.len());
+        assert!(
+            hash.iter()
+                .all(|(field, value)| plain.get(field).is_some_and(|held| held == value))
+        );
+        assert!(
+            hash.memory() < 1 << 20,
+            "{} bytes for {} fields",
+            hash.memory(),
+            hash.len()
+        );
     }
 
     #[test]

@@ -55,7 +55,11 @@ impl<V> Row<V> {
 
     fn index(&mut self, from: usize) {
         let members = &self.members;
-        let hash_at = |place: &u32| members.get(*place as usize).map_or(0, |member| spread(member.hash));
+        let hash_at = |place: &u32| {
+            members
+                .get(*place as usize)
+                .map_or(0, |member| spread(member.hash))
+        };
         for (place, member) in members.iter().enumerate().skip(from) {
             self.places
                 .insert_unique(spread(member.hash), place as u32, hash_at);
@@ -111,7 +115,9 @@ impl<V> Row<V> {
             self.members.shrink_to(2 * len);
             let members = &self.members;
             self.places.shrink_to(2 * len, |place| {
-                members.get(*place as usize).map_or(0, |member| spread(member.hash))
+                members
+                    .get(*place as usize)
+                    .map_or(0, |member| spread(member.hash))
             });
         }
     }

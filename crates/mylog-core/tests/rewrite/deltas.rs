@@ -84,22 +84,35 @@ fn a_large_hash_with_some_fields_changed_costs_those_fields() {
     assert_eq!(report.absorbed, 100);
     // The fields, and perhaps one that stays while others leave.
     assert!((10..=102).contains(&report.emitted), "{report:?}");
-    assert!(report.bytes < unchanged.bytes + 40_000, "{report:?} {unchanged:?}");
+    assert!(
+        report.bytes < unchanged.bytes + 40_000,
+        "{report:?} {unchanged:?}"
+    );
 }
 
 #[test]
 fn what_is_appended_to_a_large_string_costs_its_bytes() {
     let unchanged = check(0, quiet(0, Plain::Str(vec![1; 500_000])));
     let ops = (0..50).map(|_| Op::Append(name(), vec![2; 100]));
-    let report = check(1, later(quiet(1, Plain::Str(vec![1; 500_000])), 400_000, ops.collect()));
+    let report = check(
+        1,
+        later(quiet(1, Plain::Str(vec![1; 500_000])), 400_000, ops.collect()),
+    );
     assert_eq!(report.absorbed, 50);
-    assert!(report.bytes < unchanged.bytes + 40_000, "{report:?} {unchanged:?}");
+    assert!(
+        report.bytes < unchanged.bytes + 40_000,
+        "{report:?} {unchanged:?}"
+    );
 }
 
 #[test]
 fn a_new_end_of_a_large_value_costs_one_record() {
     let unchanged = check(0, quiet(0, hash(5000)));
-    let ops = vec![Op::Expire(name(), 99), Op::Expire(name(), NEVER), Op::Expire(name(), 77)];
+    let ops = vec![
+        Op::Expire(name(), 99),
+        Op::Expire(name(), NEVER),
+        Op::Expire(name(), 77),
+    ];
     let report = check(1, later(quiet(1, hash(5000)), 100_000, ops));
     assert_eq!((report.absorbed, report.emitted), (3, 1));
     assert!(report.bytes < unchanged.bytes + 1000, "{report:?} {unchanged:?}");
@@ -113,7 +126,10 @@ fn a_large_value_replaced_renamed_or_deleted_while_it_is_written_is_what_it_beca
         vec![Op::Del(name())],
         vec![Op::Del(name()), Op::Put(name(), hash(10), 5)],
         vec![Op::HashDel(name(), all.clone())],
-        vec![Op::HashDel(name(), all), Op::HashSet(name(), vec![(field(1), vec![1])])],
+        vec![
+            Op::HashDel(name(), all),
+            Op::HashSet(name(), vec![(field(1), vec![1])]),
+        ],
         vec![Op::Rename(name(), other.clone())],
         vec![Op::Rename(name(), other.clone()), Op::Put(name(), hash(6000), 5)],
         vec![
@@ -122,7 +138,10 @@ fn a_large_value_replaced_renamed_or_deleted_while_it_is_written_is_what_it_beca
             Op::Rename(other.clone(), name()),
         ],
         vec![Op::Put(name(), Plain::Str(vec![5; 90_000]), 3)],
-        vec![Op::StrSet(name(), None, vec![5; 90_000]), Op::Append(name(), vec![6; 10])],
+        vec![
+            Op::StrSet(name(), None, vec![5; 90_000]),
+            Op::Append(name(), vec![6; 10]),
+        ],
         vec![Op::Copy(name(), other.clone()), Op::Del(name())],
         vec![
             Op::Put(other.clone(), Plain::Str(vec![5; 9]), 3),
@@ -143,7 +162,10 @@ fn a_large_hash_whose_fields_are_all_exchanged_keeps_its_end() {
         let mut ops = Vec::new();
         for n in 0..400 {
             ops.push(Op::HashSet(name(), vec![(field(1000 + n), vec![2; 90])]));
-            ops.push(Op::HashDel(name(), vec![field(if n < 200 { n } else { 800 + n })]));
+            ops.push(Op::HashDel(
+                name(),
+                vec![field(if n < 200 { n } else { 800 + n })],
+            ));
         }
         check(seed, later(quiet(seed, hash(200)), 20_000, ops));
     }
