@@ -221,15 +221,15 @@ fn large_store(n: u32) -> Store {
         for i in 0..n {
             let (key, field) = (format!("key:{i}"), i.to_le_bytes());
             let pairs = [(&field[..], &b"value"[..])];
-            store.apply(&set(db, key.as_bytes())).unwrap();
             let pairs = (&pairs[..]).into();
-            store
-                .apply(&Effect::HashSet {
-                    db,
-                    key: b"hash",
-                    pairs,
-                })
-                .unwrap();
+            let hash_set = Effect::HashSet {
+                db,
+                key: b"hash",
+                pairs,
+            };
+            for effect in [set(db, key.as_bytes()), hash_set] {
+                assert!(store.apply(&effect).is_ok());
+            }
         }
     }
     store
