@@ -11,12 +11,16 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod always_prefixes;
     mod capture;
     mod child_faults;
+    mod committed_reads;
     mod disk_faults;
     mod generic_cases;
     mod generic_commands;
     mod harness;
+    mod held_clients;
+    mod huge_values;
     mod kill_loop;
     mod lineage;
     mod native_overwrites;
@@ -33,4 +37,5 @@ mod server {
     mod start_up_damage;
     mod unit_ends;
     mod values;
+    mod wait;
 }

@@ -96,6 +96,7 @@ fn rebase(before: &Store) {
         let changes = append_difference(engine, before);
         // In the same group: a lineage without its keys would let the log win over the only copy of them.
         remember_lineage(engine);
+        engine.store_replaced();
         (engine.store.len(), changes)
     })
     .unwrap_or_default();
@@ -129,6 +130,7 @@ pub(crate) fn became_primary() {
     delete_all(ctx);
     let unfinished = engine::with(|engine| {
         engine.mute = false;
+        engine.store_replaced();
         std::mem::replace(&mut engine.store, *before)
     });
     reaper::give_back(unfinished);

@@ -162,8 +162,7 @@ impl Model {
     }
 
     fn field(i: u64) -> Vec<u8> {
-        let bytes = (i as u32).to_be_bytes();
-        bytes[bytes.iter().position(|byte| *byte != 0).unwrap_or(3)..].to_vec()
+        format!("{i:x}").into_bytes()
     }
 
     fn plain(rng: &mut Rng, shape: Shape) -> Plain {

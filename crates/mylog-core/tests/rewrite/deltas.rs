@@ -12,7 +12,7 @@ fn name() -> (u32, Vec<u8>) {
 }
 
 fn field(n: u32) -> Vec<u8> {
-    n.to_be_bytes().to_vec()
+    format!("{n:04}").into_bytes()
 }
 
 /// A parent without other names, whose child looks at the pipe after each record.
