@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod collection_deltas;
+#[cfg(test)]
 mod deltas;
 #[cfg(test)]
 #[path = "../model/mod.rs"]
