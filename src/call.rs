@@ -326,7 +326,7 @@ fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Re
         Holds::Nothing => Ok(f(None)),
         Holds::Ours(Kind::Str, word) => types::with_value(word, |value| match value {
             Value::Str(bytes) => f(Some(bytes)),
-            Value::Hash(_) => f(None),
+            _ => f(None),
         })
         .ok_or(NOT_STARTED),
         _ => Err(WRONG_TYPE),
@@ -338,7 +338,7 @@ fn read_hash<R>(holds: Holds, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, R
         Holds::Nothing => Ok(f(None)),
         Holds::Ours(Kind::Hash, word) => types::with_value(word, |value| match value {
             Value::Hash(hash) => f(Some(hash)),
-            Value::Str(_) => f(None),
+            _ => f(None),
         })
         .ok_or(NOT_STARTED),
         _ => Err(WRONG_TYPE),

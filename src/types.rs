@@ -131,6 +131,21 @@ unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
                 io.save_bytes(value);
             }
         }
+        Value::List(list) => {
+            io.save_number(list.len() as u64);
+            list.iter().for_each(|element| io.save_bytes(element));
+        }
+        Value::Set(set) => {
+            io.save_number(set.len() as u64);
+            set.iter().for_each(|member| io.save_bytes(member));
+        }
+        Value::ZSet(zset) => {
+            io.save_number(zset.len() as u64);
+            for (member, score) in zset.iter() {
+                io.save_bytes(member);
+                io.save_number(score.to_bits());
+            }
+        }
     });
     // The hidden key of `sentinel` holds nothing, and a FLUSHALL in its unit saves an RDB on 7.0: a value
     // without a body would end the next start.
@@ -161,7 +176,7 @@ unsafe extern "C" fn rdb_load_hash(io: *mut raw::RedisModuleIO, encoding: c_int)
             let (field, value) = (io.load_bytes()?, io.load_bytes()?);
             hash.set(field.bytes(), value.bytes());
         }
-        (!hash.is_empty()).then(|| Value::Hash(Box::new(hash)))
+        (!hash.is_empty()).then(|| Value::Hash(hash))
     })
 }
 
@@ -194,6 +209,18 @@ unsafe extern "C" fn aof_rewrite(
                 io.emit_three(c"MYLOG.HSET", key.bytes(), field, value);
             }
         }
+        Value::List(list) => list
+            .iter()
+            .for_each(|element| io.emit_two(c"MYLOG.RPUSH", key.bytes(), element)),
+        Value::Set(set) => set
+            .iter()
+            .for_each(|member| io.emit_two(c"MYLOG.SADD", key.bytes(), member)),
+        Value::ZSet(zset) => {
+            for (member, score) in zset.iter() {
+                // The shortest digits that give the same score again.
+                io.emit_three(c"MYLOG.ZADD", key.bytes(), score.to_string().as_bytes(), member);
+            }
+        }
     });
 }
 
@@ -215,6 +242,25 @@ unsafe extern "C" fn digest(state: *mut raw::RedisModuleDigest, value: *mut c_vo
             for (field, value) in hash.iter() {
                 state.add(field);
                 state.add(value);
+                state.end_element();
+            }
+        }
+        // Elements have an order: all of them are one.
+        Value::List(list) => {
+            list.iter().for_each(|element| state.add(element));
+            state.end_element();
+        }
+        Value::Set(set) => {
+            for member in set.iter() {
+                state.add(member);
+                state.end_element();
+            }
+        }
+        Value::ZSet(zset) => {
+            for (member, score) in zset.iter() {
+                state.add(member);
+                // One place, one digest: the sign of zero does not count.
+                state.add(&(score + 0.0).to_le_bytes());
                 state.end_element();
             }
         }

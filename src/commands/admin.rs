@@ -91,6 +91,17 @@ fn contents_digest(store: &Store) -> u64 {
                 let len = field.len() as u64;
                 sum.wrapping_add(fnv_all(BASIS, &[&len.to_le_bytes(), field, value]))
             }),
+            Value::List(list) => list.iter().fold(BASIS, |hash, element| {
+                let len = element.len() as u64;
+                fnv_all(hash, &[&len.to_le_bytes(), element])
+            }),
+            Value::Set(set) => set
+                .iter()
+                .fold(2, |sum: u64, member| sum.wrapping_add(fnv(BASIS, member))),
+            // The sign of zero does not count.
+            Value::ZSet(zset) => zset.iter().fold(3, |sum: u64, (member, score)| {
+                sum.wrapping_add(fnv_all(BASIS, &[&(score + 0.0).to_le_bytes(), member]))
+            }),
         };
         // Summed: the same for any order of the entries.
         sum.wrapping_add(fnv(head, &value.to_le_bytes()))
