@@ -20,6 +20,7 @@ mod server {
     mod generic_commands;
     mod harness;
     mod held_clients;
+    mod huge_values;
     mod kill_loop;
     mod lineage;
     mod native_overwrites;

@@ -2,6 +2,7 @@
 
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
+use mylog_core::value::Value;
 
 use super::SYNTAX;
 use crate::api::context::Flags;
@@ -80,15 +81,33 @@ fn digest() -> Reply {
 
 fn contents_digest(store: &Store) -> u64 {
     store.entries().fold(0, |sum, entry| {
-        let mut record = Vec::new();
-        let (db, key) = (store.db_of(entry), entry.key());
-        mylog_core::effect::encode_put(&mut record, db, key, entry.expire_at(), entry.value());
-        // FNV-1a, summed: the same for any order of the entries.
-        let hash = record.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        sum.wrapping_add(hash)
+        let (db, len) = (store.db_of(entry), entry.key().len() as u64);
+        let name = [&db.to_le_bytes()[..], &len.to_le_bytes(), entry.key()];
+        let head = fnv(fnv_all(BASIS, &name), &entry.expire_at().to_le_bytes());
+        let value = match entry.value() {
+            Value::Str(bytes) => fnv(BASIS, bytes),
+            // The order of the fields means nothing.
+            Value::Hash(hash) => hash.iter().fold(1, |sum: u64, (field, value)| {
+                let len = field.len() as u64;
+                sum.wrapping_add(fnv_all(BASIS, &[&len.to_le_bytes(), field, value]))
+            }),
+        };
+        // Summed: the same for any order of the entries.
+        sum.wrapping_add(fnv(head, &value.to_le_bytes()))
     })
+}
+
+/// Where FNV-1a begins.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(basis: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(basis, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn fnv_all(basis: u64, parts: &[&[u8]]) -> u64 {
+    parts.iter().fold(basis, |hash, bytes| fnv(hash, bytes))
 }
 
 /// `MYLOG.REJECT text ...`: what the filter makes of a command that it refuses.

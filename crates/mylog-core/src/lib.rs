@@ -18,5 +18,6 @@ pub mod group;
 pub mod io;
 pub mod log;
 pub mod rewrite;
+mod split;
 pub mod store;
 pub mod value;

@@ -24,6 +24,7 @@ fn store_does_what_the_plain_model_does_and_so_do_its_records() {
         let shape = Shape {
             names: 1 + rng.below(30),
             value_bytes: 1 + rng.below(200),
+            fields: 20,
             databases: true,
         };
         let (mut model, mut store, mut replayed) = (Model::default(), Store::new(), Store::new());
@@ -211,4 +212,108 @@ fn a_lineage_is_known_up_to_its_highest_seq_and_outlives_flushes() {
     assert!(!store.knows_lineage(&uuid, 10) && !store.knows_lineage(&[8; 16], 1));
     let all: Vec<Effect<'_>> = store.lineages().collect();
     assert_eq!(all, [Effect::Lineage { uuid, seq: 9 }]);
+}
+
+/// A store with a hash of some fields in each of two databases, and as many keys.
+fn large_store(n: u32) -> Store {
+    let mut store = Store::new();
+    for db in 0..2 {
+        for i in 0..n {
+            let (key, field) = (format!("key:{i}"), i.to_le_bytes());
+            let pairs = [(&field[..], &b"value"[..])];
+            let pairs = (&pairs[..]).into();
+            let hash_set = Effect::HashSet {
+                db,
+                key: b"hash",
+                pairs,
+            };
+            for effect in [set(db, key.as_bytes()), hash_set] {
+                assert!(store.apply(&effect).is_ok());
+            }
+        }
+    }
+    store
+}
+
+#[test]
+fn what_is_large_is_left_to_the_owner_whatever_effect_takes_it_away() {
+    const N: u32 = 20_000;
+    let whole = large_store(N);
+    let long = vec![7; 3 << 20];
+    let put_long = Effect::StrSet {
+        db: 0,
+        key: b"hash",
+        ttl: Ttl::Keep,
+        value: &long,
+    };
+    let (db, key, to_db, to) = (0, &b"key:1"[..], 0, &b"hash"[..]);
+    let cases: Vec<(Vec<Effect<'_>>, usize)> = vec![
+        (vec![Effect::Del { db, key: to }], 1),
+        (vec![set(0, to)], 1),
+        (vec![put_long.clone(), set(0, to)], 2),
+        (vec![put_long.clone(), Effect::Del { db, key: to }], 2),
+        (vec![Effect::Rename { db, key, to_db, to }], 1),
+        (vec![Effect::Copy { db, key, to_db, to }], 1),
+        (
+            vec![Effect::Put {
+                db,
+                key: to,
+                expire_at: 5,
+                kind: Kind::Str,
+                body: b"x",
+            }],
+            1,
+        ),
+        (vec![Effect::FlushDb { db: 1 }], 2),
+        (vec![Effect::FlushAll], 3),
+        (vec![Effect::SwapDb { a: 0, b: 1 }, Effect::FlushDb { db: 0 }], 2),
+    ];
+    for (effects, left) in cases {
+        let mut store = whole.clone();
+        let before = store.freed();
+        for effect in &effects {
+            store.apply(effect).unwrap();
+        }
+        assert!(store.freed() - before <= 4, "{effects:?}");
+        assert_eq!(store.take_discarded().len(), left, "{effects:?}");
+    }
+}
+
+#[test]
+fn a_flush_of_one_of_several_databases_leaves_the_others_and_its_slots_are_used_again() {
+    let mut store = large_store(5000);
+    store.apply(&set(2, b"other")).unwrap();
+    let (keys, bytes, slots) = (store.db_len(0), store.live_bytes(), store.slots_end());
+    for round in 0..3 {
+        store.apply(&Effect::FlushDb { db: 1 }).unwrap();
+        store.take_discarded();
+        assert_eq!(
+            (store.db_len(0), store.db_len(1), store.db_len(2)),
+            (keys, 0, 1),
+            "{round}"
+        );
+        assert_eq!(store.entries().count(), store.len());
+        assert!(store.live_bytes() < bytes);
+        assert!((0..5000).all(|i| store.get(0, format!("key:{i}").as_bytes()).is_some()));
+        for i in 0..5000 {
+            store.apply(&set(1, format!("key:{i}").as_bytes())).unwrap();
+        }
+        assert_eq!(store.db_len(1), 5000);
+        assert!(
+            store.slots_end() <= slots + 1024,
+            "{} of {slots}",
+            store.slots_end()
+        );
+    }
+    // A key that moved to another database stays when its old one is flushed.
+    let (db, key, to_db, to) = (1, &b"key:7"[..], 0, &b"moved"[..]);
+    store.apply(&Effect::Rename { db, key, to_db, to }).unwrap();
+    store.apply(&Effect::FlushDb { db: 1 }).unwrap();
+    assert_eq!(
+        store.get(0, b"moved").map(|entry| entry.key()),
+        Some(&b"moved"[..])
+    );
+    store.apply(&Effect::FlushDb { db: 0 }).unwrap();
+    assert_eq!((store.len(), store.entries().count()), (1, 1));
+    assert!(store.get(0, b"moved").is_none() && store.get(2, b"other").is_some());
 }

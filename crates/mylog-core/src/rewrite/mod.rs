@@ -2,6 +2,7 @@
 
 pub mod backlog;
 pub mod child;
+mod delta;
 pub mod entry_records;
 pub mod residual;
 pub mod schedule;

@@ -3,5 +3,7 @@
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod deltas;
+#[cfg(test)]
 #[path = "../model/mod.rs"]
 mod model;
