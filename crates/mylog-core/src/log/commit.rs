@@ -289,10 +289,14 @@ impl Committer {
 
     /// A log that nobody will find at the next start must not acknowledge anything.
     fn check_path(&mut self, now: Now) {
-        if now.steady_ms < self.next_check_ms || matches!(self.trouble, Trouble::Tainted(_)) {
+        if now.steady_ms < self.next_check_ms {
             return;
         }
         self.next_check_ms = now.steady_ms + PATH_CHECK_MS;
+        self.measure_free_space();
+        if matches!(self.trouble, Trouble::Tainted(_)) {
+            return;
+        }
         let found = self.fs.file_id(&self.live);
         let displaced = matches!(self.trouble, Trouble::Displaced(_));
         match found {
@@ -304,6 +308,14 @@ impl Committer {
             Ok(_) => self.displace(0, "is another file now"),
             Err(error) => self.displace(errno(&error), &error.to_string()),
         }
+    }
+
+    /// For whoever is about to need room: the event loop must not ask the disk itself.
+    fn measure_free_space(&self) {
+        let folder = self.live.parent().unwrap_or(&self.live);
+        // Unknown, the room is found out by trying.
+        let bytes = self.fs.free_bytes(folder).unwrap_or(u64::MAX);
+        self.watermarks.set_free_bytes(bytes);
     }
 
     fn displace(&mut self, errno: i32, why: &str) {

@@ -27,6 +27,8 @@ pub struct Watermarks {
     unwritten_since: AtomicU64,
     /// Steady ms of the write of the oldest group that is not on disk; 0 if all written ones are.
     unsynced_since: AtomicU64,
+    /// Bytes free on the log's disk, at most a second ago while the writer is not held up; `u64::MAX` unknown.
+    free_bytes: AtomicU64,
     write_health: AtomicU64,
     fsync_health: AtomicU64,
     /// Kept after a recovery, as the last error there was.
@@ -70,6 +72,7 @@ impl Watermarks {
             unwritten_bytes: AtomicU64::new(0),
             unwritten_since: AtomicU64::new(0),
             unsynced_since: AtomicU64::new(0),
+            free_bytes: AtomicU64::new(u64::MAX),
             write_health: AtomicU64::new(Health::Ok.to_bits()),
             fsync_health: AtomicU64::new(Health::Ok.to_bits()),
             last_error: Mutex::new(None),
@@ -116,6 +119,12 @@ impl Watermarks {
     /// Age in ms of the oldest group that is not on disk, written or not; 0 if all are.
     pub fn oldest_unsynced_age_ms(&self) -> u64 {
         self.age(&self.unsynced_since).max(self.oldest_unwritten_age_ms())
+    }
+
+    /// Bytes that could still be written to the log's disk, as the writer saw it about a second ago; `u64::MAX`
+    /// if it does not know.
+    pub fn free_bytes(&self) -> u64 {
+        self.free_bytes.load(Ordering::Relaxed)
     }
 
     /// How writing fares.
@@ -189,6 +198,10 @@ impl Watermarks {
 
     pub(crate) fn set_unsynced_since(&self, ms: Option<u64>) {
         self.unsynced_since.store(ms.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_free_bytes(&self, bytes: u64) {
+        self.free_bytes.store(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn set_health(&self, write: Health, fsync: Health) {
