@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use super::entry_records::entry_records;
+use super::rounds::Rounds;
 use super::snapshot_file::{SnapshotError, SnapshotFile, SnapshotReport};
 use super::wire::{GroupReader, Report, WireError};
 use crate::effect::{BadRecord, Db, Effect, decode_records};
@@ -23,8 +24,6 @@ const DRAIN_STEPS: usize = 8;
 const DRAIN_STEP_BYTES: usize = 1 << 20;
 /// Most of the stream held unapplied while one large value is written; past it the pipe waits.
 const HELD_LIMIT: usize = 32 << 20;
-/// A round of no more names than this is left to the end.
-const LITTLE: usize = 64;
 /// What comes between two looks at the data pipe where the parent only passes on what it writes just now.
 const QUIET_BYTES: u64 = 16 << 10;
 /// Longest that the end of the stream is awaited after the last sync before asking for it.
@@ -123,6 +122,7 @@ pub struct Child<'a, L> {
     entries: u64,
     absorbed: u64,
     emitted: u64,
+    rounds: Rounds,
     /// Bytes of records given to `out`, and as many of them at the last look at the pipe.
     produced: u64,
     drained_at: u64,
@@ -144,6 +144,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
             entries: 0,
             absorbed: 0,
             emitted: 0,
+            rounds: Rounds::default(),
             produced: 0,
             drained_at: 0,
             stream_ended: false,
@@ -177,6 +178,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
             entries,
             absorbed,
             emitted,
+            rounds,
             ..
         } = self;
         Ok(Report {
@@ -187,15 +189,17 @@ impl<'a, L: ParentLink> Child<'a, L> {
             entries,
             absorbed,
             emitted,
+            rounds: rounds.done(),
         })
     }
 
-    /// Writes every entry that is not written, those which diffs add meanwhile too.
+    /// Writes every entry that is not written. Those which diffs add meanwhile are left: a parent that adds
+    /// them faster than they are written would keep the walk going without end.
     fn walk(&mut self) -> Result<(), ChildError> {
-        while self.cursor < self.store.slots_end() {
+        let end = self.store.slots_end();
+        while self.cursor < end {
             if self.produced - self.drained_at >= DRAIN_EVERY_BYTES || self.cursor % DRAIN_EVERY_SLOTS == 0 {
                 self.drain()?;
-                let end = self.store.slots_end().max(1);
                 self.link.progress(f64::from(self.cursor) / f64::from(end));
             }
             self.write_slot(self.cursor)?;
@@ -216,18 +220,16 @@ impl<'a, L: ParentLink> Child<'a, L> {
         }
     }
 
-    /// Live migration's rounds: writes what became dirty, until little is left or a round is not half the
-    /// one before. The rest is written after the stream has ended.
+    /// Writes what became dirty, and the entries that diffs have added, as long as that gets less. The rest is
+    /// written after the stream has ended.
     fn rounds(&mut self) -> Result<(), ChildError> {
-        let mut before = usize::MAX;
         loop {
             self.drain()?;
-            self.walk()?;
-            let now = self.dirty.len();
-            if now <= LITTLE || now > before / 2 {
+            let added = u64::from(self.store.slots_end().saturating_sub(self.cursor));
+            if !self.rounds.another(self.dirty.len() as u64 + added) {
                 return Ok(());
             }
-            before = now;
+            self.walk()?;
             self.write_dirty()?;
         }
     }
