@@ -23,6 +23,7 @@ static PERCENTAGE: AtomicI64 = AtomicI64::new(0);
 static MIN_SIZE: AtomicI64 = AtomicI64::new(0);
 static MAX_SIZE: AtomicI64 = AtomicI64::new(0);
 static BACKLOG_LIMIT: AtomicI64 = AtomicI64::new(0);
+static REWRITE_YIELD: AtomicBool = AtomicBool::new(false);
 static REWRITE_TIMEOUT: AtomicI64 = AtomicI64::new(0);
 static MAX_WAIT: AtomicI64 = AtomicI64::new(0);
 
@@ -86,6 +87,11 @@ pub(crate) fn backlog_limit() -> u64 {
 /// Longest life of a rewrite child, in ms.
 pub(crate) fn rewrite_timeout_ms() -> u64 {
     REWRITE_TIMEOUT.load(Ordering::Relaxed).unsigned_abs() * 1000
+}
+
+/// True where a rewrite gives way to a child of the server's that waits for its own.
+pub(crate) fn rewrite_yields() -> bool {
+    REWRITE_YIELD.load(Ordering::Relaxed)
 }
 
 /// Longest that the event loop waits for the disk, in ms.
@@ -158,16 +164,28 @@ static WORDS: [Word; 3] = [
     },
 ];
 
-static SWITCHES: [Switch; 1] = [Switch {
-    name: c"load-truncated",
-    default: true,
-    flags: 0,
-    get: load_truncated,
-    set: |value| {
-        LOAD_TRUNCATED.store(value, Ordering::Relaxed);
-        Ok(())
+static SWITCHES: [Switch; 2] = [
+    Switch {
+        name: c"load-truncated",
+        default: true,
+        flags: 0,
+        get: load_truncated,
+        set: |value| {
+            LOAD_TRUNCATED.store(value, Ordering::Relaxed);
+            Ok(())
+        },
     },
-}];
+    Switch {
+        name: c"rewrite-yield",
+        default: false,
+        flags: 0,
+        get: rewrite_yields,
+        set: |value| {
+            REWRITE_YIELD.store(value, Ordering::Relaxed);
+            Ok(())
+        },
+    },
+];
 
 macro_rules! number {
     ($name:literal, $default:expr, $min:expr, $max:expr, $flags:expr, $in:ident) => {

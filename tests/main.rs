@@ -13,6 +13,8 @@ mod server {
     mod acks_of_units;
     mod capture;
     mod child_faults;
+    mod child_misbehaves;
+    mod child_under_load;
     mod disk_faults;
     mod generic_cases;
     mod generic_commands;
@@ -27,6 +29,8 @@ mod server {
     mod replica;
     mod rewrite;
     mod rewrite_ends;
+    mod rewrite_neighbours;
+    mod rewrite_room;
     mod rewrite_schedule;
     mod server_deletes;
     mod start_up;

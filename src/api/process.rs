@@ -33,6 +33,31 @@ unsafe extern "C" fn run_done(exit_code: c_int, signal: c_int, done: *mut c_void
     done(exit_code, signal);
 }
 
+/// How much less of the processors the child gets than the server, in steps of `nice`.
+const NICER_BY: libc::c_int = 10;
+/// `IOPRIO_WHO_PROCESS`, and the class and the level in a priority, of `linux/ioprio.h`.
+const IOPRIO_WHO_PROCESS: libc::c_long = 1;
+const IOPRIO_CLASS_SHIFT: u32 = 13;
+const IOPRIO_CLASS_BEST_EFFORT: libc::c_long = 2;
+const IOPRIO_CLASS_IDLE: libc::c_long = 3;
+const IOPRIO_LOWEST_LEVEL: libc::c_long = 7;
+
+/// In the child: lets the server, and the log's writer, go first, at the processors and at the disk. Not the
+/// idle classes, which may starve: the child would not end, and what it keeps from the server's other children
+/// and of memory lasts as long as it does. The server never waits for the child, so there is nothing to invert.
+pub(crate) fn lower_priority() {
+    // SAFETY: these take and give numbers only, and concern this process alone. A refusal leaves it as it is.
+    unsafe {
+        libc::nice(NICER_BY);
+        let present = libc::syscall(libc::SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+        // A server that was made idle on purpose has an idle child.
+        if present >= 0 && present >> IOPRIO_CLASS_SHIFT != IOPRIO_CLASS_IDLE {
+            let lowest = IOPRIO_CLASS_BEST_EFFORT << IOPRIO_CLASS_SHIFT | IOPRIO_LOWEST_LEVEL;
+            libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, lowest);
+        }
+    }
+}
+
 /// Leaves the child: no destructor, no exit handler, no buffer of the parent's is written.
 pub(crate) fn exit_from_child(code: i32) -> ! {
     // SAFETY: called in the child only; the server tells its parent and ends the process.

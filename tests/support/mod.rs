@@ -10,6 +10,7 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod ack_pipe;
 pub mod artifacts;
 pub mod client;
 pub mod keyspace;
@@ -22,9 +23,11 @@ pub mod rewriting;
 pub mod server;
 pub mod server_builder;
 pub mod slow_disk;
+pub mod small_disk;
 pub mod steps;
 pub mod wait;
 
+pub use ack_pipe::AckPipe;
 pub use client::Client;
 pub use keyspace::{Entry, KeySpace};
 pub use ledger::{Cut, Ledger};

@@ -155,6 +155,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
     pub fn run(mut self, wall_ms: u64) -> Result<Report, ChildError> {
         self.link.stage(Stage::Start);
         self.walk()?;
+        self.link.progress(1.0);
         self.link.stage(Stage::Walked);
         self.rounds()?;
         // The slow sync comes while the parent still streams: what is left for the end is small.

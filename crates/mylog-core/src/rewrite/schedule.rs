@@ -6,11 +6,6 @@ use std::time::Duration;
 const FREE_FAILURES: u32 = 3;
 /// Longest wait between tries.
 const MAX_WAIT_MINUTES: u64 = 60;
-/// Longest wait between tries while only a new file helps and durable writes are refused: what was wrong with
-/// the disk may be over any time.
-const HEALING_WAIT: Duration = Duration::from_secs(4);
-/// But a fork stops everybody: no more than a hundredth of the time goes into forks that come to nothing.
-const FORK_SHARE: u32 = 100;
 /// Part of the live bytes that is added for what changes while they are written.
 const MARGIN_PART: u64 = 8;
 /// And for frames and the last group, in bytes.
@@ -48,8 +43,8 @@ impl Growth {
     }
 }
 
-/// Failures in a row, and the wait they cost: 1, 2, 4 ... 60 minutes from the third on, but seconds while only
-/// a rewrite heals the log. One that is asked for by hand does not wait.
+/// Failures in a row, and the wait they cost: 1, 2, 4 ... 60 minutes from the third on. A rewrite that is
+/// asked for by hand does not wait.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BackOff {
     failures: u32,
@@ -79,16 +74,6 @@ impl BackOff {
             .unwrap_or(MAX_WAIT_MINUTES)
             .min(MAX_WAIT_MINUTES);
         (self.failed_at + Duration::from_secs(60 * minutes)).saturating_sub(now)
-    }
-
-    /// How long a rewrite that heals the log still has to wait at `now`, where a fork takes `fork`.
-    pub fn remaining_to_heal(&self, now: Duration, fork: Duration) -> Duration {
-        let longest = HEALING_WAIT.max(fork.saturating_mul(FORK_SHARE));
-        let wait = match self.failures {
-            0 => Duration::ZERO,
-            failures => Duration::from_secs(1u64.checked_shl(failures - 1).unwrap_or(u64::MAX)).min(longest),
-        };
-        (self.failed_at + wait).saturating_sub(now)
     }
 }
 
@@ -144,27 +129,6 @@ mod tests {
         assert_eq!(back_off.remaining(Duration::from_secs(1000 + 3599)).as_secs(), 1);
         back_off.reset();
         assert_eq!(back_off.remaining(Duration::ZERO), Duration::ZERO);
-    }
-
-    #[test]
-    fn healing_is_tried_again_within_seconds_but_not_at_the_cost_of_everybody() {
-        let second = Duration::from_secs(1);
-        let waits = |fork| {
-            let mut back_off = BackOff::default();
-            assert_eq!(back_off.remaining_to_heal(Duration::ZERO, fork), Duration::ZERO);
-            (0..70)
-                .map(|_| {
-                    back_off.failed(1000 * second);
-                    back_off.remaining_to_heal(1000 * second, fork).as_secs()
-                })
-                .collect::<Vec<_>>()
-        };
-        let quick = waits(second / 1000);
-        assert_eq!(
-            (quick.get(..4), quick.last()),
-            (Some(&[1, 2, 4, 4][..]), Some(&4))
-        );
-        assert_eq!(waits(second / 2).last(), Some(&50));
     }
 
     #[test]
