@@ -78,16 +78,16 @@ pub(super) fn watch() {
         ));
     }
     // Nothing is more urgent than a log that takes no writes.
-    if config::rewrite_yields() && !heals() && give_way() {
+    if config::rewrite_yields() && !heals() && give_way(others::forks(ctx)) {
         run::abort(&format!("it gives way to: {}", waiting.names()));
         schedule();
     }
 }
 
-fn give_way() -> bool {
+fn give_way(forks: u64) -> bool {
     with(|rewriter| {
         let now = rewriter.now();
-        let gives = rewriter.courtesy.give_way(now);
+        let gives = rewriter.courtesy.give_way(now, forks);
         rewriter.stats.yields += u64::from(gives);
         gives
     }) == Some(true)
@@ -110,9 +110,9 @@ pub(super) fn look_again() {
     }
     // Ours is gone: a child that is active is another one.
     let active = Flags::of_server().any(Flags::ACTIVE_CHILD);
-    let waiting = !active && others::look(ctx).any();
+    let (forks, waiting) = (others::forks(ctx), !active && others::look(ctx).any());
     with(|rewriter| {
         let now = rewriter.now();
-        rewriter.courtesy.look(now, active, waiting);
+        rewriter.courtesy.look(now, forks, active, waiting);
     });
 }

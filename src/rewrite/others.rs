@@ -67,6 +67,11 @@ pub(super) fn bgsaves(ctx: Ctx<'_>) -> u64 {
     calls.and_then(|calls| calls.parse().ok()).unwrap_or(0)
 }
 
+/// How many children the server has had, ours among them.
+pub(super) fn forks(ctx: Ctx<'_>) -> u64 {
+    ctx.server_info(c"stats").number("total_forks")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,16 +22,20 @@ pub struct Courtesy {
 struct Back {
     /// Since when no other child has run.
     since: Duration,
-    /// One has.
+    /// Children that the server had had by then.
+    forks: u64,
+    /// There was another one.
     served: bool,
 }
 
 impl Courtesy {
-    /// Stands back from `now` on; false if that was in vain the last time.
-    pub fn give_way(&mut self, now: Duration) -> bool {
+    /// Stands back from `now` on; false if that was in vain the last time. `forks`: children that the server
+    /// has had, ours included.
+    pub fn give_way(&mut self, now: Duration, forks: u64) -> bool {
         if !self.in_vain {
             self.back = Some(Back {
                 since: now,
+                forks,
                 served: false,
             });
         }
@@ -43,15 +47,18 @@ impl Courtesy {
         self.back.is_some()
     }
 
-    /// Looks whether it may begin again, with our own child gone. `active`: another child runs; `waiting`: one
-    /// is seen that wants to.
-    pub fn look(&mut self, now: Duration, active: bool, waiting: bool) {
+    /// Looks whether it may begin again, with our own child gone. `forks`: as above, for a child too short to
+    /// be seen; `active`: another child runs; `waiting`: one is seen that wants to.
+    pub fn look(&mut self, now: Duration, forks: u64, active: bool, waiting: bool) {
         let Some(back) = &mut self.back else { return };
-        if active {
+        if active || forks > back.forks {
             *back = Back {
                 since: now,
+                forks,
                 served: true,
             };
+        }
+        if active {
             return;
         }
         let grace = match (waiting, back.served) {
@@ -82,49 +89,57 @@ mod tests {
     #[test]
     fn it_begins_again_as_soon_as_the_other_child_has_ended() {
         let mut courtesy = Courtesy::default();
-        assert!(courtesy.give_way(s(10)));
-        courtesy.look(s(11), false, true);
-        courtesy.look(s(12), true, false);
-        courtesy.look(s(500), true, false);
+        assert!(courtesy.give_way(s(10), 1));
+        courtesy.look(s(11), 1, false, true);
+        courtesy.look(s(12), 2, true, false);
+        courtesy.look(s(500), 2, true, false);
         assert!(courtesy.stands_back());
-        courtesy.look(s(500), false, false);
+        courtesy.look(s(500), 2, false, false);
         assert!(!courtesy.stands_back());
-        assert!(courtesy.give_way(s(501)), "and gives way again");
+        assert!(courtesy.give_way(s(501), 3), "and gives way again");
+    }
+
+    #[test]
+    fn a_child_that_came_and_went_between_two_looks_is_counted() {
+        let mut courtesy = Courtesy::default();
+        courtesy.give_way(s(10), 1);
+        courtesy.look(s(11), 2, false, false);
+        assert!(!courtesy.stands_back());
     }
 
     #[test]
     fn a_second_one_that_waits_behind_the_first_comes_first_too() {
         let mut courtesy = Courtesy::default();
-        courtesy.give_way(s(10));
-        courtesy.look(s(11), true, true);
-        courtesy.look(s(12), false, true);
+        courtesy.give_way(s(10), 1);
+        courtesy.look(s(11), 2, true, true);
+        courtesy.look(s(12), 2, false, true);
         assert!(courtesy.stands_back());
-        courtesy.look(s(13), true, false);
-        courtesy.look(s(14), false, false);
+        courtesy.look(s(13), 3, true, false);
+        courtesy.look(s(14), 3, false, false);
         assert!(!courtesy.stands_back());
     }
 
     #[test]
     fn one_that_is_not_seen_has_six_seconds() {
         let mut courtesy = Courtesy::default();
-        courtesy.give_way(s(10));
-        courtesy.look(s(15), false, false);
+        courtesy.give_way(s(10), 1);
+        courtesy.look(s(15), 1, false, false);
         assert!(courtesy.stands_back());
-        courtesy.look(s(16), false, false);
+        courtesy.look(s(16), 1, false, false);
         assert!(!courtesy.stands_back());
-        assert!(courtesy.give_way(s(17)));
+        assert!(courtesy.give_way(s(17), 2));
     }
 
     #[test]
     fn one_that_never_begins_is_given_way_to_once() {
         let mut courtesy = Courtesy::default();
-        courtesy.give_way(s(10));
-        courtesy.look(s(39), false, true);
+        courtesy.give_way(s(10), 1);
+        courtesy.look(s(39), 1, false, true);
         assert!(courtesy.stands_back());
-        courtesy.look(s(40), false, true);
+        courtesy.look(s(40), 1, false, true);
         assert!(!courtesy.stands_back());
-        assert!(!courtesy.give_way(s(41)));
+        assert!(!courtesy.give_way(s(41), 2));
         courtesy.reset();
-        assert!(courtesy.give_way(s(42)), "the next rewrite tries anew");
+        assert!(courtesy.give_way(s(42), 2), "the next rewrite tries anew");
     }
 }
