@@ -22,13 +22,13 @@ fn fill(client: &mut Client, keys: usize) {
     assert!(client.pipeline(&commands).iter().all(Reply::is_ok));
 }
 
-/// The writer has seen that there is as little room as that.
-fn wait_free_below(client: &mut Client, bytes: u64) {
-    wait_for("the room is measured", || info(client, "free_bytes") < bytes);
+/// The room as the writer last saw it; `None` before it has looked.
+fn free(client: &mut Client) -> Option<u64> {
+    client.info("mylog").get("mylog_free_bytes")?.parse().ok()
 }
 
-fn wait_free_above(client: &mut Client, bytes: u64) {
-    wait_for("the room is measured", || info(client, "free_bytes") > bytes);
+fn wait_free(client: &mut Client, wanted: impl Fn(u64) -> bool) {
+    wait_for("the room is measured", || free(client).is_some_and(&wanted));
 }
 
 #[test]
@@ -38,9 +38,13 @@ fn a_rewrite_without_room_does_not_begin_and_says_what_it_needs() {
     let server = server_on(&disk, "0");
     let mut client = server.client();
     fill(&mut client, 160);
-    wait_free_below(&mut client, 1_700_000);
-    let reply = client.run("MYLOG.REWRITE").text();
-    let free = info(&mut client, "free_bytes");
+    wait_free(&mut client, |free| free < 1_700_000);
+    let mut seen = (None, String::new());
+    wait_for("both tell of the same look at the disk", || {
+        seen = (free(&mut client), client.run("MYLOG.REWRITE").text());
+        free(&mut client) == seen.0
+    });
+    let (free, reply) = (seen.0.unwrap(), seen.1);
     assert!(
         reply.starts_with("ERR Can't execute a log background rewriting: it needs about 18")
             && reply.contains(&format!(" bytes, {free} are free in "))
@@ -55,7 +59,7 @@ fn a_rewrite_without_room_does_not_begin_and_says_what_it_needs() {
             .contains("log rewrite: it can't begin: it needs about 18")
     );
     disk.give_room();
-    wait_free_above(&mut client, 4 << 20);
+    wait_free(&mut client, |free| free > 4 << 20);
     rewriting::run(&mut client);
 }
 
@@ -66,7 +70,7 @@ fn an_automatic_rewrite_waits_for_room_and_begins_as_soon_as_there_is_some() {
     let mut server = server_on(&disk, "0");
     let mut client = server.client();
     fill(&mut client, 160);
-    wait_free_below(&mut client, 1_700_000);
+    wait_free(&mut client, |free| free < 1_700_000);
     client.ok("CONFIG SET mylog.auto-rewrite-percentage 100");
     wait_for("it is due", || info(&mut client, "rewrite_failures") == 1);
     let seconds = |client: &mut Client| client.info_u64("server", "uptime_in_seconds");
@@ -94,7 +98,7 @@ fn a_child_that_runs_out_of_room_gives_back_what_it_took() {
     let mut server = server_on(&disk, "0");
     let mut client = server.client();
     fill(&mut client, 200);
-    wait_free_below(&mut client, 7 << 20);
+    wait_free(&mut client, |free| free < 7 << 20);
     hold(&mut client, "start");
     disk.take_room(5 << 20);
     release(&mut client);
@@ -109,7 +113,7 @@ fn a_child_that_runs_out_of_room_gives_back_what_it_took() {
     });
     let digest = client.run("MYLOG.DEBUG DIGEST");
     disk.give_room();
-    wait_free_above(&mut client, 4 << 20);
+    wait_free(&mut client, |free| free > 4 << 20);
     rewriting::run(&mut client);
     server.kill9();
     server.restart();
