@@ -41,6 +41,9 @@ fn growth_starts_a_rewrite_and_is_measured_on_after_a_restart() {
 
     // Half of the growth before a restart, half after it.
     grow(&mut client, 70_000);
+    wait_for("all of it is in the file", || {
+        info(&mut client, "written_seq") == info(&mut client, "queued_seq")
+    });
     server.kill9();
     server.restart();
     let mut client = server.client();
