@@ -7,9 +7,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mylog_core::effect::{Db, Effect};
+use mylog_core::effect::{Db, Effect, NEVER};
 use mylog_core::store::{SlotId, Store};
-use mylog_core::value::Value;
 
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log};
@@ -260,34 +259,19 @@ fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
             settle(Cause::Command);
         }
     }
-    engine::with(|engine| match &loaded {
-        Loaded::Value(value) => put(engine, db, name, value),
+    engine::with(|engine| match loaded {
+        Loaded::Value(value) => engine.commit_value(db, name, NEVER, value),
         Loaded::CopyOf(from_db, from) => {
             engine
                 .commit(&Effect::Copy {
-                    db: *from_db,
-                    key: from,
+                    db: from_db,
+                    key: &from,
                     to_db: db,
                     to: name,
                 })
                 .entry
         }
     })?
-}
-
-fn put(engine: &mut engine::Engine, db: Db, key: &[u8], value: &Value) -> Option<SlotId> {
-    let mut body = Vec::with_capacity(value.body_len());
-    value.encode_body(&mut body);
-    let kind = value.kind();
-    engine
-        .commit(&Effect::Put {
-            db,
-            key,
-            expire_at: mylog_core::effect::NEVER,
-            kind,
-            body: &body,
-        })
-        .entry
 }
 
 /// FLUSHALL, FLUSHDB, DEBUG RELOAD or a full sync begins. `None`: all databases.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Db, Effect, ExpireAt};
 use mylog_core::group::GroupBuilder;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer};
 use mylog_core::rewrite::backlog::OverLimit;
-use mylog_core::store::{Applied, Store};
+use mylog_core::store::{Applied, SlotId, Store};
+use mylog_core::value::Value;
 
 use crate::api::{log, server};
 use crate::gil::Gil;
@@ -69,7 +70,7 @@ impl Engine {
                 if !self.mute {
                     self.group.append(effect);
                 }
-                reaper::give_back(self.store.take_discarded());
+                self.give_back_discarded();
                 applied
             }
             Err(error) => {
@@ -84,6 +85,39 @@ impl Engine {
                     entry: name.and_then(|(db, key)| self.store.find(db, key)),
                 }
             }
+        }
+    }
+
+    /// As [`Engine::commit`] of an [`Effect::Put`] of a value that is made already: it may be large, and to
+    /// take it out of a record again would take as long as to load it did.
+    pub(crate) fn commit_value(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        expire_at: ExpireAt,
+        value: Value,
+    ) -> Option<SlotId> {
+        match self.store.put_value(db, key, expire_at, value) {
+            Ok(id) => {
+                if let (false, Some(entry)) = (self.mute, self.store.entry(id)) {
+                    self.group.append_put(db, key, expire_at, entry.value());
+                }
+                self.give_back_discarded();
+                Some(id)
+            }
+            Err(error) => {
+                log::warning(&format!(
+                    "a value of database {db} can't be taken into the store: {error}"
+                ));
+                None
+            }
+        }
+    }
+
+    fn give_back_discarded(&mut self) {
+        let discarded = self.store.take_discarded();
+        if !discarded.is_empty() {
+            reaper::give_back(discarded);
         }
     }
 

@@ -1,28 +1,38 @@
-//! Where large values are given back: on a thread of its own, so that no command waits for it.
+//! Where what takes long to free is given back: on a thread of its own, so that no command waits for it.
 
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use mylog_core::store::Discarded;
+use mylog_core::value::Value;
 
-static REAPER: OnceLock<Option<Sender<Vec<Discarded>>>> = OnceLock::new();
+/// Anything, to be dropped.
+type Waste = Box<dyn Send>;
 
-/// Gives this back, elsewhere if a thread could be had.
-pub(crate) fn give_back(discarded: Vec<Discarded>) {
-    if discarded.is_empty() {
-        return;
-    }
+/// A value of more pieces than this is not freed on the spot (as Redis' `LAZYFREE_THRESHOLD`).
+const LARGE_EFFORT: usize = 64;
+
+static REAPER: OnceLock<Option<Sender<Waste>>> = OnceLock::new();
+
+/// Gives this back, elsewhere if a thread could be had. Not in a forked child, which has no such thread.
+pub(crate) fn give_back(waste: impl Send + 'static) {
     let reaper = REAPER.get_or_init(|| {
         let (sender, receiver) = channel();
         let thread = thread::Builder::new().name("mylog-free".to_owned());
         thread
-            .spawn(move || receiver.into_iter().for_each(drop))
+            .spawn(move || receiver.into_iter().for_each(drop::<Waste>))
             .ok()
             .map(|_| sender)
     });
     if let Some(reaper) = reaper {
         // The thread ends only with the process. If it could not take them they are dropped here.
-        let _ = reaper.send(discarded);
+        let _ = reaper.send(Box::new(waste));
+    }
+}
+
+/// Gives a value back that the store does not have, if it is large, elsewhere.
+pub(crate) fn give_back_value(value: Value) {
+    if value.free_effort() > LARGE_EFFORT {
+        give_back(value);
     }
 }

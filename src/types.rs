@@ -13,7 +13,7 @@ use redis_module::raw;
 
 use crate::api::io::{Digest, Io, KeyNames, word_of};
 use crate::api::{Ctx, Refused, data_type};
-use crate::{capture, engine, startup};
+use crate::{capture, engine, reaper, startup};
 
 /// Encoding of the values in an RDB. Older ones stay readable for ever.
 const ENCODING: c_int = 1;
@@ -226,7 +226,9 @@ unsafe extern "C" fn free(value: *mut c_void) {
     if let Word::Loaded(loaded) = Word::read(word_of(value)) {
         if !loaded.is_null() {
             // SAFETY: the server frees a value once, when the keyspace does not hold it any more.
-            drop(unsafe { Loaded::take(loaded) });
+            if let Loaded::Value(value) = *unsafe { Loaded::take(loaded) } {
+                reaper::give_back_value(value);
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::feed::Feed;
 use super::run::{Phase, Running};
 use super::{Aborted, failed, with};
 use crate::api::log;
-use crate::engine;
+use crate::{engine, reaper};
 
 /// How a switch ended, told by its thread.
 static SWITCHED: Mutex<Option<SwitchOutcome>> = Mutex::new(None);
@@ -65,7 +65,9 @@ pub(super) fn conclude_switch() {
     let Some(Some(running)) = with(|rewriter| rewriter.running.take()) else {
         return;
     };
-    let (_, peak) = engine::with(|engine| std::mem::take(&mut engine.feed).bytes()).unwrap_or_default();
+    let feed = engine::with(|engine| std::mem::take(&mut engine.feed)).unwrap_or_default();
+    let (_, peak) = feed.bytes();
+    reaper::give_back(feed);
     let Phase::Switching(_, report) = running.phase else {
         return;
     };

@@ -23,7 +23,7 @@ use super::{Aborted, Reason, child, failed, finish, hold, with};
 use crate::api::context::Flags;
 use crate::api::event_loop::{self, Ready};
 use crate::api::{latency, log, process};
-use crate::{config, engine};
+use crate::{config, engine, reaper};
 
 /// System calls on the data pipe in one turn: what is left waits for the next.
 const SENDS_PER_TURN: usize = 4;
@@ -249,6 +249,10 @@ fn on_data_writable() {
                     Ok(_) => {}
                 }
             }
+            let sent = backlog.take_sent();
+            if !sent.is_empty() {
+                reaper::give_back(sent);
+            }
             backlog.is_empty()
         });
         if drained != Some(false) {
@@ -332,7 +336,8 @@ pub(super) fn abort(why: &str) {
         Some((running.pid, running.forked.elapsed()))
     });
     if let Some(Some((pid, age))) = aborted {
-        let (held, _) = engine::with(|engine| std::mem::take(&mut engine.feed).bytes()).unwrap_or_default();
+        let (held, _) = engine::with(|engine| engine.feed.bytes()).unwrap_or_default();
+        drop_feed();
         log::warning(&format!(
             "log rewrite: child {pid} is given up after {} ms, {} % of the entries passed, {held} bytes of diffs not taken: {why}",
             age.as_millis(),
@@ -379,9 +384,16 @@ fn ended(exit_code: i32, signal: i32) {
     }
 }
 
+/// What was kept for the new log goes. It may be many groups, or large ones.
+fn drop_feed() {
+    if let Some(feed) = engine::with(|engine| std::mem::take(&mut engine.feed)) {
+        reaper::give_back(feed);
+    }
+}
+
 /// A child came to nothing: the live log is as it was, the child's file goes.
 fn fell_through(running: Running, how: &str) {
-    engine::with(|engine| engine.feed = Feed::None);
+    drop_feed();
     if !matches!(running.phase, Phase::Aborted) {
         log::warning(&format!(
             "log rewrite: {how}, {} ms after it began; the live log is as it was",

@@ -7,7 +7,7 @@ use mylog_core::store::Store;
 use super::{Phase, START, decide_unlogged, enter_all, serves};
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::{capture, engine, filter, rewrite};
+use crate::{capture, engine, filter, reaper, rewrite};
 
 /// A load of a whole data set begins.
 pub(crate) fn load_begins(of_rdb: bool) {
@@ -49,7 +49,10 @@ pub(crate) fn load_ended(failed: bool) {
         },
     );
     match before {
-        Some(before) => rebase(&before),
+        Some(before) => {
+            rebase(&before);
+            reaper::give_back(before);
+        }
         // A load into an empty store went straight to the log.
         None if !failed && serves() => drop(engine::with(remember_lineage)),
         None => {}
@@ -69,6 +72,7 @@ pub(crate) fn synced() {
     );
     if let Some(before) = before {
         rebase(&before);
+        reaper::give_back(before);
     }
 }
 
@@ -123,10 +127,11 @@ pub(crate) fn became_primary() {
     }
     let was = ctx.db();
     delete_all(ctx);
-    engine::with(|engine| {
-        engine.store = *before;
+    let unfinished = engine::with(|engine| {
         engine.mute = false;
+        std::mem::replace(&mut engine.store, *before)
     });
+    reaper::give_back(unfinished);
     enter_all(ctx);
     let _ = ctx.select_db(was);
     log::warning("promoted while a sync was unfinished: the durable keys are those of the log");

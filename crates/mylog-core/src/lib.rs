@@ -17,5 +17,6 @@ pub mod group;
 pub mod io;
 pub mod log;
 pub mod rewrite;
+mod split;
 pub mod store;
 pub mod value;

@@ -24,6 +24,7 @@ fn store_does_what_the_plain_model_does_and_so_do_its_records() {
         let shape = Shape {
             names: 1 + rng.below(30),
             value_bytes: 1 + rng.below(200),
+            fields: 20,
             databases: true,
         };
         let (mut model, mut store, mut replayed) = (Model::default(), Store::new(), Store::new());

@@ -32,7 +32,12 @@ pub struct Backlog {
     /// Sum of the messages' lengths.
     bytes: u64,
     peak: u64,
+    /// Large groups that are in the pipe whole: if the writer has them behind it, dropping one gives it back.
+    sent: Vec<Arc<Group>>,
 }
+
+/// A group of more payload than this is large.
+const LARGE_GROUP: usize = 256 << 10;
 
 fn message_len(group: &Group) -> usize {
     GROUP_HEADER_BYTES + group.payload().len()
@@ -47,7 +52,13 @@ impl Backlog {
             sent_seq: fork_seq,
             bytes: 0,
             peak: 0,
+            sent: Vec::new(),
         }
+    }
+
+    /// Large groups that were sent since the last call. To be dropped where nobody waits.
+    pub fn take_sent(&mut self) -> Vec<Arc<Group>> {
+        std::mem::take(&mut self.sent)
     }
 
     /// Adds a sealed group.
@@ -113,7 +124,9 @@ impl Backlog {
             self.sent_of_first -= len;
             self.sent_seq = first.last_seq();
             self.bytes -= len as u64;
-            self.groups.pop_front();
+            let sent = self.groups.pop_front();
+            self.sent
+                .extend(sent.filter(|group| group.payload().len() > LARGE_GROUP));
         }
     }
 

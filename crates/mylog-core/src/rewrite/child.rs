@@ -7,23 +7,21 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use super::entry_records::entry_records;
+use super::delta::{Deltas, FieldRecords};
+use super::entry_records::{Sizes, next_part, whole};
 use super::rounds::Rounds;
 use super::snapshot_file::{SnapshotError, SnapshotFile, SnapshotReport};
 use super::wire::{GroupReader, Report, WireError};
 use crate::effect::{BadRecord, Db, Effect, decode_records};
 use crate::group::Group;
 use crate::store::{ApplyError, Store};
+use crate::value::Value;
 
-/// Output between two looks at the data pipe.
-const DRAIN_EVERY_BYTES: u64 = 32 << 10;
 /// Empty slots walked between two looks at the data pipe.
 const DRAIN_EVERY_SLOTS: u32 = 4096;
 /// Most of the stream taken at one look, in steps.
 const DRAIN_STEPS: usize = 8;
 const DRAIN_STEP_BYTES: usize = 1 << 20;
-/// Most of the stream held unapplied while one large value is written; past it the pipe waits.
-const HELD_LIMIT: usize = 32 << 20;
 /// What comes between two looks at the data pipe where the parent only passes on what it writes just now.
 const QUIET_BYTES: u64 = 16 << 10;
 /// Longest that the end of the stream is awaited after the last sync before asking for it.
@@ -119,6 +117,9 @@ pub struct Child<'a, L> {
     /// Names whose newest contents the file does not have. Never effects: a counter raised a million
     /// times is one name. Ordered, so that the same writes give the same file whatever the hash seed.
     dirty: BTreeSet<(Db, Box<[u8]>)>,
+    /// What the file lacks of the large values that it has. Of a dirty name with one only that is written.
+    deltas: Deltas,
+    sizes: Sizes,
     entries: u64,
     absorbed: u64,
     emitted: u64,
@@ -141,6 +142,8 @@ impl<'a, L: ParentLink> Child<'a, L> {
             reader: GroupReader::new(fork_seq + 1),
             cursor: 0,
             dirty: BTreeSet::new(),
+            deltas: Deltas::default(),
+            sizes: Sizes::default(),
             entries: 0,
             absorbed: 0,
             emitted: 0,
@@ -149,6 +152,12 @@ impl<'a, L: ParentLink> Child<'a, L> {
             drained_at: 0,
             stream_ended: false,
         }
+    }
+
+    /// With other sizes than the usual ones.
+    pub fn with_sizes(mut self, sizes: Sizes) -> Self {
+        self.sizes = sizes;
+        self
     }
 
     /// Writes the whole file and says what it is. `wall_ms` is the Unix time for its end record.
@@ -199,18 +208,21 @@ impl<'a, L: ParentLink> Child<'a, L> {
     fn walk(&mut self) -> Result<(), ChildError> {
         let end = self.store.slots_end();
         while self.cursor < end {
-            if self.produced - self.drained_at >= DRAIN_EVERY_BYTES || self.cursor % DRAIN_EVERY_SLOTS == 0 {
+            if self.cursor % DRAIN_EVERY_SLOTS == 0 {
                 self.drain()?;
-                self.link.progress(f64::from(self.cursor) / f64::from(end));
             }
-            self.write_slot(self.cursor)?;
-            self.forget_dirty(self.cursor);
+            self.look_at_pipe()?;
+            let slot = self.cursor;
+            self.forget_dirty(slot);
+            // Before it is: what changes of a large one while it is written is behind the walk.
             self.cursor += 1;
+            self.entries += u64::from(self.store.at_slot(slot).is_some());
+            self.write_slot(slot)?;
         }
         Ok(())
     }
 
-    /// The walk has just written this entry's newest contents under its name.
+    /// The walk is going to write this entry's newest contents under its name.
     fn forget_dirty(&mut self, slot: u32) {
         if self.dirty.is_empty() {
             return;
@@ -226,8 +238,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
     fn rounds(&mut self) -> Result<(), ChildError> {
         loop {
             self.drain()?;
-            let added = u64::from(self.store.slots_end().saturating_sub(self.cursor));
-            if !self.rounds.another(self.dirty.len() as u64 + added) {
+            if !self.rounds.another(self.dirty_bytes() + self.added_bytes()) {
                 return Ok(());
             }
             self.walk()?;
@@ -238,9 +249,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
     /// Writes the present contents of every name that is dirty now. Names that become so meanwhile are left.
     fn write_dirty(&mut self) -> Result<(), ChildError> {
         for (db, key) in std::mem::take(&mut self.dirty) {
-            if self.produced - self.drained_at >= DRAIN_EVERY_BYTES {
-                self.drain()?;
-            }
+            self.look_at_pipe()?;
             match self.store.find(db, &key) {
                 // The walk will come to it and replace what the file has. Until then the name stays dirty:
                 // deleted once more before the walk, it must still lose what the file has.
@@ -250,8 +259,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
                 Some(id) => {
                     // It may have changed again since this round began. This writes the newest contents.
                     self.dirty.remove(&(db, key));
-                    self.write_slot(id.slot)?;
-                    self.emitted += 1;
+                    self.write_again(id.slot)?;
                 }
                 None => {
                     let mut record = Vec::new();
@@ -281,39 +289,118 @@ impl<'a, L: ParentLink> Child<'a, L> {
         Ok(self.out.append_records(record, 1)?)
     }
 
-    /// Writes the entry in a slot, if there is one. Between the records of a large value the data pipe is
-    /// read but nothing applied: the value must stay as it is until it is written.
+    /// Writes the entry in a slot whole, if there is one.
     fn write_slot(&mut self, slot: u32) -> Result<(), ChildError> {
-        let Self {
-            store,
-            out,
-            link,
-            reader,
-            produced,
-            drained_at,
-            stream_ended,
-            ..
-        } = self;
-        let Some(entry) = store.at_slot(slot) else {
+        self.deltas.forget(slot);
+        let Some(entry) = self.store.at_slot(slot) else {
             return Ok(());
         };
-        self.entries += u64::from(slot >= self.cursor);
-        entry_records(store.db_of(entry), entry, |record| {
-            *produced += record.len() as u64;
-            out.append_records(record, 1)?;
-            let due = *produced - *drained_at >= DRAIN_EVERY_BYTES;
-            if due && !*stream_ended && reader.buffered() < HELD_LIMIT {
-                read_available(link, reader, HELD_LIMIT)?;
-                *drained_at = *produced;
+        if entry.live_bytes() > self.sizes.large {
+            self.deltas.begin(slot, entry.expire_at());
+            return self.write_parts(slot).map(drop);
+        }
+        let mut record = Vec::with_capacity(entry.live_bytes() + 32);
+        whole(self.store.db_of(entry), entry, &mut record);
+        self.emit(&record)
+    }
+
+    /// Writes what is left of a large value, and looks at the data pipe between its records. Stops when the delta
+    /// is dropped: the name is dirty then. Says whether there was anything.
+    fn write_parts(&mut self, slot: u32) -> Result<bool, ChildError> {
+        let mut any = false;
+        loop {
+            let (Some(entry), Some(delta)) = (self.store.at_slot(slot), self.deltas.get_mut(slot)) else {
+                return Ok(any);
+            };
+            let mut record = Vec::with_capacity(self.sizes.part + entry.key().len() + 64);
+            let db = self.store.db_of(entry);
+            let more = next_part(db, entry, self.sizes, &mut delta.place, &mut record);
+            if !record.is_empty() {
+                any = true;
+                self.emit(&record)?;
             }
-            Ok(())
-        })
+            if !more {
+                return Ok(any);
+            }
+            self.look_at_pipe()?;
+        }
+    }
+
+    /// Writes an entry that was written before: of a large value what the file lacks of it.
+    fn write_again(&mut self, slot: u32) -> Result<(), ChildError> {
+        let (Some(entry), Some(delta)) = (self.store.at_slot(slot), self.deltas.get_mut(slot)) else {
+            self.emitted += 1;
+            return self.write_slot(slot);
+        };
+        let (db, key, expire_at) = (self.store.db_of(entry), entry.key(), entry.expire_at());
+        let mut record = Vec::new();
+        if std::mem::replace(&mut delta.expire_at, expire_at) != expire_at {
+            Effect::Expire { db, key, expire_at }.encode(&mut record);
+        }
+        if !record.is_empty() {
+            self.emitted += 1;
+            self.emit(&record)?;
+        }
+        self.emitted += u64::from(self.write_parts(slot)?);
+        self.write_fields(slot)
+    }
+
+    /// Writes the dirty fields of a large hash. Stops as `write_parts` does.
+    fn write_fields(&mut self, slot: u32) -> Result<(), ChildError> {
+        let mut fields = FieldRecords::new(self.deltas.take_dirty(slot));
+        while let Some(entry) = self.store.at_slot(slot).filter(|_| self.deltas.has(slot)) {
+            let Value::Hash(hash) = entry.value() else { break };
+            let mut record = Vec::new();
+            let db = self.store.db_of(entry);
+            let count = fields.next(db, entry.key(), hash, self.sizes.part, &mut record);
+            if count == 0 {
+                break;
+            }
+            self.emitted += count;
+            self.emit(&record)?;
+            self.look_at_pipe()?;
+        }
+        Ok(())
+    }
+
+    /// About how many bytes the dirty names are to write.
+    fn dirty_bytes(&self) -> u64 {
+        let bytes = self
+            .dirty
+            .iter()
+            .map(|(db, key)| match self.store.find(*db, key) {
+                // The walk writes it.
+                Some(id) if id.slot >= self.cursor => 0,
+                Some(id) => self.store.entry(id).map_or(0, |entry| {
+                    let delta = self.deltas.pending_bytes(id.slot, entry);
+                    delta.unwrap_or(entry.live_bytes() as u64)
+                }),
+                None => key.len() as u64,
+            });
+        bytes.sum()
+    }
+
+    /// About how many bytes the entries are to write that the walk has not come to.
+    fn added_bytes(&self) -> u64 {
+        let added = (self.cursor..self.store.slots_end()).filter_map(|slot| self.store.at_slot(slot));
+        added.map(|entry| entry.live_bytes() as u64).sum()
+    }
+
+    /// Takes what the data pipe has, if enough was written since the last time.
+    fn look_at_pipe(&mut self) -> Result<(), ChildError> {
+        if self.produced - self.drained_at >= self.sizes.look {
+            self.drain()?;
+        }
+        Ok(())
     }
 
     /// Takes about what the data pipe has, applies all groups that are whole, and says whether the pipe was
     /// seen empty. It ends even if the parent fills the pipe as fast as it is emptied.
     fn drain(&mut self) -> Result<bool, ChildError> {
         self.drained_at = self.produced;
+        let end = self.store.slots_end().max(1);
+        self.link
+            .progress(f64::from(self.cursor.min(end)) / f64::from(end));
         if self.stream_ended {
             return Ok(true);
         }
@@ -335,7 +422,11 @@ impl<'a, L: ParentLink> Child<'a, L> {
         decode_records(group.payload(), group.count(), |_, effect| {
             let names = effect.names();
             for (db, key) in names.iter().flatten() {
-                self.mark_if_written(*db, key);
+                let written = self.mark_if_written(*db, key);
+                if let Some((slot, entry)) = written.and_then(|slot| Some((slot, self.store.at_slot(slot)?)))
+                {
+                    self.deltas.touch(slot, &effect, entry);
+                }
             }
             self.store.apply(&effect)?;
             for (db, key) in names.iter().flatten() {
@@ -348,10 +439,11 @@ impl<'a, L: ParentLink> Child<'a, L> {
         })
     }
 
-    fn mark_if_written(&mut self, db: Db, key: &[u8]) {
-        if self.store.find(db, key).is_some_and(|id| id.slot < self.cursor) {
-            self.dirty.insert((db, key.into()));
-        }
+    /// Marks a name dirty whose entry is written, and says where that is.
+    fn mark_if_written(&mut self, db: Db, key: &[u8]) -> Option<u32> {
+        let id = self.store.find(db, key).filter(|id| id.slot < self.cursor)?;
+        self.dirty.insert((db, key.into()));
+        Some(id.slot)
     }
 
     /// Drains until little comes any more, or the deadline. One look at an empty pipe says nothing: a parent

@@ -4,6 +4,7 @@ pub mod ack_up;
 pub mod backlog;
 pub mod child;
 pub mod courtesy;
+mod delta;
 pub mod entry_records;
 pub mod residual;
 pub mod rounds;

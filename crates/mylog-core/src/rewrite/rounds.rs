@@ -2,8 +2,8 @@
 //! in the live migration of a virtual machine; where it does not, more of them gain nothing, and the rewrite
 //! would never end.
 
-/// A round of no more than this is left to the end.
-const LITTLE: u64 = 64;
+/// A round of no more bytes than this is left to the end.
+const LITTLE: u64 = 64 << 10;
 /// Most rounds, however well they go: meanwhile the server has no child for anything else.
 const MOST: u64 = 16;
 
@@ -24,7 +24,7 @@ impl Default for Rounds {
 }
 
 impl Rounds {
-    /// Counts and allows another round over the `left` names and entries that the file lacks; or says that
+    /// Counts and allows another round over the `left` bytes that the file lacks; or says that
     /// they are to be left to the end: little is left, or not half as much as before, or enough is enough.
     pub fn another(&mut self, left: u64) -> bool {
         let goes_on = left > LITTLE && left <= self.before / 2 && self.done < MOST;
@@ -47,7 +47,7 @@ mod tests {
 
     fn rounds(left: impl IntoIterator<Item = u64>) -> u64 {
         let mut rounds = Rounds::default();
-        let _ = left.into_iter().all(|left| rounds.another(left));
+        let _ = left.into_iter().all(|left| rounds.another(left << 10));
         rounds.done()
     }
 
@@ -66,6 +66,6 @@ mod tests {
 
     #[test]
     fn rounds_end_however_well_they_go() {
-        assert_eq!(rounds((0..63).map(|n| u64::MAX >> (n + 1))), 16);
+        assert_eq!(rounds((0..40).map(|n| u64::MAX >> (n + 11))), 16);
     }
 }

@@ -1,17 +1,28 @@
 //! The one `apply`: live commands, replay and the rewrite child all change a store through it.
 
-use hashbrown::HashTable;
-
-use super::{Discarded, Entry, MAX_DBS, Name, Remains, SlotId, Space, Store};
+use super::discarded::is_large;
+use super::names::Names;
+use super::{Entry, MAX_DBS, SlotId, Space, Store};
 use crate::effect::{Db, Effect, ExpireAt, NEVER, Ttl};
 use crate::value::{Hash, Kind, Value};
-
-/// A value that takes more pieces than this to free is left to its owner (Redis' `LAZYFREE_THRESHOLD`).
-const LARGE_EFFORT: usize = 64;
 
 /// True if a string of `len` bytes may take room of `capacity`: it is enough, and half of it is not wasted.
 fn fits(capacity: usize, len: usize) -> bool {
     capacity >= len && capacity / 2 <= len
+}
+
+/// Room that a long string gets beyond what it needs, as a part of that: what is appended goes there without
+/// moving the rest, and a string that was written in parts must not end up with twice its size.
+const SPARE_PART: usize = 4;
+/// Strings up to this length get as much room again.
+const SHORT: usize = 64 << 10;
+
+fn append(bytes: &mut Vec<u8>, tail: &[u8]) {
+    let len = bytes.len() + tail.len();
+    if len > bytes.capacity() && len > SHORT {
+        bytes.reserve_exact(tail.len() + len / SPARE_PART);
+    }
+    bytes.extend_from_slice(tail);
 }
 
 /// An effect that the state it meets can't take: the log and the state have parted.
@@ -148,7 +159,7 @@ impl Store {
         };
         self.change(db, id, |value| match value {
             Value::Str(bytes) => {
-                bytes.extend_from_slice(tail);
+                append(bytes, tail);
                 Ok(())
             }
             other => Err(other.kind()),
@@ -158,36 +169,35 @@ impl Store {
 
     fn hash_set(&mut self, db: Db, key: &[u8], pairs: &[(&[u8], &[u8])]) -> Result<SlotId, ApplyError> {
         let fill = |hash: &mut Hash| {
-            for (field, value) in pairs {
-                hash.set(field, value);
-            }
+            let old = pairs
+                .iter()
+                .filter_map(|(field, value)| hash.replace(field, value).1);
+            old.filter(|old| is_large(old)).collect::<Vec<_>>()
         };
         let Some(id) = self.find(db, key) else {
             let mut hash = Hash::default();
             fill(&mut hash);
             return self.put(db, key, NEVER, Value::Hash(Box::new(hash)));
         };
-        self.change(db, id, |value| match value {
-            Value::Hash(hash) => {
-                fill(hash);
-                Ok(())
-            }
+        let left = self.change(db, id, |value| match value {
+            Value::Hash(hash) => Ok(fill(hash)),
             other => Err(other.kind()),
         })?;
+        self.discard_pieces(left);
         Ok(id)
     }
 
     fn hash_del(&mut self, db: Db, key: &[u8], fields: &[&[u8]]) -> Result<Option<SlotId>, ApplyError> {
         let id = self.find(db, key).ok_or(ApplyError::Missing { db })?;
-        let empty = self.change(db, id, |value| match value {
+        let (left, empty) = self.change(db, id, |value| match value {
             Value::Hash(hash) => {
-                for field in fields {
-                    hash.remove(field);
-                }
-                Ok(hash.is_empty())
+                let left = fields.iter().filter_map(|field| hash.take(field));
+                let left = left.filter(|left| is_large(left)).collect::<Vec<_>>();
+                Ok((left, hash.is_empty()))
             }
             other => Err(other.kind()),
         })?;
+        self.discard_pieces(left);
         if empty {
             self.remove(db, key);
         }
@@ -204,8 +214,10 @@ impl Store {
         let entry = self.slab.at_mut(id.slot).ok_or(ApplyError::Missing { db })?;
         let before = entry.live_bytes();
         let done = change(&mut entry.value).map_err(|found| ApplyError::WrongType { db, found })?;
-        let after = entry.live_bytes();
-        self.live_bytes = self.live_bytes - before + after;
+        let (after, space) = (entry.live_bytes(), entry.space);
+        if let Some(space) = self.spaces.get_mut(space as usize) {
+            space.live_bytes = space.live_bytes - before + after;
+        }
         Ok(done)
     }
 
@@ -213,6 +225,17 @@ impl Store {
         let missing = ApplyError::Missing { db };
         let id = self.find(db, key).ok_or(missing)?;
         Ok((id, self.slab.at_mut(id.slot).ok_or(missing)?))
+    }
+
+    /// As [`Store::apply`] of an [`Effect::Put`] of a value that is made already.
+    pub fn put_value(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        expire_at: ExpireAt,
+        value: Value,
+    ) -> Result<SlotId, ApplyError> {
+        self.put(db, key, expire_at, value)
     }
 
     /// Gives a name a value: in place if it holds one, so that its entry stays where it is.
@@ -241,10 +264,10 @@ impl Store {
             expire_at,
             value,
         };
-        self.live_bytes += entry.live_bytes();
+        let live_bytes = entry.live_bytes();
         self.keys += 1;
         let id = self.slab.insert(entry);
-        self.link(space, key, id.slot);
+        self.link(space, key, id.slot, live_bytes);
         Ok(id)
     }
 
@@ -262,55 +285,54 @@ impl Store {
     fn remove(&mut self, db: Db, key: &[u8]) {
         let Some(slot) = self.unlink(db, key) else { return };
         if let Some(entry) = self.slab.remove(slot) {
-            self.live_bytes -= entry.live_bytes();
             self.keys -= 1;
             self.discard(entry.value);
         }
     }
 
     fn rename(&mut self, db: Db, key: &[u8], to_db: Db, to: &[u8]) -> Result<SlotId, ApplyError> {
-        let id = self.find(db, key).ok_or(ApplyError::Missing { db })?;
-        let space = self.space_for(to_db)?;
+        let missing = ApplyError::Missing { db };
+        let mut id = self.find(db, key).ok_or(missing)?;
+        let to_space = self.space_for(to_db)?;
         if (db, key) == (to_db, to) {
             return Ok(id);
         }
         self.remove(to_db, to);
         self.unlink(db, key);
-        if let Some(entry) = self.slab.at_mut(id.slot) {
-            self.live_bytes = self.live_bytes - entry.key.len() + to.len();
-            entry.key = to.into();
-            entry.space = space;
+        if self.slab.at(id.slot).ok_or(missing)?.space != to_space {
+            id = self.slab.move_to_space(id, to_space).ok_or(missing)?;
         }
-        self.link(space, to, id.slot);
+        let entry = self.slab.at_mut(id.slot).ok_or(missing)?;
+        entry.key = to.into();
+        let live_bytes = entry.live_bytes();
+        self.link(to_space, to, id.slot, live_bytes);
         Ok(id)
     }
 
     /// Every key leaves in one step: their number costs nothing here, only whoever frees them.
     fn flush_all(&mut self) {
-        for space in &mut self.spaces {
-            space.names = HashTable::new();
-        }
+        let entries = self.slab.take();
+        let names: Vec<Names> = self.spaces.iter_mut().map(Space::empty).collect();
         self.keys = 0;
-        self.live_bytes = 0;
-        let slab = self.slab.take();
-        self.discarded.push(Discarded(Remains::Everything(slab)));
+        self.discard_entries(entries, names.into_iter());
     }
 
+    /// As `flush_all`, for the keys of a database.
     fn flush(&mut self, db: Db) {
-        if self.db_len(db) == self.keys {
-            return self.flush_all();
+        let Some(at) = self.space_of_db.get(db as usize).copied() else {
+            return;
+        };
+        let Some(space) = self.spaces.get_mut(at as usize) else {
+            return;
+        };
+        let names = space.empty();
+        self.keys -= names.len();
+        if !self.slab.is_append_only() {
+            let entries = self.slab.take_space(at);
+            return self.discard_entries(entries, std::iter::once(names));
         }
-        let Some(space) = self.space_of_db.get(db as usize).copied() else {
-            return;
-        };
-        let Some(space) = self.spaces.get_mut(space as usize) else {
-            return;
-        };
-        let names = std::mem::take(&mut space.names);
-        for name in names {
-            if let Some(entry) = self.slab.remove(name.slot) {
-                self.live_bytes -= entry.live_bytes();
-                self.keys -= 1;
+        for slot in names.slots() {
+            if let Some(entry) = self.slab.remove(slot) {
                 self.discard(entry.value);
             }
         }
@@ -327,12 +349,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    fn discard(&mut self, value: Value) {
-        if value.free_effort() > LARGE_EFFORT {
-            self.discarded.push(Discarded(Remains::Value(value)));
-        }
     }
 
     /// The space that is `db`, made with all before it if it is not there yet.
@@ -354,24 +370,32 @@ impl Store {
             .ok_or(ApplyError::Db { db })
     }
 
-    fn link(&mut self, space: u32, key: &[u8], slot: u32) {
+    /// Gives an entry its name in its space.
+    fn link(&mut self, space: u32, key: &[u8], slot: u32, live_bytes: usize) {
         let hash = self.hash(key);
         if let Some(space) = self.spaces.get_mut(space as usize) {
-            let rehash = |name: &Name| Name::spread(name.hash);
-            space
-                .names
-                .insert_unique(Name::spread(hash), Name { hash, slot }, rehash);
+            space.names.put(hash, slot);
+            space.live_bytes += live_bytes;
         }
     }
 
+    /// Takes a name out of its space. Its entry is where it was.
     fn unlink(&mut self, db: Db, key: &[u8]) -> Option<u32> {
         let hash = self.hash(key);
         let space = *self.space_of_db.get(db as usize)?;
         let slab = &self.slab;
-        let names = &mut self.spaces.get_mut(space as usize)?.names;
-        let is_it =
-            |name: &Name| name.hash == hash && slab.at(name.slot).is_some_and(|entry| *entry.key == *key);
-        let found = names.find_entry(Name::spread(hash), is_it).ok()?;
-        Some(found.remove().0.slot)
+        let space = self.spaces.get_mut(space as usize)?;
+        let is_it = |slot| slab.at(slot).is_some_and(|entry| *entry.key == *key);
+        let slot = space.names.remove(hash, is_it)?;
+        space.live_bytes -= slab.at(slot).map_or(0, Entry::live_bytes);
+        Some(slot)
+    }
+}
+
+impl Space {
+    /// Its names; none are left.
+    fn empty(&mut self) -> Names {
+        self.live_bytes = 0;
+        std::mem::take(&mut self.names)
     }
 }

@@ -4,20 +4,24 @@
 //! lock in the module, nothing at all in the child, which has its own copy.
 
 mod apply;
+mod discarded;
 mod loader;
+mod names;
 mod slab;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 pub use apply::{Applied, ApplyError};
+pub use discarded::Discarded;
 pub use loader::LoadError;
 pub use slab::SlotId;
 
 use crate::effect::{Db, Effect, ExpireAt};
 use crate::value::Value;
+use names::Names;
 use slab::Slab;
 
 /// Databases a log may name. Redis allows more; nobody has them.
@@ -53,7 +57,7 @@ impl Entry {
     }
 
     /// Bytes of its snapshot record, about.
-    fn live_bytes(&self) -> usize {
+    pub fn live_bytes(&self) -> usize {
         let value = match &self.value {
             Value::Str(bytes) => bytes.len(),
             Value::Hash(hash) => hash.data_bytes() + 2 * hash.len(),
@@ -65,26 +69,12 @@ impl Entry {
 /// The names of one space.
 #[derive(Debug, Clone, Default)]
 struct Space {
-    /// Slots by the hash of the entry's key. Every slot in it holds an entry of this space, and every
-    /// entry of this space is in it.
-    names: HashTable<Name>,
+    /// Every slot in it holds an entry of this space, and every entry of this space is in it.
+    names: Names,
     /// The database it is now.
     db: Db,
-}
-
-/// A slot with the hash of its entry's key: a table that grows stops the event loop, and must not have to
-/// look up every key for its hash meanwhile.
-#[derive(Debug, Clone, Copy)]
-struct Name {
-    hash: u32,
-    slot: u32,
-}
-
-impl Name {
-    /// The hash as the table wants it: it takes the place from the low bits, a tag from the high ones.
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
+    /// Sum of `Entry::live_bytes`.
+    live_bytes: usize,
 }
 
 /// Every durable value, by database and key.
@@ -95,8 +85,6 @@ pub struct Store {
     /// The space that each database is now: the inverse of `Space::db`.
     space_of_db: Vec<u32>,
     hasher: DefaultHashBuilder,
-    /// Sum of `Entry::live_bytes`.
-    live_bytes: usize,
     keys: usize,
     /// Logs whose contents were taken into this one, with the last seq of each. No flush takes them away.
     lineages: BTreeMap<[u8; 16], u64>,
@@ -104,17 +92,8 @@ pub struct Store {
     guess: Option<SlotId>,
     /// What left and is large: giving it back takes long, so the store's owner does it elsewhere.
     discarded: Vec<Discarded>,
-}
-
-/// Memory that a store has no use for any more. Dropping it gives it back, which may take long.
-#[derive(Debug, Clone)]
-pub struct Discarded(#[expect(dead_code, reason = "held to be dropped")] Remains);
-
-#[derive(Debug, Clone)]
-#[expect(dead_code, reason = "held to be dropped")]
-enum Remains {
-    Value(Value),
-    Everything(Slab),
+    /// Pieces of memory that were given back at once: see [`Store::freed`].
+    freed: u64,
 }
 
 impl Store {
@@ -162,7 +141,7 @@ impl Store {
 
     /// About what a snapshot of all this takes on disk, in bytes.
     pub fn live_bytes(&self) -> u64 {
-        self.live_bytes as u64
+        self.spaces.iter().map(|space| space.live_bytes as u64).sum()
     }
 
     /// Where a name's entry is.
@@ -172,10 +151,8 @@ impl Store {
         }
         let space = self.space(db)?;
         let hash = self.hash(key);
-        let found = space
-            .names
-            .find(Name::spread(hash), |name| self.is_named(name, hash, key))?;
-        self.slab.id(found.slot)
+        let slot = space.names.find(hash, |slot| self.is_key_at(slot, key))?;
+        self.slab.id(slot)
     }
 
     /// Says where the name looked for next probably is. A wrong guess costs a moment, nothing else.
@@ -230,6 +207,12 @@ impl Store {
         std::mem::take(&mut self.discarded)
     }
 
+    /// How many pieces of memory the store ever gave back itself, on the thread of its caller, about: what is
+    /// large is left to its owner by [`Store::take_discarded`].
+    pub fn freed(&self) -> u64 {
+        self.freed
+    }
+
     fn space(&self, db: Db) -> Option<&Space> {
         self.spaces.get(*self.space_of_db.get(db as usize)? as usize)
     }
@@ -238,7 +221,7 @@ impl Store {
         self.hasher.hash_one(key) as u32
     }
 
-    fn is_named(&self, name: &Name, hash: u32, key: &[u8]) -> bool {
-        name.hash == hash && self.slab.at(name.slot).is_some_and(|entry| *entry.key == *key)
+    fn is_key_at(&self, slot: u32, key: &[u8]) -> bool {
+        self.slab.at(slot).is_some_and(|entry| *entry.key == *key)
     }
 }

@@ -1,5 +1,8 @@
 //! The slab: entries by slot. It grows in chunks, so that no step copies it, and a fork copies only the
 //! pages of the chunks that change.
+//!
+//! A chunk holds entries of one space alone: so a space leaves by its chunks, whatever the number of its
+//! entries. In the rewrite child new entries of any space go past the end; nothing is flushed there.
 
 use super::Entry;
 
@@ -15,6 +18,8 @@ pub struct SlotId {
 }
 
 const GENERATION_MASK: u32 = u32::MAX >> 1;
+/// No slot: the end of a list of free ones.
+const NONE: u32 = u32::MAX;
 
 impl SlotId {
     /// The id in one odd word, so that it can stand where a pointer does and never be taken for one.
@@ -34,17 +39,41 @@ impl SlotId {
 #[derive(Debug, Clone)]
 struct Slot {
     generation: u32,
+    /// The next one in the space's list of free slots, while this one is in it.
+    next_free: u32,
     entry: Option<Entry>,
+}
+
+/// The slots of one chunk. Empty once a flush took them.
+type Chunk = Vec<Slot>;
+
+/// The chunks of one space.
+#[derive(Debug, Clone)]
+struct Shelf {
+    /// Places in `Slab::chunks`. All of them are full but perhaps the last.
+    chunks: Vec<u32>,
+    /// The first free slot. A list through the slots: one beside them would grow, and be copied as it does.
+    free: u32,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            free: NONE,
+        }
+    }
 }
 
 /// Entries by slot.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Slab {
-    /// All full but the last.
-    chunks: Vec<Vec<Slot>>,
-    /// Empty slots. Unused while `append_only`.
-    free: Vec<u32>,
-    /// Generation of a slot that is filled for the first time: past all of the slabs that were taken, or a
+    chunks: Vec<Chunk>,
+    /// By space.
+    shelves: Vec<Shelf>,
+    /// Places in `chunks` that are empty.
+    vacant: Vec<u32>,
+    /// Generation of a slot that is filled for the first time: past all of the slots that were taken, or a
     /// handle from before a flush would lead to an entry made after it.
     first_generation: u32,
     /// The highest generation of any slot; `>= first_generation`.
@@ -54,9 +83,14 @@ pub(super) struct Slab {
     append_only: bool,
 }
 
+/// The entries of a space, or of all, that have left.
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "held to be dropped")]
+pub(super) struct Taken(Vec<Chunk>);
+
 impl Slab {
     /// Leaves an empty slab behind.
-    pub(super) fn take(&mut self) -> Self {
+    pub(super) fn take(&mut self) -> Taken {
         let next = (self.last_generation + 1) & GENERATION_MASK;
         let empty = Self {
             append_only: self.append_only,
@@ -64,14 +98,34 @@ impl Slab {
             last_generation: next,
             ..Self::default()
         };
-        std::mem::replace(self, empty)
+        Taken(std::mem::replace(self, empty).chunks)
+    }
+
+    /// Takes all entries of a space, one step for each thousand of them.
+    pub(super) fn take_space(&mut self, space: u32) -> Taken {
+        let Some(shelf) = self.shelves.get_mut(space as usize).map(std::mem::take) else {
+            return Taken(Vec::new());
+        };
+        self.first_generation = (self.last_generation + 1) & GENERATION_MASK;
+        self.last_generation = self.first_generation;
+        let chunks = shelf.chunks.iter().filter_map(|&place| {
+            let chunk = self.chunks.get_mut(place as usize)?;
+            Some(std::mem::take(chunk))
+        });
+        let taken = Taken(chunks.collect());
+        self.vacant.extend(shelf.chunks);
+        taken
     }
 
     pub(super) fn append_only(&mut self) {
         self.append_only = true;
     }
 
-    /// One past the highest slot ever used.
+    pub(super) fn is_append_only(&self) -> bool {
+        self.append_only
+    }
+
+    /// One past the highest slot that may be in use.
     pub(super) fn end(&self) -> u32 {
         match self.chunks.last() {
             Some(last) => ((self.chunks.len() - 1) * CHUNK_SLOTS + last.len()) as u32,
@@ -110,44 +164,97 @@ impl Slab {
     }
 
     pub(super) fn insert(&mut self, entry: Entry) -> SlotId {
-        if !self.append_only {
-            if let Some(free) = self.free.pop() {
-                if let Some(slot) = self.slot_mut(free) {
-                    let generation = (slot.generation + 1) & GENERATION_MASK;
-                    slot.generation = generation;
-                    slot.entry = Some(entry);
-                    self.last_generation = self.last_generation.max(generation);
-                    return SlotId {
-                        slot: free,
-                        generation,
-                    };
-                }
-            }
+        if self.append_only {
+            let last = self.chunks.len().saturating_sub(1);
+            return self.push(last, entry);
         }
-        let id = SlotId {
-            slot: self.end(),
-            generation: self.first_generation,
+        let shelf = self.shelf(entry.space);
+        let (free, last) = (shelf.free, shelf.chunks.last().copied());
+        let Some(slot) = self.slot_mut(free) else {
+            return self.push(last.unwrap_or(NONE) as usize, entry);
         };
+        let (generation, next) = ((slot.generation + 1) & GENERATION_MASK, slot.next_free);
+        let space = entry.space;
+        slot.generation = generation;
+        slot.entry = Some(entry);
+        self.shelf(space).free = next;
+        self.last_generation = self.last_generation.max(generation);
+        SlotId {
+            slot: free,
+            generation,
+        }
+    }
+
+    fn shelf(&mut self, space: u32) -> &mut Shelf {
+        let place = space as usize;
+        if self.shelves.len() <= place {
+            self.shelves.resize_with(place + 1, Shelf::default);
+        }
+        // There since the line above.
+        #[expect(clippy::indexing_slicing, reason = "resized to hold it")]
+        &mut self.shelves[place]
+    }
+
+    /// Adds a slot to this chunk if it has room, or to a new one.
+    fn push(&mut self, chunk: usize, entry: Entry) -> SlotId {
+        let generation = self.first_generation;
+        let space = entry.space;
         let slot = Slot {
-            generation: self.first_generation,
+            generation,
+            next_free: NONE,
             entry: Some(entry),
         };
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK_SLOTS => last.push(slot),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK_SLOTS);
-                chunk.push(slot);
-                self.chunks.push(chunk);
-            }
+        let id = |chunk: usize, at: usize| SlotId {
+            slot: (chunk * CHUNK_SLOTS + at) as u32,
+            generation,
+        };
+        if let Some(slots) = self
+            .chunks
+            .get_mut(chunk)
+            .filter(|slots| slots.len() < CHUNK_SLOTS)
+        {
+            slots.push(slot);
+            return id(chunk, slots.len() - 1);
         }
-        id
+        let mut slots = Vec::with_capacity(CHUNK_SLOTS);
+        slots.push(slot);
+        let vacant = if self.append_only { None } else { self.vacant.pop() };
+        let place = match vacant {
+            Some(place) => place as usize,
+            None => {
+                self.chunks.push(Vec::new());
+                self.chunks.len() - 1
+            }
+        };
+        if let Some(vacant) = self.chunks.get_mut(place) {
+            *vacant = slots;
+        }
+        if !self.append_only {
+            self.shelf(space).chunks.push(place as u32);
+        }
+        id(place, 0)
     }
 
     pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
-        let entry = self.slot_mut(slot)?.entry.take();
-        if entry.is_some() && !self.append_only {
-            self.free.push(slot);
+        let entry = self.slot_mut(slot)?.entry.take()?;
+        if !self.append_only {
+            let shelf = self.shelf(entry.space);
+            let next = std::mem::replace(&mut shelf.free, slot);
+            if let Some(emptied) = self.slot_mut(slot) {
+                emptied.next_free = next;
+            }
         }
-        entry
+        Some(entry)
+    }
+
+    /// Moves an entry to a slot of its space: it has just been given another one.
+    pub(super) fn move_to_space(&mut self, id: SlotId, space: u32) -> Option<SlotId> {
+        if self.append_only {
+            self.at_mut(id.slot)?.space = space;
+            return Some(id);
+        }
+        let mut entry = self.remove(id.slot)?;
+        entry.space = space;
+        Some(self.insert(entry))
     }
 }

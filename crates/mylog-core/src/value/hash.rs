@@ -1,25 +1,21 @@
 //! The hash: fields in the order they came.
 //!
 //! A small hash keeps that order through deletions and scans in one step, as Redis' listpack does. A large
-//! one fills a hole with its last field, and scans from its end down: a field that moves was either visited
-//! already or lies still ahead, so a full scan misses none that stayed.
+//! one fills a hole with the last field of its row, and scans each row from its end down: a field that moves
+//! was either visited already or lies still ahead, so a full scan misses none that stayed.
 
-use hashbrown::DefaultHashBuilder;
-use indexmap::IndexMap;
-
+use super::members::Members;
 use crate::effect::varint::{put, put_bytes, take, take_bytes};
 
 /// Most fields of a small hash, as `hash-max-listpack-entries` is by default.
 const SMALL_FIELDS: usize = 512;
 /// Longest field or value of a small hash, as `hash-max-listpack-value` is by default.
 const SMALL_BYTES: usize = 64;
-/// About what an entry costs beside its bytes: two pointers with lengths, the hash, the index.
-const ENTRY_OVERHEAD: usize = 48;
 
 /// Fields with their values.
 #[derive(Debug, Clone, Default)]
 pub struct Hash {
-    fields: IndexMap<Box<[u8]>, Box<[u8]>, DefaultHashBuilder>,
+    fields: Members<Box<[u8]>>,
     /// Sum of the lengths of all fields and values in `fields`.
     bytes: usize,
     /// Set when `fields` first outgrew the limits of a small hash, and never cleared.
@@ -28,7 +24,7 @@ pub struct Hash {
 
 impl PartialEq for Hash {
     fn eq(&self, other: &Self) -> bool {
-        self.fields == other.fields
+        self.len() == other.len() && self.iter().all(|(field, value)| other.get(field) == Some(value))
     }
 }
 impl Eq for Hash {}
@@ -41,7 +37,7 @@ impl Hash {
 
     /// True without fields.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.fields.len() == 0
     }
 
     /// A field's value.
@@ -51,58 +47,62 @@ impl Hash {
 
     /// Gives a field a value and says whether the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        self.bytes += value.len();
-        let new = if let Some(old) = self.fields.get_mut(field) {
-            self.bytes -= old.len();
-            *old = value.into();
-            false
-        } else {
-            self.bytes += field.len();
-            self.fields.insert(field.into(), value.into());
-            true
+        self.replace(field, value).0
+    }
+
+    /// As `set`; gives the old value back as well, if it took another block of memory.
+    pub(crate) fn replace(&mut self, field: &[u8], value: &[u8]) -> (bool, Option<Box<[u8]>>) {
+        let (mut left, mut old_len) = (None, 0);
+        let change = |value: &[u8], held: &mut Box<[u8]>| {
+            old_len = held.len();
+            // The same room again: fresh room costs time, and another page that a child shares.
+            if old_len == value.len() {
+                held.copy_from_slice(value);
+            } else {
+                left = Some(std::mem::replace(held, value.into()));
+            }
         };
-        self.large |= self.fields.len() > SMALL_FIELDS || field.len().max(value.len()) > SMALL_BYTES;
-        new
+        let new = self.fields.change_or_add(field, value, change, Box::from);
+        self.bytes = self.bytes - old_len + value.len();
+        if new {
+            self.bytes += field.len();
+        }
+        self.large |= self.len() > SMALL_FIELDS || field.len().max(value.len()) > SMALL_BYTES;
+        (new, left)
     }
 
     /// Removes a field and says whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        let removed = if self.large {
-            self.fields.swap_remove(field)
-        } else {
-            self.fields.shift_remove(field)
-        };
-        if let Some(value) = &removed {
-            self.bytes -= field.len() + value.len();
-        }
-        removed.is_some()
+        self.take(field).is_some()
+    }
+
+    /// As `remove`; gives the value back.
+    pub(crate) fn take(&mut self, field: &[u8]) -> Option<Box<[u8]>> {
+        let value = self.fields.remove(field, !self.large)?;
+        self.bytes -= field.len() + value.len();
+        Some(value)
     }
 
     /// The fields with their values, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|(field, value)| (&**field, &**value))
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(field, value)| (field, &**value))
     }
 
     /// A step of a scan: visits about `count` fields and returns the next cursor, 0 at the end. A full scan
     /// from 0 visits every field that is there all the while; one may come twice.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> u64 {
         if !self.large {
             self.iter().for_each(|(field, value)| visit(field, value));
             return 0;
         }
-        // The cursor is the number of fields not visited yet: those at the indices below it.
-        let len = self.fields.len();
-        let from = match usize::try_from(cursor) {
-            Ok(0) | Err(_) => len,
-            Ok(left) => left.min(len),
-        };
-        let to = from.saturating_sub(count.max(1));
-        for index in (to..from).rev() {
-            if let Some((field, value)) = self.fields.get_index(index) {
-                visit(field, value);
-            }
-        }
-        to as u64
+        self.fields
+            .scan(cursor, count, |field, value| visit(field, value))
+    }
+
+    /// True if a scan that stands at `cursor`, not at its end, has still to come to this field, whether it
+    /// is there or not: what changes until then the scan will see.
+    pub fn is_ahead(&self, cursor: u64, field: &[u8]) -> bool {
+        self.large && self.fields.is_ahead(cursor, field)
     }
 
     pub(super) fn body_len(&self) -> usize {
@@ -125,12 +125,11 @@ impl Hash {
 
     pub(super) fn decode_body(mut body: &[u8]) -> Option<Self> {
         let count = usize::try_from(take(&mut body)?).ok()?;
-        // A pair takes two bytes at least: a false count can't make us reserve more than there is.
+        // A pair takes two bytes at least: a false count is not believed.
         if count == 0 || count > body.len() / 2 {
             return None;
         }
         let mut hash = Self::default();
-        hash.fields.reserve(count);
         for _ in 0..count {
             let field = take_bytes(&mut body)?;
             if !hash.set(field, take_bytes(&mut body)?) {
@@ -146,7 +145,7 @@ impl Hash {
     }
 
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + self.bytes + self.fields.capacity() * ENTRY_OVERHEAD
+        size_of::<Self>() + self.bytes + self.fields.memory()
     }
 }
 
@@ -200,6 +199,97 @@ mod tests {
                 "step {step}"
             );
         }
+    }
+
+    #[test]
+    fn a_full_scan_misses_no_field_that_stays_while_rows_are_split() {
+        for step in [100usize, 5000] {
+            let mut hash = hash(0..12_000);
+            let mut seen = std::collections::HashSet::new();
+            let (mut cursor, mut round) = (0, 0u32);
+            loop {
+                cursor = hash.scan(cursor, step, |field, _| {
+                    seen.insert(field.to_vec());
+                });
+                if cursor == 0 {
+                    break;
+                }
+                round += 1;
+                for i in 0..if round < 300 { 500 } else { 0 } {
+                    hash.set(&(1_000_000 + round * 1000 + i).to_le_bytes(), b"new");
+                }
+                for i in 0..20 {
+                    hash.remove(&(((round * 20 + i) % 12_000) | 1).to_le_bytes());
+                }
+            }
+            assert!(
+                hash.len() > 3 * crate::split::LEAF_ITEMS || step > 100,
+                "{}",
+                hash.len()
+            );
+            let missed = (0..12_000u32)
+                .step_by(2)
+                .find(|i| !seen.contains(&i.to_le_bytes()[..]));
+            assert_eq!(missed, None, "step {step}");
+            assert_eq!(hash.iter().count(), hash.len());
+            assert!(hash.iter().all(|(field, value)| hash.get(field) == Some(value)));
+        }
+    }
+
+    #[test]
+    fn what_a_scan_has_visited_is_not_ahead_of_it() {
+        let hash = hash(0..40_000);
+        let (mut cursor, mut seen) = (0, std::collections::HashSet::new());
+        loop {
+            cursor = hash.scan(cursor, 1000, |field, _| {
+                seen.insert(field.to_vec());
+            });
+            if cursor == 0 {
+                break;
+            }
+            let ahead = hash.iter().filter(|(field, _)| hash.is_ahead(cursor, field));
+            let ahead: Vec<_> = ahead.map(|(field, _)| field.to_vec()).collect();
+            assert!(ahead.iter().all(|field| !seen.contains(field)));
+            assert!(ahead.len() + seen.len() + crate::split::LEAF_ITEMS >= hash.len());
+        }
+        assert_eq!(seen.len(), hash.len());
+    }
+
+    #[test]
+    fn a_hash_does_what_a_plain_map_does_through_splits_and_shrinking() {
+        let mut hash = Hash::default();
+        let mut plain = std::collections::BTreeMap::new();
+        let mut state = 1u64;
+        for step in 0..120_000u64 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // It grows to some 30 000 fields, then goes down to none.
+            let field = ((state >> 33) % 40_000).to_le_bytes();
+            if step < 60_000 && state % 7 != 0 {
+                let value = vec![1; (state >> 40) as usize % 5];
+                assert_eq!(hash.set(&field, &value), plain.insert(field, value).is_none());
+            } else {
+                assert_eq!(hash.remove(&field), plain.remove(&field).is_some());
+            }
+        }
+        for field in plain.keys().copied().collect::<Vec<_>>() {
+            assert_eq!(hash.get(&field), plain.get(&field).map(|value| &value[..]));
+            if field[0] % 16 != 0 {
+                assert!(hash.remove(&field) && plain.remove(&field).is_some());
+            }
+        }
+        assert_eq!(hash.len(), plain.len());
+        let bytes: usize = plain.values().map(|value| 8 + value.len()).sum();
+        assert_eq!(hash.data_bytes(), bytes);
+        assert!(
+            hash.iter()
+                .all(|(field, value)| plain.get(field).is_some_and(|held| held == value))
+        );
+        assert!(
+            hash.memory() < 1 << 20,
+            "{} bytes for {} fields",
+            hash.memory(),
+            hash.len()
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Durable values. A value knows its own bytes (`encode_body`) and nothing of names, ends or Redis.
 
 mod hash;
+mod members;
 
 pub use hash::Hash;
 

@@ -51,6 +51,7 @@ fn start(faulty: &FaultFs<SimFs>, policy: FsyncPolicy, seed: u64) -> RefCell<Ser
     server.shape = Shape {
         names: 12,
         value_bytes: 200,
+        fields: 20,
         databases: false,
     };
     RefCell::new(server)

@@ -12,7 +12,7 @@ use mylog_core::group::{Group, GroupBuilder};
 use mylog_core::io::Fs;
 use mylog_core::io::sim::SimFs;
 use mylog_core::log::file::LogFile;
-use mylog_core::rewrite::entry_records::entry_records;
+use mylog_core::rewrite::entry_records::{Sizes, entry_records};
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::store::Store;
 use mylog_core::value::{Kind as Type, Value};
@@ -84,7 +84,11 @@ fn snapshot(sim: &SimFs) -> LogFile {
     }
     let mut out = SnapshotFile::create(sim, &live(), &IDENTITY, RUN, WALL_MS).unwrap();
     for entry in store.entries() {
-        entry_records(store.db_of(entry), entry, |record| out.append_records(record, 1)).unwrap();
+        let db = store.db_of(entry);
+        entry_records(db, entry, Sizes::default(), |record| {
+            out.append_records(record, 1)
+        })
+        .unwrap();
     }
     let report = out.finish(BASE_SEQ, store.len() as u64, WALL_MS + 1).unwrap();
     let file = sim.open(&live()).unwrap();

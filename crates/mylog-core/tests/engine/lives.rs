@@ -148,6 +148,7 @@ fn small(seed: u64, databases: bool) -> Kind {
         shape: Shape {
             names: 1 + rng.below(40),
             value_bytes: 1 + rng.below(120),
+            fields: 20,
             databases,
         },
         turns: 30 + rng.below(60),
@@ -172,6 +173,7 @@ fn rewrites_of_many_rounds_lose_nothing() {
         let shape = Shape {
             names: 120,
             value_bytes: 2500,
+            fields: 20,
             databases: false,
         };
         let kind = Kind {
@@ -190,6 +192,7 @@ fn values_written_in_parts_lose_nothing() {
         let shape = Shape {
             names: 4,
             value_bytes: 60,
+            fields: 20,
             databases: false,
         };
         let kind = Kind {

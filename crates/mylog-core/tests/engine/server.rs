@@ -100,6 +100,7 @@ impl Server {
             shape: Shape {
                 names: 20,
                 value_bytes: 60,
+                fields: 20,
                 databases: false,
             },
             fs,

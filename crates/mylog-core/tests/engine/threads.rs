@@ -17,7 +17,7 @@ use mylog_core::log::file::LogFile;
 use mylog_core::log::names;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::writer::{WaitOutcome, Writer, WriterConfig};
-use mylog_core::rewrite::entry_records::entry_records;
+use mylog_core::rewrite::entry_records::{Sizes, entry_records};
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::rewrite::switch::{self, CancelFlag, SwitchOutcome, SwitchPlan};
@@ -64,7 +64,11 @@ fn snapshot(fs: &dyn Fs, store: &Store, identity: &Identity, base_seq: u64) -> s
     let temp = dir().join(names::rewrite(identity.epoch));
     let mut out = SnapshotFile::create(fs, &temp, identity, 7, 1).unwrap();
     for entry in store.entries() {
-        entry_records(store.db_of(entry), entry, |record| out.append_records(record, 1)).unwrap();
+        let db = store.db_of(entry);
+        entry_records(db, entry, Sizes::default(), |record| {
+            out.append_records(record, 1)
+        })
+        .unwrap();
     }
     let report = out.finish(base_seq, store.len() as u64, 1).unwrap();
     SwitchPlan {

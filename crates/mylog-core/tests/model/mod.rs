@@ -152,6 +152,8 @@ impl Op {
 pub struct Shape {
     pub names: u64,
     pub value_bytes: u64,
+    /// Fields of a new hash, at most.
+    pub fields: u64,
     /// Effects on whole databases too.
     pub databases: bool,
 }
@@ -169,13 +171,18 @@ impl Model {
         self.keys.keys().nth(at).cloned()
     }
 
+    fn field(i: u64) -> Vec<u8> {
+        let bytes = (i as u32).to_be_bytes();
+        bytes[bytes.iter().position(|byte| *byte != 0).unwrap_or(3)..].to_vec()
+    }
+
     fn plain(rng: &mut Rng, shape: Shape) -> Plain {
         if rng.one_in(2) {
             return Plain::Str(rng.bytes(shape.value_bytes));
         }
         Plain::Hash(
-            (0..=rng.below(20))
-                .map(|i| (vec![i as u8], rng.bytes(shape.value_bytes / 8)))
+            (0..=rng.below(shape.fields))
+                .map(|i| (Self::field(i), rng.bytes(shape.value_bytes / 8)))
                 .collect(),
         )
     }
@@ -211,15 +218,27 @@ impl Model {
             }
             7 | 8 => match held {
                 Plain::Str(_) => Op::Append(old, rng.bytes(shape.value_bytes / 4)),
-                Plain::Hash(_) => Op::HashSet(old, vec![(rng.bytes(2), rng.bytes(shape.value_bytes))]),
+                Plain::Hash(_) => {
+                    let field = match rng.one_in(2) {
+                        true => rng.bytes(2),
+                        false => Self::field(rng.below(shape.fields)),
+                    };
+                    Op::HashSet(old, vec![(field, rng.bytes(shape.value_bytes))])
+                }
             },
             _ => match held {
                 Plain::Str(_) => Op::StrSet(old, None, rng.bytes(8)),
                 Plain::Hash(fields) => {
                     let most = fields.len() as u64;
+                    // Many at once, or a few from anywhere.
+                    let (from, count) = match rng.one_in(2) {
+                        true => (0, 1 + rng.below(most)),
+                        false => (rng.below(most), 1 + rng.below(3)),
+                    };
                     let some = fields
                         .keys()
-                        .take(1 + rng.below(most) as usize)
+                        .skip(from as usize)
+                        .take(count as usize)
                         .cloned()
                         .collect();
                     Op::HashDel(old, some)
@@ -250,10 +269,13 @@ impl Model {
                 Plain::Str(bytes) => bytes.extend(tail),
                 Plain::Hash(_) => unreachable!(),
             },
-            Op::HashSet(name, pairs) => match &mut self.keys.get_mut(&name).unwrap().0 {
-                Plain::Hash(fields) => fields.extend(pairs),
-                Plain::Str(_) => unreachable!(),
-            },
+            Op::HashSet(name, pairs) => {
+                let new = || (Plain::Hash(BTreeMap::new()), NEVER);
+                match &mut self.keys.entry(name).or_insert_with(new).0 {
+                    Plain::Hash(fields) => fields.extend(pairs),
+                    Plain::Str(_) => unreachable!(),
+                }
+            }
             Op::HashDel(name, gone) => {
                 let Plain::Hash(fields) = &mut self.keys.get_mut(&name).unwrap().0 else {
                     unreachable!()

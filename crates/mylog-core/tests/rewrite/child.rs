@@ -18,29 +18,36 @@ use mylog_core::log::damage::{BadRecords, Verdict};
 use mylog_core::log::scan::{Replay, scan};
 use mylog_core::rewrite::backlog::Backlog;
 use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
+use mylog_core::rewrite::entry_records::Sizes;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::rewrite::wire::{Report, group_header};
 use mylog_core::store::Store;
 
 /// The parent: its store, the model beside it, the backlog and the pipe.
-struct Parent {
-    rng: Rng,
+pub struct Parent {
+    pub rng: Rng,
     shape: Shape,
-    model: Model,
-    store: Store,
-    groups: GroupBuilder,
+    pub model: Model,
+    pub store: Store,
+    pub groups: GroupBuilder,
     backlog: Option<Backlog>,
     pipe: VecDeque<u8>,
-    pipe_bytes: usize,
+    pub pipe_bytes: usize,
     /// Effects still to come while the rewrite runs.
     writes_left: u32,
     answer: Option<u64>,
-    residual: VecDeque<Arc<Group>>,
+    pub residual: VecDeque<Arc<Group>>,
     closed: bool,
+    /// What counts as large in the child.
+    pub sizes: Sizes,
+    /// Writes that come while the rewrite runs, once the child has looked at the pipe so often.
+    pub later: VecDeque<Op>,
+    pub later_at: usize,
+    looks: usize,
 }
 
 impl Parent {
-    fn write(&mut self, op: &Op) {
+    pub fn write(&mut self, op: &Op) {
         self.model.apply(op);
         op.with_effect(|effect| {
             self.store.apply(effect).unwrap();
@@ -48,7 +55,7 @@ impl Parent {
         });
     }
 
-    fn seal(&mut self) {
+    pub fn seal(&mut self) {
         let Some(group) = self.groups.seal(0) else { return };
         let group = Arc::new(group);
         match &mut self.backlog {
@@ -66,6 +73,14 @@ impl Parent {
                 self.writes_left -= 1;
             }
             self.seal();
+        }
+        self.looks += 1;
+        if self.looks > self.later_at {
+            // All of them are in the stream before the child asks for its end.
+            for op in std::mem::take(&mut self.later) {
+                self.write(&op);
+                self.seal();
+            }
         }
         let room = self.pipe_bytes - self.pipe.len();
         let most = self.rng.below(room as u64 + 1) as usize;
@@ -142,7 +157,7 @@ const IDENTITY: Identity = Identity {
     salt: 9,
 };
 
-fn parent(seed: u64, shape: Shape, before: u32, during: u32) -> Parent {
+pub fn parent(seed: u64, shape: Shape, before: u32, during: u32) -> Parent {
     let mut rng = Rng::new(seed);
     let pipe_bytes = 1 + rng.below(4000) as usize;
     let mut parent = Parent {
@@ -158,6 +173,10 @@ fn parent(seed: u64, shape: Shape, before: u32, during: u32) -> Parent {
         answer: None,
         residual: VecDeque::new(),
         closed: false,
+        sizes: Sizes::default(),
+        later: VecDeque::new(),
+        later_at: 0,
+        looks: 0,
     };
     for _ in 0..before {
         let op = parent.model.random(&mut parent.rng, shape);
@@ -168,7 +187,7 @@ fn parent(seed: u64, shape: Shape, before: u32, during: u32) -> Parent {
 }
 
 /// Forks: the child gets a copy of the store, the parent a backlog. Returns the report and what the file holds.
-fn rewrite(parent: &RefCell<Parent>) -> Result<(Report, Store), ChildError> {
+pub fn rewrite(parent: &RefCell<Parent>) -> Result<(Report, Store), ChildError> {
     let fork_seq = parent.borrow().groups.last_seq();
     let mut copy = parent.borrow().store.clone();
     parent.borrow_mut().backlog = Some(Backlog::new(fork_seq));
@@ -176,7 +195,9 @@ fn rewrite(parent: &RefCell<Parent>) -> Result<(Report, Store), ChildError> {
     let path = Path::new("/log/rewrite-2.mylog");
     fs.create_dir(Path::new("/log")).unwrap();
     let out = SnapshotFile::create(&fs, path, &IDENTITY, 1, 0).unwrap();
-    let report = Child::new(&mut copy, fork_seq, Link(parent), out).run(0)?;
+    let sizes = parent.borrow().sizes;
+    let child = Child::new(&mut copy, fork_seq, Link(parent), out);
+    let report = child.with_sizes(sizes).run(0)?;
     let mut loaded = Loaded(Store::new());
     let read = scan(fs.open_read(path).unwrap().as_ref(), &mut loaded).unwrap();
     assert!(matches!(read.verdict, Verdict::Eof { .. }), "{:?}", read.verdict);
@@ -203,7 +224,12 @@ impl Replay for Loaded {
 }
 
 fn file_and_residual_are_the_state(seed: u64, shape: Shape, before: u32, during: u32) {
-    let parent = RefCell::new(parent(seed, shape, before, during));
+    check(seed, parent(seed, shape, before, during));
+}
+
+/// Rewrites, and compares file and residual with the model.
+pub fn check(seed: u64, parent: Parent) -> Report {
+    let parent = RefCell::new(parent);
     let (report, mut loaded) = rewrite(&parent).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let mut parent = parent.into_inner();
     parent.seal();
@@ -216,6 +242,7 @@ fn file_and_residual_are_the_state(seed: u64, shape: Shape, before: u32, during:
     assert_eq!(seq, parent.groups.last_seq(), "seed {seed}");
     assert_eq!(Model::of(&loaded), parent.model, "seed {seed}");
     assert!(loaded.same_contents(&parent.store), "seed {seed}");
+    report
 }
 
 #[test]
@@ -225,6 +252,7 @@ fn rewrite_under_random_writes_is_the_state_at_h() {
         let shape = Shape {
             names: 1 + rng.below(40),
             value_bytes: 1 + rng.below(100),
+            fields: 20,
             databases: false,
         };
         file_and_residual_are_the_state(seed, shape, rng.below(200) as u32, rng.below(600) as u32);
@@ -239,6 +267,7 @@ fn rewrite_of_many_rounds_is_the_state_at_h() {
         let shape = Shape {
             names: 150,
             value_bytes: 3000,
+            fields: 20,
             databases: false,
         };
         file_and_residual_are_the_state(seed, shape, 500, 4000);
@@ -253,6 +282,7 @@ fn rewrite_of_values_written_in_parts_is_the_state_at_h() {
             Shape {
                 names: 3,
                 value_bytes: 50,
+                fields: 20,
                 databases: false,
             },
             20,
@@ -287,6 +317,7 @@ fn a_counter_raised_all_the_while_is_one_record() {
         Shape {
             names: 1,
             value_bytes: 1,
+            fields: 20,
             databases: false,
         },
         0,
@@ -323,6 +354,7 @@ fn a_child_whose_parent_closed_the_pipe_gives_up() {
         Shape {
             names: 5,
             value_bytes: 5,
+            fields: 20,
             databases: false,
         },
         50,

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod child;
+mod deltas;
 #[cfg(test)]
 #[path = "../model/mod.rs"]
 mod model;

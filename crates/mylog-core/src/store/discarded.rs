@@ -1,0 +1,60 @@
+//! What leaves a store and is large: giving it back takes long, so that is left to the store's owner, who does it
+//! on another thread, or in the rewrite child not at all.
+
+use super::Store;
+use super::names::Names;
+use super::slab::Taken;
+use crate::value::Value;
+
+/// A value that takes more pieces than this to free is left to its owner (Redis' `LAZYFREE_THRESHOLD`).
+const LARGE_EFFORT: usize = 64;
+/// A piece of more bytes is left to the owner whatever their number: its pages go back one by one.
+const LARGE_PIECE: usize = 1 << 20;
+
+/// Memory that a store has no use for any more. Dropping it gives it back, which may take long.
+#[derive(Debug, Clone)]
+pub struct Discarded(#[expect(dead_code, reason = "held to be dropped")] Remains);
+
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "held to be dropped")]
+enum Remains {
+    Value(Value),
+    /// Parts of a value.
+    Pieces(Vec<Box<[u8]>>),
+    /// Entries of a space, or of all.
+    Entries(Taken),
+    /// A space's names.
+    Names(Names),
+}
+
+impl Store {
+    /// A value has left.
+    pub(super) fn discard(&mut self, value: Value) {
+        let effort = value.free_effort();
+        if effort > LARGE_EFFORT {
+            self.discarded.push(Discarded(Remains::Value(value)));
+        } else {
+            self.freed += effort as u64;
+        }
+    }
+
+    /// Parts of a value have left.
+    pub(super) fn discard_pieces(&mut self, pieces: Vec<Box<[u8]>>) {
+        if !pieces.is_empty() {
+            self.discarded.push(Discarded(Remains::Pieces(pieces)));
+        }
+    }
+
+    /// Entries have left, and the names of their space.
+    pub(super) fn discard_entries(&mut self, entries: Taken, names: impl Iterator<Item = Names>) {
+        self.discarded.push(Discarded(Remains::Entries(entries)));
+        let names = names.filter(|names| names.len() > 0);
+        self.discarded
+            .extend(names.map(|names| Discarded(Remains::Names(names))));
+    }
+}
+
+/// True if a part of a value is worth handing on, rather than dropping it.
+pub(super) fn is_large(piece: &[u8]) -> bool {
+    piece.len() > LARGE_PIECE
+}
