@@ -14,7 +14,7 @@ use mylog_core::log::create::make_folder;
 use mylog_core::log::damage::BadRecords;
 use mylog_core::log::file::{AppendError, LogFile};
 use mylog_core::log::ids::run_id;
-use mylog_core::log::lock::{FolderLock, LockError};
+use mylog_core::log::lock::{Claim, LockError};
 use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
 use mylog_core::log::scan::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
@@ -37,7 +37,7 @@ const VERSION: c_int = 1;
 const API_VERSION: c_int = 1;
 
 /// Held for as long as the process lives: a second server on the folder would end both logs.
-static LOCK: Gil<Option<FolderLock>> = Gil::new(None);
+static LOCK: Gil<Option<Arc<Claim>>> = Gil::new(None);
 
 /// Why the module does not load.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +151,7 @@ fn open_log() -> Result<(), LoadError> {
         path: dir.clone(),
         source,
     })?;
-    let lock = FolderLock::take(&dir)?;
+    let lock = Arc::new(Claim::take(&dir)?);
     let run = run_id().map_err(|source| LoadError::Folder {
         path: dir.clone(),
         source,
@@ -192,6 +192,7 @@ fn open_log() -> Result<(), LoadError> {
             live,
             file,
             policy,
+            claim: Some(Arc::clone(&lock)),
         },
         Arc::new(Releaser::new()),
     )

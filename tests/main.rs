@@ -19,6 +19,7 @@ mod server {
     mod harness;
     mod kill_loop;
     mod lineage;
+    mod lost_folder;
     mod native_overwrites;
     mod parity;
     mod parity_commands;
@@ -29,6 +30,7 @@ mod server {
     mod rewrite_ends;
     mod rewrite_schedule;
     mod server_deletes;
+    mod stalled_disk;
     mod start_up;
     mod start_up_damage;
     mod unit_ends;

@@ -91,6 +91,7 @@ fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: 
         rewriter.identity = running.identity;
         rewriter.base_size = switched.base_size;
         rewriter.back_off.reset();
+        rewriter.healing.healed();
         let stats = &mut rewriter.stats;
         stats.rewrites += 1;
         stats.last_failed = false;

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use mylog_core::format::header::Identity;
 use mylog_core::io::Fs;
-use mylog_core::log::failure::Health;
-use mylog_core::log::watermarks::Watermarks;
+use mylog_core::log::failure::Healing;
+use mylog_core::rewrite::healing::{HealingSchedule, needed_room};
 use mylog_core::rewrite::schedule::BackOff;
 
 use crate::api::context::Flags;
@@ -44,6 +44,7 @@ pub(crate) struct Rewriter {
     /// One is to begin as soon as it can.
     scheduled: bool,
     back_off: BackOff,
+    healing: HealingSchedule,
     epoch_of_clock: Instant,
     pub(crate) stats: Stats,
 }
@@ -67,6 +68,7 @@ pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, b
         running: None,
         scheduled: false,
         back_off: BackOff::default(),
+        healing: HealingSchedule::default(),
         epoch_of_clock: Instant::now(),
         stats: Stats::default(),
     };
@@ -93,7 +95,7 @@ pub(crate) enum Reason {
     Asked,
     /// The log has grown.
     Growth,
-    /// The log's file is tainted: a new one, from memory, is the only cure.
+    /// The log needs a new file, from memory: nothing else helps.
     Healing,
     /// It was scheduled.
     Scheduled,
@@ -124,12 +126,21 @@ impl Rewriter {
 pub(crate) fn request(in_unit: bool) -> Requested {
     let state = with(|rewriter| {
         rewriter.back_off.reset();
+        rewriter.healing.healed();
         rewriter.in_progress()
     });
     if state != Some(false) {
         return Requested::InProgress;
     }
-    if in_unit || !can_fork() {
+    // The folder is gone, or takes no file: it is made ready if it can be, and the rewrite begins then.
+    let unready = engine::with(|engine| {
+        let waits = engine.marks().healing() == Healing::Waiting;
+        if waits {
+            engine.writer.reclaim();
+        }
+        waits
+    });
+    if in_unit || unready == Some(true) || !can_fork() {
         with(|rewriter| rewriter.scheduled = true);
         return Requested::Scheduled;
     }
@@ -155,6 +166,8 @@ fn begin(reason: Reason) -> bool {
         return false;
     }
     with(|rewriter| rewriter.scheduled = false);
+    let free = engine::with(|engine| engine.marks().free_bytes()).unwrap_or(u64::MAX);
+    with(|rewriter| rewriter.healing.began(free));
     match run::fork(reason) {
         Ok(()) => true,
         Err(error) => {
@@ -169,7 +182,8 @@ fn begin(reason: Reason) -> bool {
 pub(crate) fn turn() {
     run::after_seal();
     finish::conclude_switch();
-    if with(|rewriter| rewriter.scheduled && rewriter.running.is_none()) == Some(true) && can_fork() {
+    let waits = with(|rewriter| rewriter.scheduled && rewriter.running.is_none());
+    if waits == Some(true) && healing() != Healing::Waiting && can_fork() {
         begin(Reason::Scheduled);
     }
 }
@@ -179,17 +193,23 @@ pub(crate) fn cron() {
     run::watch_for_lost_child();
     run::watch_age();
     let due = with(|rewriter| {
-        if rewriter.running.is_some() || rewriter.scheduled || !rewriter.next_retry().is_zero() {
+        if rewriter.running.is_some() || rewriter.scheduled {
             return None;
         }
         engine::with(|engine| {
             let marks = engine.marks();
-            if is_tainted(marks) {
-                return Some(Reason::Healing);
+            match marks.healing() {
+                Healing::NotNeeded => {}
+                state => {
+                    let (now, ready) = (rewriter.now(), state == Healing::Ready);
+                    let needed = needed_room(engine.store.live_bytes());
+                    let due = rewriter.healing.is_due(now, ready, marks.free_bytes(), needed);
+                    return due.then_some(Reason::Healing);
+                }
             }
-            config::growth()
-                .is_due(marks.current_size(), rewriter.base_size)
-                .then_some(Reason::Growth)
+            let due = rewriter.next_retry().is_zero()
+                && config::growth().is_due(marks.current_size(), rewriter.base_size);
+            due.then_some(Reason::Growth)
         })
         .flatten()
     })
@@ -199,10 +219,9 @@ pub(crate) fn cron() {
     }
 }
 
-fn is_tainted(marks: &Watermarks) -> bool {
-    [marks.write_health(), marks.fsync_health()]
-        .iter()
-        .any(|health| matches!(health, Health::Tainted(_)))
+/// Whether only a new file helps the log.
+fn healing() -> Healing {
+    engine::with(|engine| engine.marks().healing()).unwrap_or(Healing::NotNeeded)
 }
 
 /// The state was flushed or its databases swapped, which a child can't follow: what runs is given up, and
@@ -258,5 +277,6 @@ fn failed() {
         rewriter.stats.last_failed = true;
         let now = rewriter.now();
         rewriter.back_off.failed(now);
+        rewriter.healing.failed(now);
     });
 }

@@ -3,48 +3,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::support::rewriting::{self, info, info_text};
+use crate::support::small_disk::SmallDisk;
 use crate::support::wait::holds_within;
 use crate::support::{Client, Reply, Server, artifacts, leftovers, log_check, wait_for};
-
-/// A small disk of our own.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn new(size: &str) -> Self {
-        let disk = Self(tempfile::tempdir().unwrap());
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(disk.path());
-        assert!(
-            mount.status().is_ok_and(|status| status.success()),
-            "a tmpfs could not be mounted: run the tests as root"
-        );
-        disk
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.path().join("ballast")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: a server may still be on it, and goes with the test.
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
 
 /// Writes until a write is not acknowledged: how many were, and the reply to the one that was not.
 fn write_until_refused(client: &mut Client) -> (usize, Reply) {
@@ -77,7 +44,7 @@ fn assert_acknowledged_are_there(client: &mut Client, count: usize) {
 
 fn full_disk(policy: &str) {
     let disk = SmallDisk::new("8m");
-    fs::write(disk.ballast(), vec![0; 5 << 20]).unwrap();
+    disk.take_room(5 << 20);
     let mut server = Server::build()
         .mylog("dir", disk.path().join("log").to_str().unwrap())
         .mylog("appendfsync", policy)
@@ -114,8 +81,8 @@ fn full_disk(policy: &str) {
     assert_eq!(info_text(&mut client, "last_write_status"), "err");
     assert!(info_text(&mut client, "last_error").contains("No space left"));
 
-    fs::remove_file(disk.ballast()).unwrap();
-    let resumed = holds_within(Duration::from_secs(5), || {
+    disk.give_room();
+    let resumed = holds_within(Duration::from_secs(30), || {
         client.run("MYLOG.SET more value").is_ok()
     });
     assert!(resumed, "{:?}", client.info("mylog"));
@@ -147,7 +114,7 @@ fn a_full_disk_stops_durable_writes_only_and_for_as_long_as_it_is_full_under_eve
 #[test]
 fn a_read_that_finds_its_key_expired_is_answered_once_whatever_the_disk_does() {
     let disk = SmallDisk::new("8m");
-    fs::write(disk.ballast(), vec![0; 5 << 20]).unwrap();
+    disk.take_room(5 << 20);
     let server = Server::build()
         .mylog("dir", disk.path().join("log").to_str().unwrap())
         .mylog("appendfsync", "always")
@@ -180,15 +147,7 @@ fn a_server_killed_while_its_disk_is_full_has_all_that_was_acknowledged() {
     let (status, said) = log_check::check(&folder);
     assert!(status <= 1, "{said}");
     // A start appends: it needs some room.
-    let more = "remount,size=4m";
-    assert!(
-        Command::new("mount")
-            .args(["-o", more])
-            .arg(disk.path())
-            .status()
-            .unwrap()
-            .success()
-    );
+    disk.resize("4m");
     server.restart();
     assert_acknowledged_are_there(&mut server.client(), acked);
     drop(server);

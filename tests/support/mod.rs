@@ -12,6 +12,7 @@
 
 pub mod artifacts;
 pub mod client;
+pub mod inject;
 pub mod keyspace;
 pub mod ledger;
 pub mod leftovers;
@@ -22,6 +23,7 @@ pub mod rewriting;
 pub mod server;
 pub mod server_builder;
 pub mod slow_disk;
+pub mod small_disk;
 pub mod steps;
 pub mod wait;
 

@@ -2,18 +2,18 @@
 //! keep groups while writing fails, give a tainted file up, go over to a new one. It gets the time as a value.
 //! It must never report a seq as durable that is not on disk in the file that has the live name.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::clock::Now;
-use super::failure::{Failure, FailureKind, Health};
+use super::failure::{Failure, FailureKind, Healing, Health};
 use super::file::{AppendError, LogFile, Taint, TaintStage, errno};
+use super::home::{Home, Place};
 use super::policy::{FsyncPolicy, NextSync, next_sync};
 use super::queue::{Job, JobQueue};
 use super::watermarks::{Counters, Watermarks};
 use crate::group::Group;
-use crate::io::Fs;
+use crate::io::FileId;
 
 /// How long after a failed write the next one is tried.
 pub const PROBE_MS: u64 = 1000;
@@ -36,9 +36,9 @@ pub trait Listener: Send + Sync {
 
 /// A new file that is to take the live one's place. Runs between two appends, alone with the log.
 pub trait Successor: Send {
-    /// Brings the new file up to `dequeued_seq` and gives it the live name. `None` leaves the old file as it
-    /// was. The file may come back tainted, if it has the name but not durably.
-    fn publish(&mut self, dequeued_seq: u64, now: Now) -> Option<LogFile>;
+    /// Brings the new file up to `dequeued_seq` and gives it the live name, which `old` has, or had if nobody
+    /// took it away. `None` leaves the old file as it was. The file may come back tainted, if it has the name but not durably.
+    fn publish(&mut self, dequeued_seq: u64, old: FileId, now: Now) -> Option<LogFile>;
     /// Tells the outcome, after the watermarks did, and takes the old file to close it elsewhere: closing the
     /// last handle of a large file that has no name any more takes long.
     fn conclude(self: Box<Self>, retired: Option<LogFile>);
@@ -74,8 +74,7 @@ enum Trouble {
 
 /// The writer's state.
 pub struct Committer {
-    fs: Arc<dyn Fs>,
-    live: PathBuf,
+    home: Home,
     file: LogFile,
     queue: Arc<JobQueue>,
     watermarks: Arc<Watermarks>,
@@ -92,6 +91,10 @@ pub struct Committer {
     unsynced_since: Option<u64>,
     sync_wanted: bool,
     trouble: Trouble,
+    /// The present trouble in words, empty if there is none.
+    trouble_text: String,
+    /// Somebody asked for a rewrite: a file that was moved away is waited for no longer.
+    reclaim: bool,
     last_append_ms: u64,
     next_probe_ms: u64,
     next_check_ms: u64,
@@ -100,8 +103,7 @@ pub struct Committer {
 impl Committer {
     /// Takes over a live file, of which everything is on disk but perhaps a Run frame.
     pub fn new(
-        fs: Arc<dyn Fs>,
-        live: PathBuf,
+        home: Home,
         file: LogFile,
         policy: FsyncPolicy,
         queue: Arc<JobQueue>,
@@ -110,8 +112,7 @@ impl Committer {
         let watermarks = Arc::clone(queue.watermarks());
         let seq = file.last_seq();
         Self {
-            fs,
-            live,
+            home,
             file,
             queue,
             watermarks,
@@ -124,6 +125,8 @@ impl Committer {
             unsynced_since: None,
             sync_wanted: false,
             trouble: Trouble::None,
+            trouble_text: String::new(),
+            reclaim: false,
             last_append_ms: 0,
             next_probe_ms: 0,
             next_check_ms: 0,
@@ -148,6 +151,10 @@ impl Committer {
                     self.sync_wanted |= policy != self.policy;
                     self.policy = policy;
                 }
+                Job::Reclaim => {
+                    self.reclaim = true;
+                    self.next_check_ms = now.steady_ms;
+                }
                 Job::Switch(successor) => self.switch(successor, now),
                 Job::Stop { seal } => {
                     stop = Some(seal);
@@ -155,7 +162,7 @@ impl Committer {
                 }
             }
         }
-        self.check_path(now);
+        self.look_around(now);
         if let Some(seal) = stop {
             return Step::Stopped(self.finish(seal, now));
         }
@@ -216,12 +223,8 @@ impl Committer {
     }
 
     fn forget_pending(&mut self, count: usize) {
-        let bytes: usize = self
-            .pending
-            .drain(..count)
-            .map(|group| group.payload().len())
-            .sum();
-        self.watermarks.sub_unwritten(bytes as u64);
+        let bytes = self.pending.drain(..count).map(|group| group.memory()).sum();
+        self.watermarks.sub_unwritten(bytes);
         if self.pending.is_empty() {
             self.pending_since = None;
         }
@@ -287,35 +290,57 @@ impl Committer {
             && self.file.vouched_seq() < self.durable
     }
 
-    /// A log that nobody will find at the next start must not acknowledge anything.
-    fn check_path(&mut self, now: Now) {
-        if now.steady_ms < self.next_check_ms || matches!(self.trouble, Trouble::Tainted(_)) {
+    /// Once a second: is the log where the next start looks for it, how much room is there, and if a new file
+    /// is needed, can one be made?
+    fn look_around(&mut self, now: Now) {
+        if now.steady_ms < self.next_check_ms {
             return;
         }
         self.next_check_ms = now.steady_ms + PATH_CHECK_MS;
-        let found = self.fs.file_id(&self.live);
-        let displaced = matches!(self.trouble, Trouble::Displaced(_));
-        match found {
-            Ok(id) if id == self.file.id() => {
-                if displaced {
-                    self.recover();
-                }
-            }
-            Ok(_) => self.displace(0, "is another file now"),
-            Err(error) => self.displace(errno(&error), &error.to_string()),
+        self.watermarks.set_free_bytes(self.home.free_bytes());
+        let place = self.home.look(&self.file);
+        if !matches!(self.trouble, Trouble::Tainted(_)) {
+            self.follow(&place);
         }
+        let may_heal = match (&place, self.trouble) {
+            (_, Trouble::None | Trouble::Write(_)) => return,
+            (Place::Away(..), _) => self.reclaim,
+            (Place::Ours | Place::Lost(..), _) => true,
+        };
+        let healing = match may_heal.then(|| self.home.make_ready()) {
+            Some(Ok(())) => {
+                self.watermarks.set_last_error(&self.trouble_text);
+                Healing::Ready
+            }
+            Some(Err(why)) => {
+                let text = format!("{}; that can't be done yet: {why}", self.trouble_text);
+                self.watermarks.set_last_error(&text);
+                Healing::Waiting
+            }
+            None => Healing::Waiting,
+        };
+        self.watermarks.set_healing(healing);
     }
 
-    fn displace(&mut self, errno: i32, why: &str) {
-        let text = format!(
-            "{} no longer leads to the log ({why}): put it back, or run a rewrite to make a new one",
-            self.live.display()
-        );
+    /// A log that nobody will find at the next start must not acknowledge anything.
+    fn follow(&mut self, place: &Place) {
+        let (errno, why, what_to_do) = match place {
+            Place::Ours => {
+                if matches!(self.trouble, Trouble::Displaced(_)) {
+                    self.recover();
+                }
+                return;
+            }
+            Place::Lost(errno, why) => (*errno, why, "a new log is made as soon as its folder takes one"),
+            Place::Away(errno, why) => (*errno, why, "put it back, or run MYLOG.REWRITE to make a new one"),
+        };
+        let live = self.home.live().display();
+        let text = format!("{live} no longer leads to the log ({why}): {what_to_do}");
         self.enter(Trouble::Displaced(errno), text);
     }
 
     fn switch(&mut self, mut successor: Box<dyn Successor>, now: Now) {
-        let Some(file) = successor.publish(self.dequeued, now) else {
+        let Some(file) = successor.publish(self.dequeued, self.file.id(), now) else {
             successor.conclude(None);
             return;
         };
@@ -364,9 +389,15 @@ impl Committer {
             Trouble::Tainted(taint) => FailureKind::Tainted(taint.stage),
         };
         let known = std::mem::replace(&mut self.trouble, trouble) == trouble;
+        if !known && matches!(trouble, Trouble::Tainted(_)) {
+            // What can be done about it is found out at once.
+            self.watermarks.set_healing(Healing::Waiting);
+            self.next_check_ms = 0;
+        }
         self.publish_health();
-        self.watermarks.set_last_error(&text);
+        self.trouble_text.clone_from(&text);
         if !known {
+            self.watermarks.set_last_error(&text);
             let errno = match trouble {
                 Trouble::Write(errno) | Trouble::Displaced(errno) => errno,
                 Trouble::Tainted(taint) => taint.errno,
@@ -383,7 +414,9 @@ impl Committer {
 
     fn recover(&mut self) {
         self.trouble = Trouble::None;
+        self.reclaim = false;
         self.publish_health();
+        self.watermarks.set_healing(Healing::NotNeeded);
         self.listener.on_recovered();
     }
 
@@ -402,10 +435,10 @@ impl Committer {
     }
 
     fn next_wake(&self, now: Now) -> u64 {
-        let mut wake = match self.trouble {
-            Trouble::Tainted(_) => return now.steady_ms + PATH_CHECK_MS,
-            _ => self.next_check_ms,
-        };
+        let mut wake = self.next_check_ms;
+        if matches!(self.trouble, Trouble::Tainted(_)) {
+            return wake;
+        }
         if matches!(self.trouble, Trouble::Write(_)) && !self.pending.is_empty() {
             wake = wake.min(self.next_probe_ms);
         }

@@ -161,6 +161,11 @@ impl LogFile {
         self.id
     }
 
+    /// False if no name leads to the file any more; true also if that can't be told.
+    pub fn may_have_name(&self) -> bool {
+        self.file.has_name().unwrap_or(true)
+    }
+
     /// Appends groups behind each other in as few writes as the system allows and says how many bytes they
     /// took. `durable_seq` is the highest seq whose sync has returned.
     pub fn append(&mut self, groups: &[Arc<Group>], durable_seq: u64) -> Result<u64, AppendError> {

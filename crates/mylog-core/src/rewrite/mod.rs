@@ -3,6 +3,7 @@
 pub mod backlog;
 pub mod child;
 pub mod entry_records;
+pub mod healing;
 pub mod residual;
 pub mod schedule;
 pub mod snapshot_file;

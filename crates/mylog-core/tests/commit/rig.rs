@@ -14,6 +14,7 @@ use mylog_core::log::clock::{Clock, Now};
 use mylog_core::log::commit::{Committer, Listener, Step};
 use mylog_core::log::failure::{Failure, FailureKind};
 use mylog_core::log::file::LogFile;
+use mylog_core::log::home::Home;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::{Job, JobQueue};
 use mylog_core::log::recover::{Start, recover};
@@ -166,8 +167,7 @@ impl Rig {
         let queue = Arc::new(JobQueue::new(watermarks));
         let listener = Arc::clone(&ear) as Arc<dyn Listener>;
         let committer = Committer::new(
-            Arc::clone(&fs),
-            live(),
+            Home::new(Arc::clone(&fs), live(), None),
             file,
             policy,
             Arc::clone(&queue),
