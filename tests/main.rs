@@ -14,6 +14,7 @@ mod server {
     mod capture;
     mod child_faults;
     mod disk_faults;
+    mod failing_calls;
     mod generic_cases;
     mod generic_commands;
     mod harness;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::support::inject::Fault;
 use crate::support::rewriting::{self, info, info_text};
 use crate::support::small_disk::SmallDisk;
 use crate::support::wait::holds_within;
@@ -179,6 +180,95 @@ fn a_rewrite_without_room_fails_and_leaves_the_log_as_it_was() {
     server.kill9();
     server.restart();
     assert_acknowledged_are_there(&mut server.client(), 50);
+    drop(server);
+}
+
+#[test]
+fn a_shutdown_on_a_full_disk_ends_and_loses_nothing_acknowledged() {
+    let disk = SmallDisk::new("4m");
+    let folder = disk.path().join("log");
+    let mut server = Server::build()
+        .mylog("dir", folder.to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    let (acked, _) = write_until_refused(&mut client);
+    disk.fill();
+    assert!(server.term().success());
+    assert!(server.log().contains("the log is not sealed"), "{}", server.log());
+    disk.resize("8m");
+    server.restart();
+    assert_acknowledged_are_there(&mut server.client(), acked);
+    drop(server);
+}
+
+#[test]
+fn a_tainted_log_waits_for_room_says_so_and_heals_when_there_is_some() {
+    let disk = SmallDisk::new("8m");
+    let folder = disk.path().join("log");
+    let mut server = Server::build()
+        .mylog("dir", folder.to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    for n in 0..30 {
+        assert!(set(&mut client, n).is_ok());
+    }
+    disk.take_room(5 << 20);
+    let fault = Fault::put(&server, &["inject=fdatasync:error=EIO:when=1".to_owned()], &[]);
+    assert!(set(&mut client, 30).is_error("NOTDURABLE seq "));
+    assert!(fault.take_out() > 0);
+    wait_for("it says what it waits for", || {
+        let reply = client.run("MYLOG.SET other value");
+        reply.is_error("MYLOGDOWN ") && reply.text().contains("it waits for room")
+    });
+    assert!(info(&mut client, "free_bytes") < 3 << 20);
+    assert_eq!(info(&mut client, "rewrite_failures"), 0, "{}", server.log());
+    assert_eq!(info(&mut client, "rewrite_in_progress"), 0);
+    disk.give_room();
+    wait_for("durable writes are taken again", || {
+        client.run("MYLOG.SET other value").is_ok()
+    });
+    assert_eq!(info(&mut client, "rewrites"), 1);
+    server.kill9();
+    log_check::assert_clean(&folder);
+    server.restart();
+    assert_acknowledged_are_there(&mut server.client(), 31);
+    drop(server);
+}
+
+/// The disk is full from before the switch until after it: the last slice or the frame that vouches for it has
+/// no room. The old file goes on where it can, and nothing acknowledged is in the new one alone.
+#[test]
+fn a_disk_that_is_full_at_the_switch_leaves_the_old_log_and_a_later_rewrite_succeeds() {
+    let disk = SmallDisk::new("8m");
+    let folder = disk.path().join("log");
+    let mut server = Server::build()
+        .mylog("dir", folder.to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    for n in 0..20 {
+        assert!(set(&mut client, n).is_ok());
+    }
+    rewriting::hold(&mut client, "reporting");
+    assert!(set(&mut client, 20).is_ok());
+    disk.fill();
+    rewriting::release(&mut client);
+    wait_for("it has failed", || info(&mut client, "rewrite_failures") == 1);
+    rewriting::wait_idle(&mut client);
+    assert_acknowledged_are_there(&mut client, 21);
+    client.ok("SET native value");
+    disk.give_room();
+    wait_for("durable writes are taken", || set(&mut client, 21).is_ok());
+    rewriting::run(&mut client);
+    server.kill9();
+    log_check::assert_clean(&folder);
+    server.restart();
+    assert_acknowledged_are_there(&mut server.client(), 22);
     drop(server);
 }
 
