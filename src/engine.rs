@@ -11,7 +11,7 @@ use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer};
 use mylog_core::rewrite::backlog::OverLimit;
-use mylog_core::rewrite::healing::needed_room;
+use mylog_core::rewrite::schedule::space_needed;
 use mylog_core::store::{Applied, Store};
 
 use crate::api::{log, server};
@@ -159,7 +159,7 @@ impl Engine {
         }
         if self.marks().is_down() {
             let mut reason = self.marks().last_error().unwrap_or_default();
-            let (free, needed) = (self.marks().free_bytes(), needed_room(self.store.live_bytes()));
+            let (free, needed) = (self.marks().free_bytes(), space_needed(self.store.live_bytes()));
             if self.marks().healing() == Healing::Ready && free < needed {
                 reason.push_str(&format!(
                     "; it waits for room: {free} bytes are free, about {needed} are needed"

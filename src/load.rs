@@ -183,7 +183,12 @@ fn open_log() -> Result<(), LoadError> {
         source,
     };
     let mut file = LogFile::new(file, identity, run, end, next_seq).map_err(opened)?;
-    file.begin_run(run, durable_seq, engine::wall_ms())?;
+    match file.begin_run(run, durable_seq, engine::wall_ms()) {
+        // The writer tries again, and refuses durable writes until it works: a full disk must not keep the
+        // server, and the cache with it, from starting.
+        Ok(_) | Err(AppendError::CutBack { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let live = path.clone();
     let policy = config::fsync_policy();
     let writer = Writer::spawn(

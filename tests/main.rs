@@ -15,6 +15,7 @@ mod server {
     mod child_faults;
     mod disk_faults;
     mod failing_calls;
+    mod full_disk_load;
     mod generic_cases;
     mod generic_commands;
     mod harness;

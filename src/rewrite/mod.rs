@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use mylog_core::format::header::Identity;
 use mylog_core::io::Fs;
 use mylog_core::log::failure::Healing;
-use mylog_core::rewrite::healing::{HealingSchedule, needed_room};
-use mylog_core::rewrite::schedule::BackOff;
+use mylog_core::rewrite::healing::HealingSchedule;
+use mylog_core::rewrite::schedule::{BackOff, space_needed};
 
 use crate::api::context::Flags;
 use crate::api::log;
@@ -118,7 +118,10 @@ impl Rewriter {
 
     /// How long automatic ones are held back after failures.
     pub(crate) fn next_retry(&self) -> Duration {
-        self.back_off.remaining(self.now())
+        match healing() {
+            Healing::NotNeeded => self.back_off.remaining(self.now()),
+            Healing::Waiting | Healing::Ready => self.healing.wait(self.now()),
+        }
     }
 }
 
@@ -202,12 +205,12 @@ pub(crate) fn cron() {
                 Healing::NotNeeded => {}
                 state => {
                     let (now, ready) = (rewriter.now(), state == Healing::Ready);
-                    let needed = needed_room(engine.store.live_bytes());
+                    let needed = space_needed(engine.store.live_bytes());
                     let due = rewriter.healing.is_due(now, ready, marks.free_bytes(), needed);
                     return due.then_some(Reason::Healing);
                 }
             }
-            let due = rewriter.next_retry().is_zero()
+            let due = rewriter.back_off.remaining(rewriter.now()).is_zero()
                 && config::growth().is_due(marks.current_size(), rewriter.base_size);
             due.then_some(Reason::Growth)
         })

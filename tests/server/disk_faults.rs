@@ -184,23 +184,41 @@ fn a_rewrite_without_room_fails_and_leaves_the_log_as_it_was() {
 }
 
 #[test]
-fn a_shutdown_on_a_full_disk_ends_and_loses_nothing_acknowledged() {
-    let disk = SmallDisk::new("4m");
-    let folder = disk.path().join("log");
-    let mut server = Server::build()
-        .mylog("dir", folder.to_str().unwrap())
-        .mylog("appendfsync", "always")
-        .mylog("auto-rewrite-percentage", "0")
-        .start();
-    let mut client = server.client();
-    let (acked, _) = write_until_refused(&mut client);
-    disk.fill();
-    assert!(server.term().success());
-    assert!(server.log().contains("the log is not sealed"), "{}", server.log());
-    disk.resize("8m");
-    server.restart();
-    assert_acknowledged_are_there(&mut server.client(), acked);
-    drop(server);
+fn a_server_ends_and_starts_again_on_a_full_disk_and_loses_nothing_acknowledged() {
+    for kill in [false, true] {
+        let disk = SmallDisk::new("4m");
+        let folder = disk.path().join("log");
+        let mut server = Server::build()
+            .mylog("dir", folder.to_str().unwrap())
+            .mylog("appendfsync", "always")
+            .mylog("auto-rewrite-percentage", "0")
+            .start();
+        let mut client = server.client();
+        let (acked, _) = write_until_refused(&mut client);
+        disk.fill();
+        if kill {
+            server.kill9();
+        } else {
+            assert!(server.term().success());
+            assert!(server.log().contains("the log is not sealed"), "{}", server.log());
+        }
+        disk.fill();
+        server.restart();
+        let mut client = server.client();
+        assert_acknowledged_are_there(&mut client, acked);
+        client.ok("SET native value");
+        wait_for("durable writes are refused", || {
+            client.run("MYLOG.SET key:0 other").is_error("MYLOGDOWN ")
+        });
+        disk.give_room();
+        wait_for("durable writes are taken", || {
+            client.run("MYLOG.SET more value").is_ok()
+        });
+        server.kill9();
+        server.restart();
+        assert_eq!(server.client().run("MYLOG.GET more").text(), "value");
+        drop(server);
+    }
 }
 
 #[test]

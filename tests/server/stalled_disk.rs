@@ -79,7 +79,7 @@ fn assert_refused(client: &mut Client, why: &str) {
         "a refused write has changed something"
     );
     assert!(info(client, "refused_writes") >= refused + lines.len() as u64);
-    assert_eq!(client.run("MYLOG.GET key:0").text().len(), UNIT);
+    assert_eq!(client.run("MYLOG.GET before").text(), "value");
     client.ok("SET native value");
     assert_eq!(client.run("DEL native").int(), 1);
 }
@@ -103,7 +103,7 @@ fn memory_is_bounded_while_the_disk_stalls_and_writes_go_on_when_it_does() {
             && why.contains("bytes wait to be written, mylog.max-unwritten is 1048576"),
         "{why}"
     );
-    assert!((15..=bound / UNIT + 1).contains(&taken), "{taken}");
+    assert!((8..=bound / UNIT + 1).contains(&taken), "{taken}");
     assert_refused(&mut client, "wait to be written");
     assert!(info(&mut client, "unwritten_bytes") > bound as u64);
     let peak = info(&mut client, "unwritten_bytes_peak");
@@ -111,7 +111,7 @@ fn memory_is_bounded_while_the_disk_stalls_and_writes_go_on_when_it_does() {
     assert_eq!(server.log().matches("durable writes are refused").count(), 1);
     fault.take_out();
     wait_taken(&mut client);
-    assert_eq!(server.log().matches("the disk has caught up").count(), 1);
+    assert!(server.log().contains("the disk has caught up"));
     assert_eq!(info(&mut client, "unwritten_bytes_peak"), peak);
     let digest = client.run("MYLOG.DEBUG DIGEST");
     server.kill9();
@@ -146,7 +146,7 @@ fn a_huge_unit_passes_the_bound_once_and_not_twice() {
 
 #[test]
 fn what_a_crash_may_take_is_bounded_in_age_while_the_disk_stalls() {
-    let (mut server, mut client, fault) = stalled(&[("max-unsynced-age", "1")]);
+    let (mut server, mut client, fault) = stalled(&[("max-unsynced-age", "2")]);
     assert!(set(&mut client, "key:0", UNIT).is_ok());
     let mut why = String::new();
     wait_for("writes are refused for the age", || {
@@ -154,20 +154,24 @@ fn what_a_crash_may_take_is_bounded_in_age_while_the_disk_stalls() {
         why != "OK"
     });
     assert!(
-        why.starts_with("MYLOGDOWN ") && why.contains("ms old, mylog.max-unsynced-age is 1 s"),
+        why.starts_with("MYLOGDOWN ") && why.contains("ms old, mylog.max-unsynced-age is 2 s"),
         "{why}"
     );
     assert_refused(&mut client, "ms old");
-    assert!(info(&mut client, "oldest_unsynced_age_ms") >= 1000);
+    assert!(info(&mut client, "oldest_unsynced_age_ms") >= 2000);
     assert!(info_text(&mut client, "last_error").contains("max-unsynced-age"));
+    let log = server.log();
+    assert_eq!(log.matches("durable writes are refused").count(), 1, "{log}");
     fault.take_out();
     wait_taken(&mut client);
     // The peak stays though the stall is over, also where nobody looked meanwhile.
-    assert!(info(&mut client, "oldest_unsynced_age_peak_ms") >= 1000);
+    assert!(info(&mut client, "oldest_unsynced_age_peak_ms") >= 2000);
     assert!(info(&mut client, "oldest_unwritten_age_peak_ms") >= 500);
-    let log = server.log();
-    assert_eq!(log.matches("durable writes are refused").count(), 1, "{log}");
-    assert_eq!(log.matches("the disk has caught up").count(), 1, "{log}");
+    assert!(
+        server.log().contains("the disk has caught up"),
+        "{}",
+        server.log()
+    );
     let digest = client.run("MYLOG.DEBUG DIGEST");
     server.kill9();
     server.restart();
@@ -178,16 +182,18 @@ fn what_a_crash_may_take_is_bounded_in_age_while_the_disk_stalls() {
 fn an_age_without_a_bound_refuses_nothing_and_a_bound_set_later_does() {
     let (_server, mut client, fault) = stalled(&[("max-unsynced-age", "0")]);
     wait_for("the write is old", || {
-        info(&mut client, "oldest_unsynced_age_ms") > 1500
+        info(&mut client, "oldest_unsynced_age_ms") > 2500
     });
     assert!(set(&mut client, "key", 1).is_ok());
-    client.ok("CONFIG SET mylog.max-unsynced-age 1");
+    client.ok("CONFIG SET mylog.max-unsynced-age 2");
     wait_for("writes are refused", || {
         set(&mut client, "key", 1).is_error("MYLOGDOWN ")
     });
     client.ok("CONFIG SET mylog.appendfsync no");
     wait_for("no bound is promised", || set(&mut client, "key", 1).is_ok());
     fault.take_out();
+    client.ok("CONFIG SET mylog.max-unsynced-age 0");
+    client.ok("CONFIG SET mylog.appendfsync everysec");
     wait_taken(&mut client);
 }
 
@@ -195,13 +201,14 @@ fn an_age_without_a_bound_refuses_nothing_and_a_bound_set_later_does() {
 fn clients_held_by_a_stalled_disk_stay_held_while_others_are_refused_and_are_answered_at_last() {
     let server = Server::build()
         .mylog("appendfsync", "always")
-        .mylog("max-unsynced-age", "1")
+        .mylog("max-unsynced-age", "2")
         .start();
     let (mut held, mut client) = (server.client(), server.client());
+    client.ok("MYLOG.SET before value");
     let fault = Fault::stall(&server, "fdatasync");
     held.send(["MYLOG.SET", "key:0", &"v".repeat(UNIT)]);
     wait_for("writes are refused for the age", || {
-        info(&mut client, "oldest_unsynced_age_ms") > 1000
+        info(&mut client, "oldest_unsynced_age_ms") > 2000
             && info_text(&mut client, "last_error").contains("age")
     });
     assert_eq!(info(&mut client, "acks_waiting"), 1);

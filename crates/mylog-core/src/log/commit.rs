@@ -166,19 +166,35 @@ impl Committer {
         if let Some(seal) = stop {
             return Step::Stopped(self.finish(seal, now));
         }
+        self.begin_run_if_due(now);
         self.write_pending(now);
         self.sync_if_due(now);
         self.vouch_if_idle(now);
         Step::WaitUntil(self.next_wake(now))
     }
 
-    fn write_pending(&mut self, now: Now) {
-        let may_write = match self.trouble {
+    fn may_write(&self, now: Now) -> bool {
+        match self.trouble {
             Trouble::None => true,
             Trouble::Write(_) => now.steady_ms >= self.next_probe_ms,
             Trouble::Displaced(_) | Trouble::Tainted(_) => false,
-        };
-        if self.pending.is_empty() || !may_write {
+        }
+    }
+
+    /// The start found no room for its Run frame: the disk is full from the first.
+    fn begin_run_if_due(&mut self, now: Now) {
+        if !self.file.run_is_due() || !self.may_write(now) {
+            return;
+        }
+        match self.file.begin_run(self.file.run(), self.durable, now.wall_ms) {
+            Ok(_) if matches!(self.trouble, Trouble::Write(_)) => self.recover(),
+            Ok(_) => {}
+            Err(failed) => self.append_failed(failed, now),
+        }
+    }
+
+    fn write_pending(&mut self, now: Now) {
+        if self.pending.is_empty() || self.file.run_is_due() || !self.may_write(now) {
             return;
         }
         match self.file.append(&self.pending, self.durable) {
@@ -278,13 +294,14 @@ impl Committer {
                 Counters::add(&self.watermarks.counters().vouches, 1);
             }
             Err(AppendError::Tainted(taint)) => self.enter(Trouble::Tainted(taint), taint.to_string()),
-            // A full disk: no group waits, so nothing is failing yet. Tried again after the idle time.
-            Err(AppendError::CutBack { .. } | AppendError::Gap { .. }) => {}
+            // A full disk: no group waits, so nothing is failing yet.
+            Err(AppendError::CutBack { .. } | AppendError::Gap { .. }) => self.last_append_ms += PROBE_MS,
         }
     }
 
     fn vouch_wanted(&self) -> bool {
         self.trouble == Trouble::None
+            && !self.file.run_is_due()
             && self.pending.is_empty()
             && self.unsynced_since.is_none()
             && self.file.vouched_seq() < self.durable
@@ -368,10 +385,14 @@ impl Committer {
 
     fn finish(&mut self, seal: bool, now: Now) -> StopReport {
         self.next_probe_ms = now.steady_ms;
+        self.begin_run_if_due(now);
+        self.next_probe_ms = now.steady_ms;
         self.write_pending(now);
         self.sync();
-        let complete =
-            self.trouble == Trouble::None && self.pending.is_empty() && self.unsynced_since.is_none();
+        let complete = self.trouble == Trouble::None
+            && !self.file.run_is_due()
+            && self.pending.is_empty()
+            && self.unsynced_since.is_none();
         let sealed = seal && complete && self.file.seal(now.wall_ms).is_ok() && self.file.sync().is_ok();
         self.watermarks.set_written(self.file.last_seq(), self.file.end());
         StopReport {
@@ -389,9 +410,12 @@ impl Committer {
             Trouble::Tainted(taint) => FailureKind::Tainted(taint.stage),
         };
         let known = std::mem::replace(&mut self.trouble, trouble) == trouble;
+        if !known && !matches!(trouble, Trouble::Write(_)) {
+            // Before it is known to be down: who asks for a rewrite then is to wait for the folder.
+            self.watermarks.set_healing(Healing::Waiting);
+        }
         if !known && matches!(trouble, Trouble::Tainted(_)) {
             // What can be done about it is found out at once.
-            self.watermarks.set_healing(Healing::Waiting);
             self.next_check_ms = 0;
         }
         self.publish_health();
@@ -439,7 +463,8 @@ impl Committer {
         if matches!(self.trouble, Trouble::Tainted(_)) {
             return wake;
         }
-        if matches!(self.trouble, Trouble::Write(_)) && !self.pending.is_empty() {
+        let waits = !self.pending.is_empty() || self.file.run_is_due();
+        if matches!(self.trouble, Trouble::Write(_)) && waits {
             wake = wake.min(self.next_probe_ms);
         }
         if let NextSync::At(due) = next_sync(self.policy, now.steady_ms, self.unsynced_since, false) {

@@ -83,7 +83,8 @@ impl FolderLock {
             }
             Err(errno) => return Err(failed("locking")(errno.into())),
         }
-        write_pid(&mut file).map_err(failed("writing"))?;
+        // For people, and for a holder that the kernel can't tell. A full disk must not keep the server out.
+        let _ = write_pid(&mut file);
         Ok(Self { file })
     }
 }

@@ -263,3 +263,32 @@ impl Watermarks {
         *self.last_error.lock() = Some(text.to_owned());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_a_stall_that_nobody_looked_at_is_the_peak() {
+        let clock = Clock::default();
+        let marks = Watermarks::new(clock, 0, 0);
+        marks.start_unwritten(1);
+        marks.set_unsynced_since(Some(1));
+        while clock.steady_ms() < 12 {
+            std::thread::yield_now();
+        }
+        marks.set_unwritten_since(None);
+        marks.set_unsynced_since(None);
+        let peak = marks.oldest_unwritten_age_peak_ms();
+        assert!(peak >= 11 && marks.oldest_unsynced_age_peak_ms() >= 11);
+        assert_eq!(
+            (marks.oldest_unwritten_age_ms(), marks.oldest_unsynced_age_ms()),
+            (0, 0)
+        );
+        let now = clock.steady_ms();
+        marks.start_unwritten(now);
+        marks.set_unwritten_since(Some(now));
+        marks.set_unwritten_since(None);
+        assert!(marks.oldest_unwritten_age_peak_ms() >= peak);
+    }
+}

@@ -162,6 +162,11 @@ impl Rig {
         let file = open_live(sim, 1, 0);
         drop(file);
         let file = open_live(fs.as_ref(), 1, 0);
+        Self::with_file(sim, fs, file, policy)
+    }
+
+    /// A writer of this file, the first log of `sim`.
+    pub fn with_file(sim: &SimFs, fs: Arc<dyn Fs>, file: LogFile, policy: FsyncPolicy) -> Self {
         let ear = Ear::new(sim);
         let watermarks = Arc::new(Watermarks::new(Clock::default(), 0, file.end()));
         let queue = Arc::new(JobQueue::new(watermarks));
