@@ -72,6 +72,7 @@ fn an_older_copy_put_in_the_folders_place_does_not_come_back_and_is_kept() {
     fs::rename(server.log_dir(), server.data_dir().join("away")).unwrap();
     copy(&backup, &server.log_dir());
     wait_for("a new log is made", || info(&mut client, "rewrites") == 1);
+    assert!(server.log().contains("is another file now"), "{}", server.log());
     write_when_taken(&mut client, "after");
     assert_locked(&server);
     let files = leftovers::files(&server.log_dir());

@@ -52,6 +52,10 @@ fn write_until_refused(client: &mut Client) -> (usize, String) {
 fn assert_refused(client: &mut Client, why: &str) {
     let digest = client.run("MYLOG.DEBUG DIGEST");
     let refused = info(client, "refused_writes");
+    let library = "#!lua name=l\nredis.register_function('f', function() return redis.call('MYLOG.SET','key:0','s') end)";
+    client.cmd(["FUNCTION", "LOAD", "REPLACE", library]);
+    client.ok("CONFIG SET mylog.flush-policy flush");
+    client.ok("CONFIG SET mylog.capture captured:");
     let lines = [
         "MYLOG.SET key:0 other",
         "MYLOG.HSET hash f v",
@@ -65,6 +69,11 @@ fn assert_refused(client: &mut Client, why: &str) {
         "RESTORE key:0 0 x REPLACE",
         "SWAPDB 0 1",
         "EVAL return(redis.call('MYLOG.SET','key:0','s')) 0",
+        "EVAL return(redis.call('DEL','key:0')) 0",
+        "FCALL f 0",
+        "SET captured:key value",
+        "FLUSHALL",
+        "FLUSHDB",
     ];
     for line in lines {
         let reply = client.run(line).text();

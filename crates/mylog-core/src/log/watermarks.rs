@@ -133,6 +133,11 @@ impl Watermarks {
         self.age(&self.unsynced_since).max(self.oldest_unwritten_age_ms())
     }
 
+    /// True while everything submitted is on disk, which costs no look at the clock.
+    pub fn nothing_waits(&self) -> bool {
+        self.unwritten_since.load(Ordering::Relaxed) == 0 && self.unsynced_since.load(Ordering::Relaxed) == 0
+    }
+
     /// The most that [`Watermarks::unwritten_bytes`] was since the start.
     pub fn unwritten_bytes_peak(&self) -> u64 {
         self.peaks.unwritten_bytes.load(Ordering::Relaxed)
