@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
-use crate::{ack, capture, conditions, engine, evicted, rewrite, sentinel, startup, unit};
+use crate::{ack, capture, conditions, engine, evicted, pressure, rewrite, sentinel, startup, unit};
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
 /// would pay for each.
@@ -71,6 +71,7 @@ unsafe extern "C" fn event_loop(
     rewrite::turn();
     sample_fsyncs();
     release_if_down();
+    pressure::sample();
     ack::set_past_sleep_hook(true);
 }
 
@@ -157,6 +158,7 @@ unsafe extern "C" fn cron(
     _sub: u64,
     _data: *mut c_void,
 ) {
+    pressure::sample();
     rewrite::cron();
 }
 
@@ -209,6 +211,13 @@ unsafe extern "C" fn shutdown(
     rewrite::shut_down();
     let report = engine::with(|engine| {
         engine.seal();
+        let behind = engine.last_seq().saturating_sub(engine.marks().durable());
+        if behind > 0 {
+            // A disk that stalls holds the shutdown up, as it does with the server's own AOF.
+            log::notice(&format!(
+                "writing and syncing the last {behind} records of the log"
+            ));
+        }
         let began = std::time::Instant::now();
         engine.writer.stop(true).map(|report| (report, began.elapsed()))
     });

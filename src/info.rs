@@ -38,6 +38,17 @@ fn log_fields(info: Info<'_>) {
         info.number(c"durable_seq", marks.durable());
         info.number(c"oldest_unwritten_age_ms", marks.oldest_unwritten_age_ms());
         info.number(c"oldest_unsynced_age_ms", marks.oldest_unsynced_age_ms());
+        info.number(c"unwritten_bytes", engine.unwritten_bytes());
+        info.number(
+            c"oldest_unwritten_age_peak_ms",
+            marks.oldest_unwritten_age_peak_ms(),
+        );
+        info.number(
+            c"oldest_unsynced_age_peak_ms",
+            marks.oldest_unsynced_age_peak_ms(),
+        );
+        info.number(c"unwritten_bytes_peak", marks.unwritten_bytes_peak());
+        info.number(c"refused_writes", engine::refused_writes());
         if let Some(free) = Some(marks.free_bytes()).filter(|free| *free != u64::MAX) {
             info.number(c"free_bytes", free);
         }

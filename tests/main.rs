@@ -16,11 +16,14 @@ mod server {
     mod child_misbehaves;
     mod child_under_load;
     mod disk_faults;
+    mod failing_calls;
+    mod full_disk_load;
     mod generic_cases;
     mod generic_commands;
     mod harness;
     mod kill_loop;
     mod lineage;
+    mod lost_folder;
     mod native_overwrites;
     mod parity;
     mod parity_commands;
@@ -33,6 +36,7 @@ mod server {
     mod rewrite_room;
     mod rewrite_schedule;
     mod server_deletes;
+    mod stalled_disk;
     mod start_up;
     mod start_up_damage;
     mod unit_ends;

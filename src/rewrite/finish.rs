@@ -97,6 +97,7 @@ fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: 
         rewriter.base_size = switched.base_size;
         rewriter.back_off.reset();
         rewriter.courtesy.reset();
+        rewriter.healing.healed();
         let stats = &mut rewriter.stats;
         stats.rewrites += 1;
         stats.last_failed = false;

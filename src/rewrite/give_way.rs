@@ -3,12 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use mylog_core::log::failure::Healing;
+
 use super::others::{self, Waiting};
 use super::run;
-use super::{is_tainted, schedule, with};
+use super::{healing, schedule, with};
 use crate::api::context::Flags;
 use crate::api::log;
-use crate::{config, engine, unit};
+use crate::{config, unit};
 
 /// Time between two looks: each costs the event loop the making of three sections of INFO.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -94,7 +96,7 @@ fn give_way(forks: u64) -> bool {
 }
 
 fn heals() -> bool {
-    engine::with(|engine| is_tainted(engine.marks())).unwrap_or(false)
+    healing() != Healing::NotNeeded
 }
 
 /// The cron, while a rewrite stands back: may it begin again?

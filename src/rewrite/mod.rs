@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use mylog_core::format::header::Identity;
 use mylog_core::io::Fs;
-use mylog_core::log::failure::Health;
-use mylog_core::log::watermarks::Watermarks;
+use mylog_core::log::failure::Healing;
 use mylog_core::rewrite::courtesy::Courtesy;
-use mylog_core::rewrite::schedule::BackOff;
+use mylog_core::rewrite::healing::HealingSchedule;
+use mylog_core::rewrite::schedule::{BackOff, space_needed};
 
 use crate::api::context::Flags;
 use crate::api::log;
@@ -50,6 +50,7 @@ pub(crate) struct Rewriter {
     /// One is to begin as soon as it can.
     scheduled: bool,
     back_off: BackOff,
+    healing: HealingSchedule,
     /// Whether it stands back for another child.
     courtesy: Courtesy,
     /// An automatic one waits for room on the disk, and that has been said.
@@ -77,6 +78,7 @@ pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, b
         running: None,
         scheduled: false,
         back_off: BackOff::default(),
+        healing: HealingSchedule::default(),
         courtesy: Courtesy::default(),
         short_of_room: false,
         epoch_of_clock: Instant::now(),
@@ -114,7 +116,7 @@ pub(crate) enum Reason {
     Asked,
     /// The log has grown.
     Growth,
-    /// The log's file is tainted: a new one, from memory, is the only cure.
+    /// The log needs a new file, from memory: nothing else helps.
     Healing,
     /// It was scheduled.
     Scheduled,
@@ -137,7 +139,10 @@ impl Rewriter {
 
     /// How long automatic ones are held back after failures.
     pub(crate) fn next_retry(&self) -> Duration {
-        self.back_off.remaining(self.now())
+        match healing() {
+            Healing::NotNeeded => self.back_off.remaining(self.now()),
+            Healing::Waiting | Healing::Ready => self.healing.wait(self.now()),
+        }
     }
 
     /// How far the present one is, 0 to 1: the part of the entries that the child has passed.
@@ -160,12 +165,21 @@ impl Rewriter {
 pub(crate) fn request(in_unit: bool) -> Requested {
     let state = with(|rewriter| {
         rewriter.back_off.reset();
+        rewriter.healing.healed();
         (rewriter.in_progress(), rewriter.courtesy.stands_back())
     });
     let Some((false, stands_back)) = state else {
         return Requested::InProgress;
     };
-    if in_unit || stands_back || !can_fork() {
+    // The folder is gone, or takes no file: it is made ready if it can be, and the rewrite begins then.
+    let unready = engine::with(|engine| {
+        let waits = engine.marks().healing() == Healing::Waiting;
+        if waits {
+            engine.writer.reclaim();
+        }
+        waits
+    });
+    if in_unit || stands_back || unready == Some(true) || !can_fork() {
         schedule();
         return Requested::Scheduled;
     }
@@ -196,9 +210,11 @@ fn begin(reason: Reason) -> Begun {
         return Begun::NoRoom(shortage);
     }
     capture::settle(capture::Cause::Command);
+    let free = engine::with(|engine| engine.marks().free_bytes()).unwrap_or(u64::MAX);
     with(|rewriter| {
         rewriter.scheduled = false;
         rewriter.short_of_room = false;
+        rewriter.healing.began(free);
     });
     match run::fork(reason) {
         Ok(()) => Begun::Yes,
@@ -234,7 +250,7 @@ pub(crate) fn turn() {
     finish::conclude_switch();
     let due =
         with(|rewriter| rewriter.scheduled && rewriter.running.is_none() && !rewriter.courtesy.stands_back());
-    if due == Some(true) && can_fork() {
+    if due == Some(true) && healing() != Healing::Waiting && can_fork() {
         begin_by_itself(Reason::Scheduled);
     }
 }
@@ -246,17 +262,23 @@ pub(crate) fn cron() {
     give_way::watch();
     give_way::look_again();
     let due = with(|rewriter| {
-        if rewriter.running.is_some() || rewriter.scheduled || !rewriter.next_retry().is_zero() {
+        if rewriter.running.is_some() || rewriter.scheduled {
             return None;
         }
         let due = engine::with(|engine| {
             let marks = engine.marks();
-            if is_tainted(marks) {
-                return Some(Reason::Healing);
+            match marks.healing() {
+                Healing::NotNeeded => {}
+                state => {
+                    let (now, ready) = (rewriter.now(), state == Healing::Ready);
+                    let needed = space_needed(engine.store.live_bytes());
+                    let due = rewriter.healing.is_due(now, ready, marks.free_bytes(), needed);
+                    return due.then_some(Reason::Healing);
+                }
             }
-            config::growth()
-                .is_due(marks.current_size(), rewriter.base_size)
-                .then_some(Reason::Growth)
+            let due = rewriter.back_off.remaining(rewriter.now()).is_zero()
+                && config::growth().is_due(marks.current_size(), rewriter.base_size);
+            due.then_some(Reason::Growth)
         })
         .flatten();
         rewriter.short_of_room &= due.is_some();
@@ -268,10 +290,9 @@ pub(crate) fn cron() {
     }
 }
 
-fn is_tainted(marks: &Watermarks) -> bool {
-    [marks.write_health(), marks.fsync_health()]
-        .iter()
-        .any(|health| matches!(health, Health::Tainted(_)))
+/// Whether only a new file helps the log.
+fn healing() -> Healing {
+    engine::with(|engine| engine.marks().healing()).unwrap_or(Healing::NotNeeded)
 }
 
 /// The state was flushed or its databases swapped, which a child can't follow: what runs is given up, and
@@ -328,5 +349,6 @@ fn failed(why: &str) {
         rewriter.courtesy.reset();
         let now = rewriter.now();
         rewriter.back_off.failed(now);
+        rewriter.healing.failed(now);
     });
 }

@@ -13,6 +13,7 @@
 pub mod ack_pipe;
 pub mod artifacts;
 pub mod client;
+pub mod inject;
 pub mod keyspace;
 pub mod ledger;
 pub mod leftovers;

@@ -6,6 +6,7 @@ pub mod child;
 pub mod courtesy;
 mod delta;
 pub mod entry_records;
+pub mod healing;
 pub mod residual;
 pub mod rounds;
 pub mod schedule;
