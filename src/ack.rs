@@ -136,14 +136,14 @@ pub(crate) fn give_up_all(reason: &str) {
 
 /// Hears from the writer thread.
 pub(crate) struct Releaser {
-    /// Errno of the failure last told in the server's log, 0 for none.
+    /// Errno of the failure last told in the server's log, -1 for none: some have no errno.
     told: AtomicI32,
 }
 
 impl Releaser {
     pub(crate) const fn new() -> Self {
         Self {
-            told: AtomicI32::new(0),
+            told: AtomicI32::new(-1),
         }
     }
 }
@@ -169,7 +169,7 @@ impl Listener for Releaser {
     }
 
     fn on_recovered(&self) {
-        self.told.store(0, Ordering::Relaxed);
+        self.told.store(-1, Ordering::Relaxed);
         log::notice("the log works again, durable writes are taken");
     }
 }

@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
-use crate::{ack, capture, conditions, engine, evicted, rewrite, sentinel, startup, unit, waits};
+use crate::{ack, capture, conditions, engine, evicted, pressure, rewrite, sentinel, startup, unit, waits};
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
 /// would pay for each.
@@ -72,6 +72,7 @@ unsafe extern "C" fn event_loop(
     sample_fsyncs();
     release_if_down();
     waits::release();
+    pressure::sample();
     ack::set_past_sleep_hook(true);
 }
 
@@ -158,6 +159,7 @@ unsafe extern "C" fn cron(
     _sub: u64,
     _data: *mut c_void,
 ) {
+    pressure::sample();
     rewrite::cron();
 }
 
@@ -210,6 +212,13 @@ unsafe extern "C" fn shutdown(
     rewrite::shut_down();
     let report = engine::with(|engine| {
         engine.seal();
+        let behind = engine.last_seq().saturating_sub(engine.marks().durable());
+        if behind > 0 {
+            // A disk that stalls holds the shutdown up, as it does with the server's own AOF.
+            log::notice(&format!(
+                "writing and syncing the last {behind} records of the log"
+            ));
+        }
         let began = std::time::Instant::now();
         engine.writer.stop(true).map(|report| (report, began.elapsed()))
     });

@@ -14,8 +14,12 @@ mod server {
     mod always_prefixes;
     mod capture;
     mod child_faults;
+    mod child_misbehaves;
+    mod child_under_load;
     mod committed_reads;
     mod disk_faults;
+    mod failing_calls;
+    mod full_disk_load;
     mod generic_cases;
     mod generic_commands;
     mod harness;
@@ -23,6 +27,7 @@ mod server {
     mod huge_values;
     mod kill_loop;
     mod lineage;
+    mod lost_folder;
     mod native_overwrites;
     mod parity;
     mod parity_commands;
@@ -31,8 +36,11 @@ mod server {
     mod replica;
     mod rewrite;
     mod rewrite_ends;
+    mod rewrite_neighbours;
+    mod rewrite_room;
     mod rewrite_schedule;
     mod server_deletes;
+    mod stalled_disk;
     mod start_up;
     mod start_up_damage;
     mod unit_ends;

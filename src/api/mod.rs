@@ -24,6 +24,7 @@ pub(crate) mod process;
 pub(crate) mod replicate;
 pub(crate) mod reply;
 pub(crate) mod server;
+pub(crate) mod server_info;
 pub(crate) mod settings;
 pub(crate) mod string;
 

@@ -10,6 +10,7 @@ pub mod file;
 pub(crate) mod frame_batch;
 pub mod fsync_times;
 pub mod harden;
+pub mod home;
 pub mod ids;
 pub mod lock;
 pub mod names;

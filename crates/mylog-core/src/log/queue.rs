@@ -19,6 +19,8 @@ pub enum Job {
     Sync,
     /// Change the policy, and sync.
     SetPolicy(FsyncPolicy),
+    /// Make the folder ready for a new file though the old one may come back: somebody asked for a rewrite.
+    Reclaim,
     /// Go over to a new file.
     Switch(Box<dyn Successor>),
     /// Write and sync what was submitted before, and end; with a seal if all of it is on disk.
@@ -75,7 +77,7 @@ impl JobQueue {
             inner.oldest_ms = Some(now_ms);
             self.watermarks.start_unwritten(now_ms);
         }
-        self.watermarks.add_unwritten(group.payload().len() as u64);
+        self.watermarks.add_unwritten(group.memory());
         inner.jobs.push(Job::Frame(group));
         // Inside the lock and after the push: who reads `queued` knows that the group stands in the queue
         // before any job submitted from then on. The switch relies on it.

@@ -15,6 +15,8 @@ use super::clock::Clock;
 use super::commit::{Committer, Listener, Step, StopReport, Successor};
 use super::failure::Failure;
 use super::file::LogFile;
+use super::home::Home;
+use super::lock::Claim;
 use super::policy::FsyncPolicy;
 use super::queue::{Job, JobQueue};
 use super::watermarks::Watermarks;
@@ -31,6 +33,8 @@ pub struct WriterConfig {
     pub file: LogFile,
     /// When to sync.
     pub policy: FsyncPolicy,
+    /// The folder's lock, to be kept on whatever folder has the name. `None` where nobody else can come.
+    pub claim: Option<Arc<Claim>>,
 }
 
 /// How a wait ended.
@@ -61,6 +65,7 @@ impl Writer {
             live,
             file,
             policy,
+            claim,
         } = config;
         let clock = Clock::default();
         let watermarks = Arc::new(Watermarks::new(clock, file.last_seq(), file.end()));
@@ -71,7 +76,13 @@ impl Writer {
             listener,
         });
         let heard = Arc::clone(&gate) as Arc<dyn Listener>;
-        let committer = Committer::new(fs, live, file, policy, Arc::clone(&queue), heard);
+        let committer = Committer::new(
+            Home::new(fs, live, claim),
+            file,
+            policy,
+            Arc::clone(&queue),
+            heard,
+        );
         let (jobs, at_end) = (Arc::clone(&queue), Arc::clone(&gate));
         let thread = thread::Builder::new()
             .name("mylog-writer".to_owned())
@@ -107,6 +118,11 @@ impl Writer {
     /// Asks the writer to go over to a new file. Dropped after the stop.
     pub fn switch(&self, successor: Box<dyn Successor>) {
         self.queue.push(Job::Switch(successor));
+    }
+
+    /// Asks for a folder that takes a new file, though the live one may only have been moved away.
+    pub fn reclaim(&self) {
+        self.queue.push(Job::Reclaim);
     }
 
     /// How far the writer is and how it fares.
