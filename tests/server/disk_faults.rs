@@ -261,7 +261,7 @@ fn a_tainted_log_waits_for_room_says_so_and_heals_when_there_is_some() {
     wait_for("durable writes are taken again", || {
         client.run("MYLOG.SET other value").is_ok()
     });
-    assert_eq!(info(&mut client, "rewrites"), 1);
+    rewriting::wait_succeeded(&mut client, 1);
     server.kill9();
     log_check::assert_clean(&folder);
     server.restart();
