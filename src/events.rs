@@ -71,8 +71,8 @@ unsafe extern "C" fn event_loop(
     rewrite::turn();
     sample_fsyncs();
     release_if_down();
-    waits::release();
     pressure::sample();
+    waits::release();
     ack::set_past_sleep_hook(true);
 }
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+
 use crate::support::rewriting::{self, info, info_text};
 use crate::support::small_disk::ReadOnly;
 use crate::support::{Client, Reply, Server, leftovers, log_check, wait_for};
@@ -187,5 +189,33 @@ fn a_read_only_folder_fails_the_rewrite_only_and_the_log_goes_on() {
     assert_eq!(client.run("MYLOG.SET more value"), Reply::Simple(b"OK".to_vec()));
     drop(sealed);
     rewriting::run(&mut client);
+    assert_survives_a_kill(&mut server, &mut client);
+}
+
+#[test]
+fn a_log_that_a_second_server_had_is_not_appended_to_again() {
+    let (mut server, mut client) = start("always");
+    // Stopped, it can't make the lock file again before the second one takes the folder.
+    server.signal(Signal::SIGSTOP);
+    fs::remove_file(server.log_dir().join("LOCK")).unwrap();
+    let mut second = Server::build()
+        .mylog("dir", server.log_dir().to_str().unwrap())
+        .start();
+    second.client().ok("MYLOG.SET theirs value");
+    server.signal(Signal::SIGCONT);
+    wait_for("it is said who has it", || {
+        let reply = client.run("MYLOG.SET ours value");
+        reply.is_error("MYLOGDOWN ") && reply.text().contains("locked by process")
+    });
+    second.kill9();
+    wait_for("it is known to be let go", || {
+        let reply = client.run("MYLOG.SET ours value");
+        reply.is_error("MYLOGDOWN ") && reply.text().contains("another server had it meanwhile")
+    });
+    assert_eq!(info(&mut client, "rewrites"), 0);
+    client.run("MYLOG.REWRITE");
+    wait_for("a new log is made", || info(&mut client, "rewrites") == 1);
+    write_when_taken(&mut client, "ours");
+    assert_locked(&server);
     assert_survives_a_kill(&mut server, &mut client);
 }

@@ -334,7 +334,10 @@ impl Committer {
                 self.watermarks.set_last_error(&text);
                 Healing::Waiting
             }
-            None => Healing::Waiting,
+            None => {
+                self.watermarks.set_last_error(&self.trouble_text);
+                Healing::Waiting
+            }
         };
         self.watermarks.set_healing(healing);
     }
@@ -362,6 +365,7 @@ impl Committer {
             return;
         };
         let retired = std::mem::replace(&mut self.file, file);
+        self.home.renewed();
         let last_seq = self.file.last_seq();
         let covered = self
             .pending

@@ -33,6 +33,8 @@ pub struct Home {
     /// Device of the folder as it was at the start; `None` if that can't be told.
     device: Option<u64>,
     claim: Option<Arc<Claim>>,
+    /// Another server had the folder with the file in it: what it did to the file nobody knows.
+    taken: bool,
 }
 
 impl Home {
@@ -44,6 +46,7 @@ impl Home {
             live,
             device,
             claim,
+            taken: false,
         }
     }
 
@@ -53,10 +56,14 @@ impl Home {
     }
 
     /// Looks whether the live name leads to `file`.
-    pub(crate) fn look(&self, file: &LogFile) -> Place {
+    pub(crate) fn look(&mut self, file: &LogFile) -> Place {
         match self.fs.file_id(&self.live) {
             Ok(id) if id == file.id() => match self.keep_lock() {
-                Err(held @ LockError::Held { .. }) => Place::Away(0, held.to_string()),
+                Err(held @ LockError::Held { .. }) => {
+                    self.taken = true;
+                    Place::Away(0, held.to_string())
+                }
+                Ok(()) | Err(_) if self.taken => Place::Away(0, "another server had it meanwhile".to_owned()),
                 // A lock file that is gone and can't be made again endangers nothing as yet.
                 Ok(()) | Err(_) => Place::Ours,
             },
@@ -68,6 +75,11 @@ impl Home {
             Err(error) if is_missing(&error) => Place::Away(errno(&error), "was moved away".to_owned()),
             Err(error) => Place::Away(errno(&error), error.to_string()),
         }
+    }
+
+    /// There is a new file, which nobody else had.
+    pub(crate) fn renewed(&mut self) {
+        self.taken = false;
     }
 
     /// Bytes free below the folder; `u64::MAX` if that can't be told.
