@@ -1,5 +1,5 @@
 //! When a reply may leave. Under `always` no client hears of a change before it is on disk: the client that
-//! made it is held, its reply is kept here and does not exist for the server before that.
+//! made it, or saw it, is held; its reply is kept here and does not exist for the server before that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,14 +8,13 @@ use std::time::Instant;
 
 use mylog_core::log::commit::Listener;
 use mylog_core::log::failure::Failure;
-use mylog_core::log::policy::FsyncPolicy;
 use parking_lot::Mutex;
 
 use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{config, engine, unit};
+use crate::{engine, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -60,9 +59,10 @@ static PAST_SLEEP_HOOK: AtomicBool = AtomicBool::new(false);
 /// Conditions under which the server would answer a client that is to be held with an error, or end.
 const CANT_HOLD: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING;
 
-/// Answers the client, at once or when `seq` is durable. `None`: the command changed nothing.
-pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
-    let Some(seq) = seq.filter(|_| config::fsync_policy() == FsyncPolicy::Always) else {
+/// Answers the client, at once or when what it is told of is durable. `changed` and `seen` are the last
+/// changes of those that the command made, and saw, whose acknowledgement waits.
+pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Option<u64>) {
+    let Some(seq) = changed.max(seen) else {
         return reply.emit(ctx);
     };
     let flags = ctx.flags();
@@ -70,29 +70,48 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
     if flags.any(Flags::REPLICATED) {
         return reply.emit(ctx);
     }
+    if changed.is_none() {
+        if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
+            return not_durable(seq, &reason).emit(ctx);
+        }
+    }
     if flags.any(CANT_HOLD) {
-        unit::must_wait();
+        unit::must_wait(seq);
         return reply.emit(ctx);
     }
-    let Some(client) = Held::new(ctx) else {
-        unit::must_wait();
-        return reply.emit(ctx);
-    };
+    match Held::new(ctx) {
+        Some(client) => hold(client, reply, seq),
+        None => {
+            unit::must_wait(seq);
+            reply.emit(ctx);
+        }
+    }
+}
+
+fn hold(client: Held<Answer>, reply: Reply, seq: u64) {
     let answer = Box::new(Answer {
         reply,
         seq,
         since: Instant::now(),
         failure: None,
     });
-    WAITING.lock().push_back(Waiting { client, answer });
-    if PAST_SLEEP_HOOK.load(Ordering::Relaxed) {
-        engine::with(engine::Engine::seal);
+    let mut waiting = WAITING.lock();
+    // What was seen may have become durable since. The writer publishes that before it comes for the lock:
+    // it has passed already, or finds this client.
+    if engine::with(|engine| engine.marks().durable() >= seq) == Some(true) {
+        drop(waiting);
+        return client.unblock(answer);
     }
-}
-
-/// True if what a read sees may leave at once, so that it need not be copied.
-pub(crate) fn reads_leave_at_once() -> bool {
-    true
+    // A reader may wait for less than those before it, and must not wait behind them.
+    let place = waiting.iter().rposition(|earlier| earlier.answer.seq <= seq);
+    waiting.insert(place.map_or(0, |place| place + 1), Waiting { client, answer });
+    drop(waiting);
+    engine::with(|engine| {
+        engine.ask_sync(seq);
+        if PAST_SLEEP_HOOK.load(Ordering::Relaxed) {
+            engine.seal();
+        }
+    });
 }
 
 /// Clients held now.
@@ -131,13 +150,13 @@ impl Releaser {
 
 impl Listener for Releaser {
     fn on_durable(&self, seq: u64) {
-        loop {
+        waits::on_durable(seq);
+        let due: VecDeque<Waiting> = {
             let mut waiting = WAITING.lock();
-            let due = waiting.front().is_some_and(|first| first.answer.seq <= seq);
-            let Some(Waiting { client, answer }) = due.then(|| waiting.pop_front()).flatten() else {
-                return;
-            };
-            drop(waiting);
+            let still = waiting.partition_point(|waiting| waiting.answer.seq <= seq);
+            waiting.drain(..still).collect()
+        };
+        for Waiting { client, answer } in due {
             client.unblock(answer);
         }
     }

@@ -8,28 +8,31 @@
 use std::os::fd::RawFd;
 
 use mylog_core::effect::Db;
-use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::writer::WaitOutcome;
 
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, conditions, config, engine, sentinel};
+use crate::{ack, conditions, config, engine, sentinel, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
-    /// Somebody who can't be held was, or will be, told of an effect that is not known to be on disk.
-    wait: bool,
+    /// Last effect that is not known to be on disk and of which somebody who can't be held was, or will be,
+    /// told; 0 for none.
+    wait: u64,
     /// The end of the unit will be heard of.
     armed: bool,
-    /// Depth of own commands that are held for what callbacks report meanwhile.
+    /// Depth of own commands that are held for what callbacks and commands inside them report meanwhile.
     held: u32,
+    /// Last effect that they have to be held for; 0 for none.
+    owed: u64,
 }
 
 static UNIT: Gil<Unit> = Gil::new(Unit {
-    wait: false,
+    wait: 0,
     armed: false,
     held: 0,
+    owed: 0,
 });
 
 /// A context for callbacks that get none.
@@ -62,22 +65,43 @@ impl Drop for HeldCommand {
 
 /// A callback has, or may have, something for the log: the end of the unit must be heard of.
 pub(crate) fn watch() {
-    if waits_at_all() && UNIT.with(|unit| unit.held == 0) {
+    if strict::anything() && waits_for_anybody() && UNIT.with(|unit| unit.held == 0) {
         arm();
     }
 }
 
-/// The running unit can't be held and has changed something: the event loop waits at its end.
-pub(crate) fn must_wait() {
-    if waits_at_all() && UNIT.with(|unit| unit.held == 0) {
-        UNIT.with(|unit| unit.wait = true);
+/// The running unit can't be held, and changed or saw `seq`: the event loop waits for it at the unit's end.
+/// Inside an own command that is held, that one waits.
+pub(crate) fn must_wait(seq: u64) {
+    if !waits_for_anybody() {
+        return;
+    }
+    let alone = UNIT.with(|unit| {
+        let owed = if unit.held == 0 {
+            &mut unit.wait
+        } else {
+            &mut unit.owed
+        };
+        *owed = seq.max(*owed);
+        unit.held == 0
+    });
+    if alone {
         arm();
     }
+}
+
+/// What an own command that ends now is to be held for, beside what it knows itself.
+pub(crate) fn owed_by_held() -> Option<u64> {
+    let owed = UNIT.with(|unit| match unit.held {
+        0 => std::mem::take(&mut unit.owed),
+        _ => 0,
+    });
+    (owed > 0).then_some(owed)
 }
 
 /// A replica's primary waits for nobody, and while a data set is loaded nobody is answered.
-fn waits_at_all() -> bool {
-    config::fsync_policy() == FsyncPolicy::Always && !conditions::is_replica() && !conditions::is_loading()
+fn waits_for_anybody() -> bool {
+    !conditions::is_replica() && !conditions::is_loading()
 }
 
 fn arm() {
@@ -94,9 +118,7 @@ fn arm() {
 
 /// Between two units: from here on the end of each is heard of.
 pub(crate) fn prepare() {
-    if let (FsyncPolicy::Always, false, Some(ctx)) =
-        (config::fsync_policy(), Ctx::hears_unit_ends(), context())
-    {
+    if let (true, false, Some(ctx)) = (strict::anything(), Ctx::hears_unit_ends(), context()) {
         sentinel::prepare(ctx);
     }
 }
@@ -122,13 +144,13 @@ pub(crate) fn end(ctx: Ctx<'_>) {
         unit.armed = false;
         std::mem::take(&mut unit.wait)
     });
-    if wait {
-        wait_for_disk(ctx);
+    if wait > 0 {
+        wait_for_disk(ctx, wait);
     }
 }
 
-fn wait_for_disk(ctx: Ctx<'_>) {
-    let outcome = engine::with(|engine| engine.wait_durable(config::max_wait_ms()));
+fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
+    let outcome = engine::with(|engine| engine.wait_durable(seq, config::max_wait_ms()));
     let reason = match outcome {
         None | Some(WaitOutcome::Durable) => return,
         Some(WaitOutcome::Failed(failure)) => failure.text,

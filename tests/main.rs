@@ -11,14 +11,17 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod always_prefixes;
     mod capture;
     mod child_faults;
     mod child_misbehaves;
     mod child_under_load;
+    mod committed_reads;
     mod disk_faults;
     mod generic_cases;
     mod generic_commands;
     mod harness;
+    mod held_clients;
     mod kill_loop;
     mod lineage;
     mod native_overwrites;
@@ -37,4 +40,5 @@ mod server {
     mod start_up_damage;
     mod unit_ends;
     mod values;
+    mod wait;
 }

@@ -44,6 +44,15 @@ pub(crate) fn remove(fd: BorrowedFd<'_>, ready: Ready) -> Result<(), Refused> {
     ok(status, "RedisModule_EventLoopDel")
 }
 
+/// Ends the event loop's sleep. From any thread.
+pub(crate) fn wake() {
+    // SAFETY: the server takes it from any thread. It refuses only a missing callback.
+    unsafe { api!(RedisModule_EventLoopAddOneShot)(Some(woken), std::ptr::null_mut()) };
+}
+
+// SAFETY: only the server calls it, with what `wake` gave it.
+unsafe extern "C" fn woken(_data: *mut c_void) {}
+
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn run(_fd: c_int, callback: *mut c_void, _mask: c_int) {
     // SAFETY: `add` is the only one that gives this callback, with a `fn()` as data. One descriptor has one

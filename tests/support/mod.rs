@@ -25,6 +25,7 @@ pub mod server_builder;
 pub mod slow_disk;
 pub mod small_disk;
 pub mod steps;
+pub mod sync_gate;
 pub mod wait;
 
 pub use ack_pipe::AckPipe;
