@@ -11,11 +11,12 @@ use mylog_core::log::failure::Failure;
 use mylog_core::log::policy::FsyncPolicy;
 use parking_lot::Mutex;
 
+use crate::api::acl::UserName;
 use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{config, engine, unit};
+use crate::{config, engine, grouped, unit};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -70,6 +71,11 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
     if flags.any(Flags::REPLICATED) {
         return reply.emit(ctx);
     }
+    // A client of another module's call is in no list: the grouping refuses it.
+    if !flags.any(Flags::LUA | Flags::LOADING) && grouped::takes(ctx) {
+        unit::waits_with_the_turn();
+        return reply.emit(ctx);
+    }
     if flags.any(CANT_HOLD) {
         unit::must_wait();
         return reply.emit(ctx);
@@ -78,6 +84,35 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
         unit::must_wait();
         return reply.emit(ctx);
     };
+    answer_when_durable(client, reply, seq);
+}
+
+/// True if any reply may have to wait for the disk: scripts and units are looked at closer then.
+pub(crate) fn somebody_waits() -> bool {
+    config::fsync_policy() == FsyncPolicy::Always
+}
+
+/// Holds the client of a command that runs later, and tells who he is. `None` where it can't be held.
+pub(crate) fn hold(ctx: Ctx<'_>) -> Option<(Held<Answer>, UserName)> {
+    if ctx.flags().any(CANT_HOLD | Flags::REPLICATED) {
+        return None;
+    }
+    let user = ctx.user_name()?;
+    Some((Held::new(ctx)?, user))
+}
+
+/// Answers a held client at the end of this turn: nothing that he is told waits for the disk.
+pub(crate) fn answer_now(client: Held<Answer>, reply: Reply) {
+    client.unblock(Box::new(Answer {
+        reply,
+        seq: 0,
+        since: Instant::now(),
+        failure: None,
+    }));
+}
+
+/// Answers a held client once `seq`, the last one, is durable.
+pub(crate) fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     let answer = Box::new(Answer {
         reply,
         seq,
@@ -85,9 +120,14 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
         failure: None,
     });
     WAITING.lock().push_back(Waiting { client, answer });
-    if PAST_SLEEP_HOOK.load(Ordering::Relaxed) {
+    if past_sleep_hook() {
         engine::with(engine::Engine::seal);
     }
+}
+
+/// True between our last look at a turn and its sleep: what runs now is not covered by that look.
+pub(crate) fn past_sleep_hook() -> bool {
+    PAST_SLEEP_HOOK.load(Ordering::Relaxed)
 }
 
 /// True if what a read sees may leave at once, so that it need not be copied.

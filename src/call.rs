@@ -90,6 +90,14 @@ pub(crate) unsafe fn run(
     0
 }
 
+/// The error for a user who may not run a native command.
+pub(crate) fn no_permission(native: &[u8]) -> Reply {
+    let native = String::from_utf8_lossy(native);
+    Reply::error_text(&format!(
+        "NOPERM this user has no permissions to run the '{native}' command"
+    ))
+}
+
 fn last_seq() -> Option<u64> {
     engine::with(|engine| engine.last_seq())
 }
@@ -141,12 +149,7 @@ impl<'c> Call<'c> {
             return None;
         }
         let args: Vec<&[u8]> = std::iter::once(native).chain(self.args.from(1)).collect();
-        (!self.ctx.may_run(&args)).then(|| {
-            let native = String::from_utf8_lossy(native);
-            Reply::error_text(&format!(
-                "NOPERM this user has no permissions to run the '{native}' command"
-            ))
-        })
+        (!self.ctx.may_run(&args)).then(|| no_permission(native))
     }
 
     fn propagate(&self) {

@@ -11,11 +11,12 @@ use redis_module::raw::{REDISMODULE_CONFIG_IMMUTABLE as IMMUTABLE, REDISMODULE_C
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
-use crate::{engine, filter, startup};
+use crate::{ack, engine, filter, startup};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
 static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
 static FSYNC: AtomicI32 = AtomicI32::new(1);
+static ALWAYS_MODE: AtomicI32 = AtomicI32::new(0);
 static FLUSH: AtomicI32 = AtomicI32::new(0);
 static LOAD_MISSING: AtomicI32 = AtomicI32::new(0);
 static LOAD_TRUNCATED: AtomicBool = AtomicBool::new(true);
@@ -47,6 +48,11 @@ pub(crate) fn fsync_policy() -> FsyncPolicy {
         1 => FsyncPolicy::EverySec,
         _ => FsyncPolicy::No,
     }
+}
+
+/// True where the event loop waits once a turn, false where each client that wrote is held.
+pub(crate) fn always_waits() -> bool {
+    ALWAYS_MODE.load(Ordering::Relaxed) != 0
 }
 
 /// What a flush does to durable keys.
@@ -120,7 +126,7 @@ static TEXTS: [Text; 2] = [
     },
 ];
 
-static WORDS: [Word; 3] = [
+static WORDS: [Word; 4] = [
     Word {
         name: c"appendfsync",
         words: &[c"always", c"everysec", c"no"],
@@ -130,6 +136,19 @@ static WORDS: [Word; 3] = [
         set: |value| {
             FSYNC.store(value, Ordering::Relaxed);
             engine::with(|engine| engine.set_fsync_policy(fsync_policy()));
+            filter::watch(ack::somebody_waits());
+            Ok(())
+        },
+    },
+    Word {
+        name: c"always-mode",
+        words: &[c"hold", c"wait"],
+        default: 0,
+        flags: 0,
+        get: || ALWAYS_MODE.load(Ordering::Relaxed),
+        // In force once the server tells that its configuration has changed: `grouped`.
+        set: |value| {
+            ALWAYS_MODE.store(value, Ordering::Relaxed);
             Ok(())
         },
     },

@@ -11,10 +11,11 @@ use mylog_core::effect::Db;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::writer::WaitOutcome;
 
+use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, conditions, config, engine, sentinel};
+use crate::{ack, conditions, config, engine, grouped, scripts, sentinel};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -24,12 +25,15 @@ struct Unit {
     armed: bool,
     /// Depth of own commands that are held for what callbacks report meanwhile.
     held: u32,
+    /// Something in a held command would have had to wait.
+    held_waits: bool,
 }
 
 static UNIT: Gil<Unit> = Gil::new(Unit {
     wait: false,
     armed: false,
     held: 0,
+    held_waits: false,
 });
 
 /// A context for callbacks that get none.
@@ -50,8 +54,18 @@ pub(crate) struct HeldCommand(());
 
 /// Begins a native command that is run on behalf of a held one.
 pub(crate) fn held_command() -> HeldCommand {
-    UNIT.with(|unit| unit.held += 1);
+    UNIT.with(|unit| {
+        unit.held_waits &= unit.held > 0;
+        unit.held += 1;
+    });
     HeldCommand(())
+}
+
+impl HeldCommand {
+    /// Ends it. True if something in it has to wait for the disk.
+    pub(crate) fn end(self) -> bool {
+        UNIT.with(|unit| unit.held_waits)
+    }
 }
 
 impl Drop for HeldCommand {
@@ -62,16 +76,40 @@ impl Drop for HeldCommand {
 
 /// A callback has, or may have, something for the log: the end of the unit must be heard of.
 pub(crate) fn watch() {
-    if waits_at_all() && UNIT.with(|unit| unit.held == 0) {
+    if waits_at_all() && UNIT.with(|unit| unit.held == 0 && !unit.armed) && !grouped::takes_everybody() {
         arm();
     }
 }
 
 /// The running unit can't be held and has changed something: the event loop waits at its end.
 pub(crate) fn must_wait() {
-    if waits_at_all() && UNIT.with(|unit| unit.held == 0) {
-        UNIT.with(|unit| unit.wait = true);
+    if !waits_at_all() {
+        return;
+    }
+    let (held, armed) = UNIT.with(|unit| {
+        unit.held_waits |= unit.held > 0;
+        unit.wait |= unit.held == 0;
+        (unit.held > 0, unit.armed)
+    });
+    if !held && !armed && !grouped::takes_everybody() {
         arm();
+    }
+}
+
+/// As `must_wait`, for a client whose replies don't leave before the turn's end.
+pub(crate) fn waits_with_the_turn() {
+    UNIT.with(|unit| unit.wait = true);
+}
+
+/// Replies of this turn may leave before its end: they wait now. Between two units; a script that calls what
+/// must not be called from scripts comes here in the middle of one, and is left alone.
+pub(crate) fn before_yield() {
+    grouped::look_again();
+    let due = UNIT.with(|unit| unit.wait && !unit.armed && unit.held == 0) || capture::is_pending();
+    if due && waits_at_all() && !Flags::of_server().any(Flags::LUA) {
+        if let Some(ctx) = context() {
+            end(ctx);
+        }
     }
 }
 
@@ -85,6 +123,9 @@ fn arm() {
         return;
     }
     let Some(ctx) = context() else { return };
+    if Flags::of_server().any(Flags::LUA) {
+        scripts::wrote();
+    }
     match ctx.after_unit(end) {
         // Refused on a read-only replica, where nobody waits.
         Some(_) => {}

@@ -26,8 +26,26 @@ pub(crate) enum ReplyType {
     Other,
 }
 
-/// A reply that we own.
+/// A reply that we own. Equal to itself only.
+#[derive(Debug, PartialEq)]
 pub(crate) struct CallReply(NonNull<raw::RedisModuleCallReply>);
+
+/// A reply that may outlive the command that asked for it: it was made on a context that is never freed, which
+/// the server looks at when the reply is freed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct LastingReply(CallReply);
+
+// SAFETY: other threads only hand it on; it is made, read and freed on the main thread, under the global lock.
+unsafe impl Send for LastingReply {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for LastingReply {}
+
+impl LastingReply {
+    /// The reply, to be read on the main thread.
+    pub(crate) fn get(&self) -> &CallReply {
+        &self.0
+    }
+}
 
 /// A part of a reply, or all of it.
 #[derive(Clone, Copy)]
@@ -49,6 +67,27 @@ impl Ctx<'_> {
             api!(RedisModule_Call)(self.raw(), name, format, pointers.as_mut_ptr(), pointers.len())
         };
         NonNull::new(reply).map(CallReply)
+    }
+}
+
+impl Ctx<'static> {
+    /// As `call`, with a reply to keep.
+    pub(crate) fn call_to_keep(
+        self,
+        command: &CStr,
+        modifiers: &str,
+        args: &[&[u8]],
+    ) -> Option<LastingReply> {
+        self.call(command, modifiers, args).map(LastingReply)
+    }
+}
+
+impl Ctx<'_> {
+    /// Answers with the reply of a command, as the server encoded it for this client's protocol.
+    pub(crate) fn reply_with(self, reply: &CallReply) {
+        // SAFETY: context and reply are alive. It is refused only where the client's protocol is not the
+        // reply's: `call` was asked for the client's.
+        unsafe { api!(RedisModule_ReplyWithCallReply)(self.raw(), reply.0.as_ptr()) };
     }
 }
 

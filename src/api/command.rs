@@ -19,6 +19,8 @@ pub(crate) struct Keys {
     pub(crate) last: i32,
     /// From one to the next.
     pub(crate) step: i32,
+    /// At `first` is the number of keys, and they follow it.
+    pub(crate) counted: bool,
     /// REDISMODULE_CMD_KEY_ bits.
     pub(crate) flags: u32,
 }
@@ -84,6 +86,7 @@ impl Ctx<'_> {
     /// Registers a command. In OnLoad only.
     pub(crate) fn register_command(self, spec: &Spec) -> Result<(), Refused> {
         let (first, last, step) = match spec.keys.first() {
+            Some(keys) if keys.counted => (0, 0, 0),
             Some(keys) if keys.last >= 0 => (keys.first, keys.first + keys.last, keys.step),
             Some(keys) => (keys.first, keys.last, keys.step),
             None => (0, 0, 0),
@@ -141,6 +144,15 @@ fn key_spec(keys: &Keys) -> raw::RedisModuleCommandKeySpec {
     spec.flags = u64::from(keys.flags);
     spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
     spec.bs.index.pos = keys.first;
+    if keys.counted {
+        spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_KEYNUM;
+        spec.fk.keynum = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_2 {
+            keynumidx: 0,
+            firstkey: 1,
+            keystep: keys.step,
+        };
+        return spec;
+    }
     spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
     spec.fk.range = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 {
         lastkey: keys.last,

@@ -44,6 +44,17 @@ pub(crate) fn remove(fd: BorrowedFd<'_>, ready: Ready) -> Result<(), Refused> {
     ok(status, "RedisModule_EventLoopDel")
 }
 
+/// Makes the server's present or next sleep end at once.
+pub(crate) fn wake() {
+    // SAFETY: the callback lives as long as the library; it gets no data.
+    let status = unsafe { api!(RedisModule_EventLoopAddOneShot)(Some(woken), std::ptr::null_mut()) };
+    // Refused for want of a callback only.
+    let _ = ok(status, "RedisModule_EventLoopAddOneShot");
+}
+
+// SAFETY: only the server calls it: under its global lock. It touches nothing.
+unsafe extern "C" fn woken(_data: *mut c_void) {}
+
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn run(_fd: c_int, callback: *mut c_void, _mask: c_int) {
     // SAFETY: `add` is the only one that gives this callback, with a `fn()` as data. One descriptor has one

@@ -25,6 +25,7 @@ pub(crate) mod reply;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod string;
+pub(crate) mod timer;
 
 pub(crate) use context::Ctx;
 pub(crate) use string::{OwnedStr, Str};
