@@ -112,8 +112,7 @@ unsafe extern "C" fn loading(
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
         }
         _ => {
-            // A load lets clients be served in between.
-            unit::before_yield();
+            unit::before_load();
             conditions::set_loading(true);
             startup::load_begins(sub == raw::REDISMODULE_SUBEVENT_LOADING_RDB_START);
         }
@@ -199,8 +198,6 @@ unsafe extern "C" fn config_changed(
 ) {
     if let Some(ctx) = unit::context() {
         settings::refresh(ctx);
-        // More threads may send replies from now on.
-        unit::before_yield();
         grouped::refresh(ctx);
     }
 }

@@ -142,6 +142,16 @@ pub(crate) fn prepare() {
     }
 }
 
+/// A load begins, during which buffers are sent: what this turn has grouped waits now. What the running command
+/// has flushed for the load is not for the log, so nothing is made final.
+pub(crate) fn before_load() {
+    grouped::look_again();
+    let due = UNIT.with(|unit| !unit.armed && std::mem::take(&mut unit.wait));
+    if let (true, Some(ctx)) = (due, context()) {
+        wait_for_disk(ctx);
+    }
+}
+
 /// Databases were swapped in the running unit.
 pub(crate) fn swapped(a: Db, b: Db) {
     if let Some(ctx) = context() {

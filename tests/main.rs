@@ -11,9 +11,11 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod always_wait;
     mod capture;
     mod child_faults;
     mod disk_faults;
+    mod early_replies;
     mod generic_cases;
     mod generic_commands;
     mod harness;
@@ -28,6 +30,7 @@ mod server {
     mod rewrite;
     mod rewrite_ends;
     mod rewrite_schedule;
+    mod scripts;
     mod server_deletes;
     mod start_up;
     mod start_up_damage;

@@ -23,7 +23,9 @@ pub mod server;
 pub mod server_builder;
 pub mod slow_disk;
 pub mod steps;
+pub mod trace;
 pub mod wait;
+pub mod witness;
 
 pub use client::Client;
 pub use keyspace::{Entry, KeySpace};
