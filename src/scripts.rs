@@ -174,7 +174,7 @@ fn run(ctx: Ctx<'static>, queued: &Queued) -> Reply {
     if ctx.select_db(queued.db).is_err() {
         return NOT_RUN;
     }
-    let modifiers = if queued.resp3 { "!CE3" } else { "!CE" };
+    let modifiers = if queued.resp3 { "!CEM3" } else { "!CEM" };
     let reply = ctx.as_user(&queued.user, &whole, || {
         ctx.call_to_keep(queued.command, modifiers, &args)
     });

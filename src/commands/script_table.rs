@@ -1,24 +1,53 @@
 //! The held forms of scripts, as the server knows them.
 
+use std::ffi::c_int;
+
+use redis_module::raw;
+
 use super::script::{eval, evalsha, fcall};
 use super::table::{READ_UPDATE, arg, keys_counted_at};
-use crate::api::command::{Arg, ArgKind, Keys, Spec};
-use crate::call::entry;
+use crate::api::command::{Arg, ArgKind, Keys, Spec, tells_counted_keys};
+use crate::call;
+
+/// Place of the number of keys.
+const COUNT: i32 = 2;
 
 /// As the native ones, which must not run in scripts, tell of themselves in MONITOR, and change something or not.
-const FLAGS: &std::ffi::CStr = c"deny-script no-monitor may-replicate no-mandatory-keys allow-stale";
+const FLAGS: &std::ffi::CStr =
+    c"getkeys-api deny-script no-monitor may-replicate no-mandatory-keys allow-stale";
 /// What a script does to its keys is known to nobody.
-const KEYS: &[Keys] = &[keys_counted_at(2, READ_UPDATE)];
+const KEYS: &[Keys] = &[keys_counted_at(COUNT, READ_UPDATE)];
 
 const NUMKEYS: Arg = arg(c"numkeys", ArgKind::Integer);
 const KEY: Arg = arg(c"key", ArgKind::Key(0)).optional().multiple();
 const ARG: Arg = arg(c"arg", ArgKind::String).optional().multiple();
 
+/// The server's entry into a script: older ones ask it for the keys, with no client to answer.
+macro_rules! script {
+    ($handler:path) => {{
+        // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+        unsafe extern "C" fn script(
+            ctx: *mut raw::RedisModuleCtx,
+            argv: *mut *mut raw::RedisModuleString,
+            argc: c_int,
+        ) -> c_int {
+            // SAFETY: the server hands a command's context and arguments, alive while it runs.
+            unsafe {
+                if tells_counted_keys(ctx, argv, argc, COUNT) {
+                    return 0;
+                }
+                call::run(ctx, argv, argc, call::Access::Read, $handler)
+            }
+        }
+        script
+    }};
+}
+
 /// The table.
 pub(super) static SCRIPT: &[Spec] = &[
     Spec {
         name: c"mylog.eval",
-        entry: entry!(Read, eval),
+        entry: script!(eval),
         flags: FLAGS,
         categories: c"slow scripting",
         arity: -3,
@@ -30,7 +59,7 @@ pub(super) static SCRIPT: &[Spec] = &[
     },
     Spec {
         name: c"mylog.evalsha",
-        entry: entry!(Read, evalsha),
+        entry: script!(evalsha),
         flags: FLAGS,
         categories: c"slow scripting",
         arity: -3,
@@ -42,7 +71,7 @@ pub(super) static SCRIPT: &[Spec] = &[
     },
     Spec {
         name: c"mylog.fcall",
-        entry: entry!(Read, fcall),
+        entry: script!(fcall),
         flags: FLAGS,
         categories: c"slow scripting",
         arity: -3,

@@ -36,11 +36,15 @@ pub struct Sent {
 impl Trace {
     /// Reads the trace of a server that was killed, once it is complete.
     pub fn of_killed(path: &Path, pid: u32) -> Self {
-        let last = format!("{pid} +++ killed by SIGKILL +++");
+        let pid = pid.to_string();
+        let is_last = |line: &str| {
+            line.strip_prefix(&pid)
+                .is_some_and(|rest| rest.trim_start().starts_with("+++ killed by SIGKILL"))
+        };
         let mut text = String::new();
         wait_for("the trace is complete", || {
             text = fs::read_to_string(path).expect("a trace");
-            text.lines().any(|line| line.starts_with(&last))
+            text.lines().any(is_last)
         });
         Self::parse(&text)
     }
@@ -74,6 +78,15 @@ impl Trace {
                 }
             }
         }
+        // The kill came before the end of these was seen: nothing follows from it.
+        for (begin, name, args) in begun.into_values() {
+            calls.push(Call {
+                name: name.to_owned(),
+                begin,
+                end: usize::MAX,
+                args: args + ") = ?",
+            });
+        }
         calls.sort_by_key(|call| call.begin);
         Self { calls }
     }
@@ -86,7 +99,9 @@ impl Trace {
 
     /// Number of syncs of the log that succeeded.
     pub fn syncs(&self) -> usize {
-        self.on_log("fdatasync").filter(|call| call.result() == 0).count()
+        self.on_log("fdatasync")
+            .filter(|call| call.result() == Some(0))
+            .count()
     }
 
     /// The line on which the last record with these bytes in it was on disk: a sync that began behind its write
@@ -95,7 +110,7 @@ impl Trace {
         let write = self.on_log("pwrite").rfind(|call| call.args.contains(marker))?;
         let syncs = self.on_log("fdatasync");
         syncs
-            .filter(|sync| sync.begin >= write.end && sync.result() == 0)
+            .filter(|sync| sync.begin >= write.end && sync.result() == Some(0))
             .map(|sync| sync.end)
             .min()
     }
@@ -116,10 +131,11 @@ impl Trace {
 }
 
 impl Call {
-    fn result(&self) -> i64 {
+    /// The result; `None` if the kill came before it was seen.
+    fn result(&self) -> Option<i64> {
         let result = self.args.rsplit_once(" = ").expect("a result").1;
         let number = result.split(' ').next().unwrap_or_default();
-        number.parse().unwrap_or(-1)
+        (number != "?").then(|| number.parse().expect("a number"))
     }
 
     fn socket(&self) -> Option<&str> {
@@ -131,7 +147,10 @@ impl Call {
     /// The bytes that the kernel took.
     fn bytes(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = quoted(&self.args).concat();
-        bytes.truncate(usize::try_from(self.result()).unwrap_or(0));
+        // Without a result, a client may have all of them.
+        if let Some(taken) = self.result() {
+            bytes.truncate(usize::try_from(taken).unwrap_or(0));
+        }
         bytes
     }
 }

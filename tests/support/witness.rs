@@ -44,7 +44,12 @@ impl Witness {
     pub fn read(&mut self) -> Reply {
         self.unread -= 1;
         let reply = self.client.recv();
-        assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+        let behind = self.unread;
+        assert!(
+            !matches!(reply, Reply::Error(_)),
+            "{reply:?}, {behind} replies before {:?}",
+            self.expected.last()
+        );
         reply
     }
 
