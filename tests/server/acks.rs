@@ -110,14 +110,20 @@ fn a_pipeline_of_held_commands_is_not_slower_than_one_sync_each() {
     let server = server(&disk, "1");
     let mut client = server.client();
     let lines: Vec<Vec<String>> = (0..16).map(|n| words(&format!("MYLOG.SET a{n} v"))).collect();
-    let sent = Instant::now();
-    let (first, replies) = timed(&mut client, &lines);
-    assert!(
-        first >= DELAY && replies.iter().all(Reply::is_ok),
-        "{replies:?} after {first:?}"
-    );
-    // A group that waits for the server's timer, 100 ms apart, would take three times as long.
-    assert!(sent.elapsed() < 16 * DELAY * 5 / 2, "{:?}", sent.elapsed());
+    // A group that waits for the server's timer, 100 ms apart, takes three times as long as one sync each.
+    let limit = 16 * DELAY * 5 / 2;
+    // Others use the processors, too, which can only add: the least of some tries is nearest to it.
+    let mut seen = Vec::new();
+    while seen.len() < 8 && seen.last().is_none_or(|took| *took >= limit) {
+        let sent = Instant::now();
+        let (first, replies) = timed(&mut client, &lines);
+        assert!(
+            first >= DELAY && replies.iter().all(Reply::is_ok),
+            "{replies:?} after {first:?}"
+        );
+        seen.push(sent.elapsed());
+    }
+    assert!(seen.last().is_some_and(|took| *took < limit), "{seen:?}");
 }
 
 #[test]

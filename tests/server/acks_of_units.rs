@@ -111,7 +111,8 @@ fn a_unit_of_many_changes_waits_once() {
     let replies = client.pipeline(&lines);
     let took = sent.elapsed();
     assert_eq!(replies.last().expect("EXEC").clone().items().len(), 53);
-    assert!(took >= DELAY && took < 10 * DELAY, "{took:?}");
+    // One wait for each change would take twice as long as that.
+    assert!(took >= DELAY && took < 26 * DELAY, "{took:?}");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn full_disk(policy: &str) {
     assert!(info_text(&mut client, "last_error").contains("No space left"));
 
     fs::remove_file(disk.ballast()).unwrap();
-    let resumed = holds_within(Duration::from_secs(5), || {
+    let resumed = holds_within(Duration::from_secs(20), || {
         client.run("MYLOG.SET more value").is_ok()
     });
     assert!(resumed, "{:?}", client.info("mylog"));

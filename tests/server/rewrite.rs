@@ -105,7 +105,7 @@ fn the_switch_with_a_residual_of_50_mb_delays_nobody() {
         // Others use the disk and the processors, too, which can only add to what the switch costs: the
         // least of some runs is nearest to it.
         let mut seen = Vec::new();
-        let within = (0..8).any(|_| {
+        let within = (0..20).any(|_| {
             let (ordinary, longest) = delays(&server, &mut client, stage);
             let finalize = Duration::from_micros(info(&mut client, "last_finalize_main_usec"));
             seen.push((ordinary, longest, finalize));
