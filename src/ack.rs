@@ -1,5 +1,5 @@
 //! When a reply may leave. Under `always` no client hears of a change before it is on disk: the client that
-//! made it is held, its reply is kept here and does not exist for the server before that.
+//! made it, or saw it, is held; its reply is kept here and does not exist for the server before that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use mylog_core::log::commit::Listener;
 use mylog_core::log::failure::Failure;
-use mylog_core::log::policy::FsyncPolicy;
 use parking_lot::Mutex;
 
 use crate::api::acl::UserName;
@@ -16,7 +15,7 @@ use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{config, engine, grouped, unit};
+use crate::{engine, grouped, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -61,9 +60,10 @@ static PAST_SLEEP_HOOK: AtomicBool = AtomicBool::new(false);
 /// Conditions under which the server would answer a client that is to be held with an error, or end.
 const CANT_HOLD: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING;
 
-/// Answers the client, at once or when `seq` is durable. `None`: the command changed nothing.
-pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
-    let Some(seq) = seq.filter(|_| config::fsync_policy() == FsyncPolicy::Always) else {
+/// Answers the client, at once or when what it is told of is durable. `changed` and `seen` are the last
+/// changes of those that the command made, and saw, whose acknowledgement waits.
+pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Option<u64>) {
+    let Some(seq) = changed.max(seen) else {
         return reply.emit(ctx);
     };
     let flags = ctx.flags();
@@ -71,25 +71,27 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, seq: Option<u64>) {
     if flags.any(Flags::REPLICATED) {
         return reply.emit(ctx);
     }
+    if changed.is_none() {
+        if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
+            return not_durable(seq, &reason).emit(ctx);
+        }
+    }
     // A client of another module's call is in no list: the grouping refuses it.
     if !flags.any(Flags::LUA | Flags::LOADING) && grouped::takes(ctx) {
-        unit::waits_with_the_turn();
+        unit::waits_with_the_turn(seq);
         return reply.emit(ctx);
     }
     if flags.any(CANT_HOLD) {
-        unit::must_wait();
+        unit::must_wait(seq);
         return reply.emit(ctx);
     }
-    let Some(client) = Held::new(ctx) else {
-        unit::must_wait();
-        return reply.emit(ctx);
-    };
-    answer_when_durable(client, reply, seq);
-}
-
-/// True if any reply may have to wait for the disk: scripts and units are looked at closer then.
-pub(crate) fn somebody_waits() -> bool {
-    config::fsync_policy() == FsyncPolicy::Always
+    match Held::new(ctx) {
+        Some(client) => answer_when_durable(client, reply, seq),
+        None => {
+            unit::must_wait(seq);
+            reply.emit(ctx);
+        }
+    }
 }
 
 /// Holds the client of a command that runs later, and tells who he is. `None` where it can't be held.
@@ -111,7 +113,7 @@ pub(crate) fn answer_now(client: Held<Answer>, reply: Reply) {
     }));
 }
 
-/// Answers a held client once `seq`, the last one, is durable.
+/// Answers a held client once `seq` is durable.
 pub(crate) fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     let answer = Box::new(Answer {
         reply,
@@ -119,20 +121,28 @@ pub(crate) fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) 
         since: Instant::now(),
         failure: None,
     });
-    WAITING.lock().push_back(Waiting { client, answer });
-    if past_sleep_hook() {
-        engine::with(engine::Engine::seal);
+    let mut waiting = WAITING.lock();
+    // What was seen may have become durable since. The writer publishes that before it comes for the lock:
+    // it has passed already, or finds this client.
+    if engine::with(|engine| engine.marks().durable() >= seq) == Some(true) {
+        drop(waiting);
+        return client.unblock(answer);
     }
+    // A reader may wait for less than those before it, and must not wait behind them.
+    let place = waiting.iter().rposition(|earlier| earlier.answer.seq <= seq);
+    waiting.insert(place.map_or(0, |place| place + 1), Waiting { client, answer });
+    drop(waiting);
+    engine::with(|engine| {
+        engine.ask_sync(seq);
+        if past_sleep_hook() {
+            engine.seal();
+        }
+    });
 }
 
 /// True between our last look at a turn and its sleep: what runs now is not covered by that look.
 pub(crate) fn past_sleep_hook() -> bool {
     PAST_SLEEP_HOOK.load(Ordering::Relaxed)
-}
-
-/// True if what a read sees may leave at once, so that it need not be copied.
-pub(crate) fn reads_leave_at_once() -> bool {
-    true
 }
 
 /// Clients held now.
@@ -171,6 +181,7 @@ impl Releaser {
 
 impl Listener for Releaser {
     fn on_durable(&self, seq: u64) {
+        waits::on_durable(seq);
         loop {
             let mut waiting = WAITING.lock();
             let due = waiting.front().is_some_and(|first| first.answer.seq <= seq);

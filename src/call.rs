@@ -5,7 +5,7 @@
 //!    that nothing was done.
 //! 3. Make the keyspace follow, so that whoever is told finds what the log says.
 //! 4. Tell those who watch the key, raise the event, replicate.
-//! 5. Answer, or hold the answer.
+//! 5. Answer, or hold the answer, for what was changed and for what was seen.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
@@ -21,8 +21,9 @@ use crate::api::string::Args;
 use crate::api::{Ctx, Refused, Str, log};
 use crate::capture::{self, own_op};
 use crate::reply::{Out, Reply};
+use crate::sight::Sight;
 use crate::types::Word;
-use crate::{ack, conditions, engine, filter, startup, types};
+use crate::{ack, conditions, engine, filter, startup, types, unit};
 
 /// What a command does. `Err` is the reply of one that has done nothing.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
@@ -73,20 +74,22 @@ pub(crate) unsafe fn run(
     let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
     // What a command before this one left open in the same unit comes before this one's effects.
     capture::settle(capture::Cause::Command);
-    let before = last_seq();
+    let begun = engine::with(|engine| (engine.strict_seq(), Sight::begin(engine)));
+    let (before, sight) = begun.unwrap_or_else(|| (0, Sight::none()));
     let mut call = Call {
         ctx,
         args,
         db: ctx.db(),
+        sight,
         propagation: Propagation::None,
     };
     let reply = call.handle(access, handler);
     call.propagate();
     // What callbacks committed meanwhile, of a native command run inside this one, counts as well. Not for a
     // read: it may find a key expired, for which nobody waits, and its reply may have left already.
-    let after = last_seq();
-    let changed = access == Access::Write && after != before;
-    ack::finish(ctx, reply, changed.then_some(after).flatten());
+    let after = engine::with(|engine| engine.strict_seq()).unwrap_or(0);
+    let changed = (access == Access::Write && after != before).then_some(after);
+    ack::finish(ctx, reply, changed.max(unit::owed_by_held()), call.sight.seen());
     0
 }
 
@@ -96,10 +99,6 @@ pub(crate) fn no_permission(native: &[u8]) -> Reply {
     Reply::error_text(&format!(
         "NOPERM this user has no permissions to run the '{native}' command"
     ))
-}
-
-fn last_seq() -> Option<u64> {
-    engine::with(|engine| engine.last_seq())
 }
 
 /// What replicas and the server's AOF get.
@@ -117,6 +116,8 @@ pub(crate) struct Call<'c> {
     pub(crate) ctx: Ctx<'c>,
     pub(crate) args: Args<'c>,
     pub(crate) db: u32,
+    /// What it has seen that is not durable.
+    pub(crate) sight: Sight,
     propagation: Propagation,
 }
 
@@ -171,21 +172,34 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Where a read puts its reply.
-    pub(crate) fn out(&self) -> Out<'c> {
-        Out::new(self.ctx, ack::reads_leave_at_once())
+    /// Where a read of one key puts its reply.
+    pub(crate) fn out(&self) -> Out<'_> {
+        Out::new(self.ctx, &self.sight)
+    }
+
+    /// Where a read of several keys puts its reply.
+    pub(crate) fn out_of_many(&self) -> Out<'_> {
+        Out::of_many(self.ctx, &self.sight)
+    }
+
+    /// What a name holds, for a read.
+    fn look(&self, place: usize) -> Holds {
+        let name = self.args.string(place);
+        let holds = Key::open(self.ctx, name, Mode::Read).holds();
+        if !self.sight.is_clear() {
+            self.sight.note(self.db, name.bytes(), holds);
+        }
+        holds
     }
 
     /// Reads a string; `f` gets `None` if there is no key.
     pub(crate) fn read_str<R>(&self, place: usize, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
-        let key = Key::open(self.ctx, self.args.string(place), Mode::Read);
-        read_str(key.holds(), f)
+        read_str(self.look(place), f)
     }
 
     /// Reads a hash; `f` gets `None` if there is no key.
     pub(crate) fn read_hash<R>(&self, place: usize, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
-        let key = Key::open(self.ctx, self.args.string(place), Mode::Read);
-        read_hash(key.holds(), f)
+        read_hash(self.look(place), f)
     }
 
     /// Opens a key to write.
@@ -193,6 +207,9 @@ impl<'c> Call<'c> {
         let name = self.args.string(place);
         let key = Key::open(self.ctx, name, Mode::Write);
         let holds = key.holds();
+        if !self.sight.is_clear() {
+            self.sight.note(self.db, name.bytes(), holds);
+        }
         Target { key, name, holds }
     }
 

@@ -100,11 +100,38 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
 /// every own command, at each further callback, and at the end of every unit and turn.
 pub(crate) fn settle(cause: Cause) {
     match take_pending() {
-        Pending::Nothing => return,
+        Pending::Nothing => {}
+        pending if cause == Cause::Command => waited_for(|| finally(pending, cause)),
+        pending => finally(pending, cause),
+    }
+}
+
+/// Runs a change that a command outside of ours has made: it waits at the end of its unit.
+fn waited_for<R>(change: impl FnOnce() -> R) -> R {
+    let strict_seq = || engine::with(|engine| engine.strict_seq()).unwrap_or(0);
+    let before = strict_seq();
+    let done = change();
+    let after = strict_seq();
+    if after != before {
+        unit::must_wait(after);
+    }
+    done
+}
+
+fn finally(pending: Pending, cause: Cause) {
+    match pending {
+        Pending::Nothing => {}
         Pending::Unlinked(db, key, id) => {
             engine::with(|engine| {
                 if engine.store.find(db, &key) == Some(id) {
+                    let last = engine.changes.of_entry(db, id.slot);
                     engine.commit(&Effect::Del { db, key: &key });
+                    // Its end took it away, and would do so again after a crash: a reader need not wait for
+                    // more than the change that gave it this end.
+                    if cause == Cause::Expired {
+                        let durable = engine.marks().durable();
+                        engine.changes.is_gone(db, &key, last, durable);
+                    }
                 }
             });
         }
@@ -117,9 +144,6 @@ pub(crate) fn settle(cause: Cause) {
             });
             rewrite::start_anew();
         }
-    }
-    if cause == Cause::Command {
-        unit::must_wait();
     }
 }
 
@@ -162,22 +186,23 @@ fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
         return;
     }
     let expire_at = Key::open(ctx, key, Mode::ReadNoTouch).expire_at();
-    let changed = engine::with(|engine| {
-        let key = key.bytes();
-        let old = engine.store.get(db, key).map(|entry| entry.expire_at());
-        let differs = old.is_some_and(|old| old != expire_at);
-        if differs {
-            engine.commit(&Effect::Expire { db, key, expire_at });
-        }
-        differs
+    waited_for(|| {
+        engine::with(|engine| {
+            let key = key.bytes();
+            let old = engine.store.get(db, key).map(|entry| entry.expire_at());
+            if old.is_some_and(|old| old != expire_at) {
+                engine.commit(&Effect::Expire { db, key, expire_at });
+            }
+        })
     });
-    if changed == Some(true) {
-        unit::must_wait();
-    }
 }
 
 /// A name may hold something new: makes the store agree with the keyspace about it.
 fn reconcile(ctx: Ctx<'_>, name: Str<'_>) {
+    waited_for(|| take_in(ctx, name));
+}
+
+fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     let db = ctx.db();
     if sentinel::is_hidden(name.bytes()) || startup::takes_loaded(db, name.bytes()) {
         return;
@@ -220,7 +245,6 @@ fn reconcile(ctx: Ctx<'_>, name: Str<'_>) {
             });
         }
     });
-    unit::must_wait();
 }
 
 /// An entry is found under this name: if it had another one, it was renamed or moved.
@@ -294,43 +318,32 @@ fn put(engine: &mut engine::Engine, db: Db, key: &[u8], value: &Value) -> Option
 /// FLUSHALL, FLUSHDB, DEBUG RELOAD or a full sync begins. `None`: all databases.
 pub(crate) fn flush_begins(db: Option<Db>) {
     settle(Cause::Command);
-    let changed = match db {
-        Some(db) => engine::with(|engine| {
-            let any = engine.store.db_len(db) > 0;
-            if any {
-                engine.commit(&Effect::FlushDb { db });
+    match db {
+        Some(db) => {
+            if engine::with(|engine| engine.store.db_len(db) > 0) == Some(true) {
+                waited_for(|| engine::with(|engine| engine.commit(&Effect::FlushDb { db })));
+                rewrite::start_anew();
             }
-            any
-        }),
-        None => engine::with(|engine| {
-            let any = !engine.store.is_empty();
-            if any {
-                set_pending(Pending::Flushed(Box::new(std::mem::take(&mut engine.store))));
-            }
-            any
-        }),
-    };
-    if changed == Some(true) {
-        if db.is_some() {
-            rewrite::start_anew();
         }
-        unit::must_wait();
+        None => {
+            let old = engine::with(|engine| {
+                (!engine.store.is_empty()).then(|| Box::new(std::mem::take(&mut engine.store)))
+            });
+            if let Some(old) = old.flatten() {
+                set_pending(Pending::Flushed(old));
+                unit::watch();
+            }
+        }
     }
 }
 
 /// SWAPDB has happened.
 pub(crate) fn swapped(a: Db, b: Db) {
     settle(Cause::Command);
-    let changed = engine::with(|engine| {
-        let any = a != b && (engine.store.db_len(a) > 0 || engine.store.db_len(b) > 0);
-        if any {
-            engine.commit(&Effect::SwapDb { a, b });
-        }
-        any
-    });
-    if changed == Some(true) {
+    let changes = engine::with(|engine| a != b && (engine.store.db_len(a) > 0 || engine.store.db_len(b) > 0));
+    if changes == Some(true) {
+        waited_for(|| engine::with(|engine| engine.commit(&Effect::SwapDb { a, b })));
         rewrite::start_anew();
-        unit::must_wait();
     }
 }
 

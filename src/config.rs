@@ -11,10 +11,12 @@ use redis_module::raw::{REDISMODULE_CONFIG_IMMUTABLE as IMMUTABLE, REDISMODULE_C
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
-use crate::{ack, engine, filter, startup};
+use crate::{engine, filter, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
 static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
+static ALWAYS_PREFIXES: Gil<Vec<u8>> = Gil::new(Vec::new());
+static READ_MODE: AtomicI32 = AtomicI32::new(0);
 static FSYNC: AtomicI32 = AtomicI32::new(1);
 static ALWAYS_MODE: AtomicI32 = AtomicI32::new(0);
 static FLUSH: AtomicI32 = AtomicI32::new(0);
@@ -53,6 +55,11 @@ pub(crate) fn fsync_policy() -> FsyncPolicy {
 /// True where the event loop waits once a turn, false where each client that wrote is held.
 pub(crate) fn always_waits() -> bool {
     ALWAYS_MODE.load(Ordering::Relaxed) != 0
+}
+
+/// True where a read of durable data sees durable data only.
+pub(crate) fn reads_committed() -> bool {
+    READ_MODE.load(Ordering::Relaxed) == 0
 }
 
 /// What a flush does to durable keys.
@@ -99,7 +106,7 @@ pub(crate) fn max_wait_ms() -> u64 {
     MAX_WAIT.load(Ordering::Relaxed).unsigned_abs()
 }
 
-static TEXTS: [Text; 2] = [
+static TEXTS: [Text; 3] = [
     Text {
         name: c"dir",
         default: c"mylogdir",
@@ -124,9 +131,21 @@ static TEXTS: [Text; 2] = [
             Ok(())
         },
     },
+    Text {
+        name: c"always-prefixes",
+        default: c"",
+        flags: 0,
+        get: || ALWAYS_PREFIXES.with(|prefixes| prefixes.clone()),
+        set: |value| {
+            ALWAYS_PREFIXES.with(|prefixes| *prefixes = value.to_vec());
+            strict::set_prefixes(value);
+            filter::watch(strict::anything());
+            Ok(())
+        },
+    },
 ];
 
-static WORDS: [Word; 4] = [
+static WORDS: [Word; 5] = [
     Word {
         name: c"appendfsync",
         words: &[c"always", c"everysec", c"no"],
@@ -136,7 +155,7 @@ static WORDS: [Word; 4] = [
         set: |value| {
             FSYNC.store(value, Ordering::Relaxed);
             engine::with(|engine| engine.set_fsync_policy(fsync_policy()));
-            filter::watch(ack::somebody_waits());
+            filter::watch(strict::anything());
             Ok(())
         },
     },
@@ -149,6 +168,17 @@ static WORDS: [Word; 4] = [
         // In force once the server tells that its configuration has changed: `grouped`.
         set: |value| {
             ALWAYS_MODE.store(value, Ordering::Relaxed);
+            Ok(())
+        },
+    },
+    Word {
+        name: c"read-mode",
+        words: &[c"committed", c"latest"],
+        default: 0,
+        flags: 0,
+        get: || READ_MODE.load(Ordering::Relaxed),
+        set: |value| {
+            READ_MODE.store(value, Ordering::Relaxed);
             Ok(())
         },
     },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mylog_core::changes::Changes;
 use mylog_core::effect::Effect;
 use mylog_core::group::GroupBuilder;
 use mylog_core::log::policy::FsyncPolicy;
@@ -13,15 +14,23 @@ use mylog_core::store::{Applied, Store};
 
 use crate::api::{log, server};
 use crate::gil::Gil;
-use crate::reaper;
 use crate::reply::Reply;
 use crate::rewrite::feed::Feed;
+use crate::{config, reaper, strict};
 
 /// All that changes when a durable key does.
 pub(crate) struct Engine {
     /// Every durable value. Changed by [`Engine::commit`] alone.
     pub(crate) store: Store,
     group: GroupBuilder,
+    /// Seq of the last change of each name, for readers.
+    pub(crate) changes: Changes,
+    /// Seq of the last effect that is acknowledged as under `always`; 0 before the first.
+    strict_seq: u64,
+    /// Whoever waits for a change up to this one need not ask for a sync any more; `<= queued`.
+    sync_asked: u64,
+    /// A sync is to be asked for behind the group being built.
+    sync_wanted: bool,
     pub(crate) writer: Writer,
     /// Where sealed groups go beside the log while a rewrite runs.
     pub(crate) feed: Feed,
@@ -47,6 +56,10 @@ pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
     let engine = Engine {
         store,
         group,
+        changes: Changes::default(),
+        strict_seq: 0,
+        sync_asked: 0,
+        sync_wanted: false,
         writer,
         feed: Feed::None,
         feed_over: None,
@@ -67,7 +80,12 @@ impl Engine {
         match self.store.apply(effect) {
             Ok(applied) => {
                 if !self.mute {
-                    self.group.append(effect);
+                    let seq = self.group.append(effect);
+                    let durable = self.marks().durable();
+                    self.changes.note(effect, applied.entry, seq, durable);
+                    if strict::is_effect(effect) {
+                        self.strict_seq = seq;
+                    }
                 }
                 reaper::give_back(self.store.take_discarded());
                 applied
@@ -97,6 +115,16 @@ impl Engine {
         self.group.last_seq()
     }
 
+    /// Seq of the last effect that is acknowledged as under `always`.
+    pub(crate) fn strict_seq(&self) -> u64 {
+        self.strict_seq
+    }
+
+    /// The store was replaced by another one, and the log has the difference.
+    pub(crate) fn store_replaced(&mut self) {
+        self.changes.all_changed(self.last_seq());
+    }
+
     /// Watermarks of the log.
     pub(crate) fn marks(&self) -> &Arc<Watermarks> {
         self.writer.watermarks()
@@ -117,20 +145,50 @@ impl Engine {
             self.feed_over.get_or_insert(over);
         }
         self.writer.submit(group);
+        if std::mem::take(&mut self.sync_wanted) {
+            self.sync_sealed();
+        }
     }
 
-    /// Seals, and waits on the event loop until all is on disk, or for `max_wait_ms`.
-    pub(crate) fn wait_durable(&mut self, max_wait_ms: u64) -> WaitOutcome {
-        self.seal();
-        self.writer.wait_durable(
-            self.last_seq(),
-            Instant::now() + Duration::from_millis(max_wait_ms),
-        )
+    /// Somebody waits for `seq`: a policy that would not sync it at once is asked to, once for all who wait.
+    pub(crate) fn ask_sync(&mut self, seq: u64) {
+        if seq <= self.sync_asked || config::fsync_policy() == FsyncPolicy::Always {
+            return;
+        }
+        if seq > self.marks().queued() {
+            self.sync_wanted = true;
+        } else {
+            self.sync_sealed();
+        }
+    }
+
+    fn sync_sealed(&mut self) {
+        self.writer.sync();
+        self.sync_asked = self.marks().queued();
+    }
+
+    /// Seals, and waits on the event loop until `seq` is on disk, or for `max_wait_ms`.
+    pub(crate) fn wait_durable(&mut self, seq: u64, max_wait_ms: u64) -> WaitOutcome {
+        if seq > self.marks().queued() {
+            self.seal();
+        }
+        self.ask_sync(seq);
+        let deadline = Instant::now() + Duration::from_millis(max_wait_ms);
+        self.writer.wait_durable(seq, deadline)
     }
 
     /// Changes the fsync policy; a stricter one syncs at once.
     pub(crate) fn set_fsync_policy(&mut self, policy: FsyncPolicy) {
+        // The group being built comes behind this: whoever waits for it must not be stranded by a weaker one.
+        self.sync_wanted = true;
         self.writer.set_policy(policy);
+    }
+
+    /// Why nothing new becomes durable; `None` while the log works.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.marks()
+            .is_down()
+            .then(|| self.marks().last_error().unwrap_or_default())
     }
 
     /// Why durable writes are refused now; `None` while they are not.
@@ -138,9 +196,7 @@ impl Engine {
         if let Some(reason) = &self.refusing {
             return Some(reason.clone());
         }
-        self.marks()
-            .is_down()
-            .then(|| self.marks().last_error().unwrap_or_default())
+        self.trouble()
     }
 }
 

@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
-use crate::{ack, capture, conditions, engine, evicted, grouped, rewrite, sentinel, startup, unit};
+use crate::{ack, capture, conditions, engine, evicted, grouped, rewrite, sentinel, startup, unit, waits};
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
 /// would pay for each.
@@ -73,6 +73,7 @@ unsafe extern "C" fn event_loop(
     rewrite::turn();
     sample_fsyncs();
     release_if_down();
+    waits::release();
     ack::set_past_sleep_hook(true);
 }
 

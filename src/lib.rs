@@ -4,8 +4,8 @@
 //! each using those before it:
 //!
 //! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock.
-//! 2. `engine`: store, group and log. `ack`, `unit` and `grouped`: when a reply may leave. `rewrite`: the
-//!    compaction.
+//! 2. `engine`: store, group and log. `strict`, `sight`, `ack`, `unit`, `grouped`, `waits`: when a reply may leave.
+//!    `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`: what the server tells, and what becomes of it.
 //! 4. `call`, `commands`, `scripts`, `filter`: what clients send. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
@@ -29,14 +29,18 @@ mod info;
 mod load;
 mod loaded;
 mod panic;
+mod prefixes;
 mod reaper;
 mod reply;
 mod rewrite;
 mod scripts;
 mod sentinel;
+mod sight;
 mod startup;
+mod strict;
 mod types;
 mod unit;
+mod waits;
 
 #[cfg(not(test))]
 #[global_allocator]

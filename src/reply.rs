@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::api::Ctx;
 use crate::api::call::{CallReply, LastingReply, Part, ReplyType};
 use crate::api::config::c_text;
+use crate::sight::Sight;
 
 /// What a client is answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,37 +92,55 @@ impl From<Part<'_>> for Reply {
     }
 }
 
-/// Where a read puts its reply: straight to the client, without a copy, or aside until it may leave.
-pub(crate) enum Out<'c> {
-    /// To the client.
-    Client(Ctx<'c>),
-    /// Aside.
-    Aside(Vec<Reply>),
+/// Where a read puts its reply: straight to the client, without a copy, or aside if it has to wait. A read
+/// opens its keys before it puts the first part: what it sees there decides.
+pub(crate) struct Out<'a> {
+    ctx: Ctx<'a>,
+    sight: &'a Sight,
+    /// The parts so far, if they were put aside.
+    aside: Option<Vec<Reply>>,
 }
 
-impl<'c> Out<'c> {
-    /// To the client if `direct`, aside otherwise.
-    pub(crate) fn new(ctx: Ctx<'c>, direct: bool) -> Self {
-        if direct {
-            Self::Client(ctx)
-        } else {
-            Self::Aside(Vec::new())
+impl<'a> Out<'a> {
+    /// For a read whose sight this is.
+    pub(crate) fn new(ctx: Ctx<'a>, sight: &'a Sight) -> Self {
+        Self {
+            ctx,
+            sight,
+            aside: None,
         }
+    }
+
+    /// For a read that puts parts before it has opened all of its keys.
+    pub(crate) fn of_many(ctx: Ctx<'a>, sight: &'a Sight) -> Self {
+        Self {
+            ctx,
+            sight,
+            aside: (!sight.is_clear()).then(Vec::new),
+        }
+    }
+
+    /// Where the next part goes if not to the client.
+    fn aside(&mut self) -> Option<&mut Vec<Reply>> {
+        if self.aside.is_none() && self.sight.seen().is_some() {
+            self.aside = Some(Vec::new());
+        }
+        self.aside.as_mut()
     }
 
     /// Adds a part.
     pub(crate) fn put(&mut self, part: Reply) {
-        match self {
-            Self::Client(ctx) => part.emit(*ctx),
-            Self::Aside(parts) => parts.push(part),
+        match self.aside() {
+            None => part.emit(self.ctx),
+            Some(parts) => parts.push(part),
         }
     }
 
     /// Adds a bulk string.
     pub(crate) fn bulk(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Client(ctx) => ctx.reply_bulk(bytes),
-            Self::Aside(parts) => parts.push(Reply::Bulk(bytes.to_vec())),
+        match self.aside() {
+            None => self.ctx.reply_bulk(bytes),
+            Some(parts) => parts.push(Reply::Bulk(bytes.to_vec())),
         }
     }
 
@@ -135,9 +154,9 @@ impl<'c> Out<'c> {
 
     /// The whole reply.
     pub(crate) fn finish(self) -> Reply {
-        match self {
-            Self::Client(_) => Reply::Sent,
-            Self::Aside(parts) => Reply::Parts(parts),
+        match self.aside {
+            None => Reply::Sent,
+            Some(parts) => Reply::Parts(parts),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::call::no_permission;
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::{engine, unit};
+use crate::unit;
 
 /// Scripts remembered. Two that share a place push each other out, and cost a wait each.
 const PLACES: usize = 1024;
@@ -144,9 +144,10 @@ fn run_next() {
     let held = unit::held_command();
     let reply = run(ctx, &queued);
     capture::settle(Cause::Command);
-    let waits = held.end();
+    drop(held);
+    let owed = unit::owed_by_held();
     STATE.with(|state| match state.place(queued.hash) {
-        Some(writer) if waits => {
+        Some(writer) if owed.is_some() => {
             *writer = Writer {
                 hash: queued.hash,
                 clean: 0,
@@ -160,9 +161,9 @@ fn run_next() {
         }
         _ => {}
     });
-    match engine::with(|engine| engine.last_seq()) {
-        Some(seq) if waits => ack::answer_when_durable(queued.client, reply, seq),
-        _ => ack::answer_now(queued.client, reply),
+    match owed {
+        Some(seq) => ack::answer_when_durable(queued.client, reply, seq),
+        None => ack::answer_now(queued.client, reply),
     }
 }
 

@@ -8,32 +8,32 @@
 use std::os::fd::RawFd;
 
 use mylog_core::effect::Db;
-use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::writer::WaitOutcome;
 
 use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, conditions, config, engine, grouped, scripts, sentinel};
+use crate::{ack, conditions, config, engine, grouped, scripts, sentinel, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
-    /// Somebody who can't be held was, or will be, told of an effect that is not known to be on disk.
-    wait: bool,
+    /// Last effect that is not known to be on disk and of which somebody who can't be held was, or will be,
+    /// told; 0 for none.
+    wait: u64,
     /// The end of the unit will be heard of.
     armed: bool,
-    /// Depth of own commands that are held for what callbacks report meanwhile.
+    /// Depth of own commands that are held for what callbacks and commands inside them report meanwhile.
     held: u32,
-    /// Something in a held command would have had to wait.
-    held_waits: bool,
+    /// Last effect that they have to be held for; 0 for none.
+    owed: u64,
 }
 
 static UNIT: Gil<Unit> = Gil::new(Unit {
-    wait: false,
+    wait: 0,
     armed: false,
     held: 0,
-    held_waits: false,
+    owed: 0,
 });
 
 /// A context for callbacks that get none.
@@ -54,18 +54,8 @@ pub(crate) struct HeldCommand(());
 
 /// Begins a native command that is run on behalf of a held one.
 pub(crate) fn held_command() -> HeldCommand {
-    UNIT.with(|unit| {
-        unit.held_waits &= unit.held > 0;
-        unit.held += 1;
-    });
+    UNIT.with(|unit| unit.held += 1);
     HeldCommand(())
-}
-
-impl HeldCommand {
-    /// Ends it. True if something in it has to wait for the disk.
-    pub(crate) fn end(self) -> bool {
-        UNIT.with(|unit| unit.held_waits)
-    }
 }
 
 impl Drop for HeldCommand {
@@ -76,46 +66,64 @@ impl Drop for HeldCommand {
 
 /// A callback has, or may have, something for the log: the end of the unit must be heard of.
 pub(crate) fn watch() {
-    if waits_at_all() && UNIT.with(|unit| unit.held == 0 && !unit.armed) && !grouped::takes_everybody() {
+    if strict::anything()
+        && waits_for_anybody()
+        && UNIT.with(|unit| unit.held == 0 && !unit.armed)
+        && !grouped::takes_everybody()
+    {
         arm();
     }
 }
 
-/// The running unit can't be held and has changed something: the event loop waits at its end.
-pub(crate) fn must_wait() {
-    if !waits_at_all() {
+/// The running unit can't be held, and changed or saw `seq`: the event loop waits for it at the unit's end.
+/// Inside an own command that is held, that one waits.
+pub(crate) fn must_wait(seq: u64) {
+    if !waits_for_anybody() {
         return;
     }
-    let (held, armed) = UNIT.with(|unit| {
-        unit.held_waits |= unit.held > 0;
-        unit.wait |= unit.held == 0;
-        (unit.held > 0, unit.armed)
+    let unheard = UNIT.with(|unit| {
+        let owed = if unit.held == 0 {
+            &mut unit.wait
+        } else {
+            &mut unit.owed
+        };
+        *owed = seq.max(*owed);
+        unit.held == 0 && !unit.armed
     });
-    if !held && !armed && !grouped::takes_everybody() {
+    if unheard && !grouped::takes_everybody() {
         arm();
     }
 }
 
 /// As `must_wait`, for a client whose replies don't leave before the turn's end.
-pub(crate) fn waits_with_the_turn() {
-    UNIT.with(|unit| unit.wait = true);
+pub(crate) fn waits_with_the_turn(seq: u64) {
+    UNIT.with(|unit| unit.wait = seq.max(unit.wait));
 }
 
 /// Replies of this turn may leave before its end: they wait now. Between two units; a script that calls what
 /// must not be called from scripts comes here in the middle of one, and is left alone.
 pub(crate) fn before_yield() {
     grouped::look_again();
-    let due = UNIT.with(|unit| unit.wait && !unit.armed && unit.held == 0) || capture::is_pending();
-    if due && waits_at_all() && !Flags::of_server().any(Flags::LUA) {
+    let due = UNIT.with(|unit| unit.wait > 0 && !unit.armed && unit.held == 0) || capture::is_pending();
+    if due && waits_for_anybody() && !Flags::of_server().any(Flags::LUA) {
         if let Some(ctx) = context() {
             end(ctx);
         }
     }
 }
 
+/// What an own command that ends now is to be held for, beside what it knows itself.
+pub(crate) fn owed_by_held() -> Option<u64> {
+    let owed = UNIT.with(|unit| match unit.held {
+        0 => std::mem::take(&mut unit.owed),
+        _ => 0,
+    });
+    (owed > 0).then_some(owed)
+}
+
 /// A replica's primary waits for nobody, and while a data set is loaded nobody is answered.
-fn waits_at_all() -> bool {
-    config::fsync_policy() == FsyncPolicy::Always && !conditions::is_replica() && !conditions::is_loading()
+fn waits_for_anybody() -> bool {
+    !conditions::is_replica() && !conditions::is_loading()
 }
 
 fn arm() {
@@ -135,9 +143,7 @@ fn arm() {
 
 /// Between two units: from here on the end of each is heard of.
 pub(crate) fn prepare() {
-    if let (FsyncPolicy::Always, false, Some(ctx)) =
-        (config::fsync_policy(), Ctx::hears_unit_ends(), context())
-    {
+    if let (true, false, Some(ctx)) = (strict::anything(), Ctx::hears_unit_ends(), context()) {
         sentinel::prepare(ctx);
     }
 }
@@ -146,9 +152,12 @@ pub(crate) fn prepare() {
 /// has flushed for the load is not for the log, so nothing is made final.
 pub(crate) fn before_load() {
     grouped::look_again();
-    let due = UNIT.with(|unit| !unit.armed && std::mem::take(&mut unit.wait));
-    if let (true, Some(ctx)) = (due, context()) {
-        wait_for_disk(ctx);
+    let due = UNIT.with(|unit| match unit.armed {
+        true => 0,
+        false => std::mem::take(&mut unit.wait),
+    });
+    if let (true, Some(ctx)) = (due > 0, context()) {
+        wait_for_disk(ctx, due);
     }
 }
 
@@ -173,13 +182,13 @@ pub(crate) fn end(ctx: Ctx<'_>) {
         unit.armed = false;
         std::mem::take(&mut unit.wait)
     });
-    if wait {
-        wait_for_disk(ctx);
+    if wait > 0 {
+        wait_for_disk(ctx, wait);
     }
 }
 
-fn wait_for_disk(ctx: Ctx<'_>) {
-    let outcome = engine::with(|engine| engine.wait_durable(config::max_wait_ms()));
+fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
+    let outcome = engine::with(|engine| engine.wait_durable(seq, config::max_wait_ms()));
     let reason = match outcome {
         None | Some(WaitOutcome::Durable) => return,
         Some(WaitOutcome::Failed(failure)) => failure.text,

@@ -11,14 +11,17 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod always_prefixes;
     mod always_wait;
     mod capture;
     mod child_faults;
+    mod committed_reads;
     mod disk_faults;
     mod early_replies;
     mod generic_cases;
     mod generic_commands;
     mod harness;
+    mod held_clients;
     mod kill_loop;
     mod lineage;
     mod native_overwrites;
@@ -36,4 +39,5 @@ mod server {
     mod start_up_damage;
     mod unit_ends;
     mod values;
+    mod wait;
 }

@@ -44,15 +44,13 @@ pub(crate) fn remove(fd: BorrowedFd<'_>, ready: Ready) -> Result<(), Refused> {
     ok(status, "RedisModule_EventLoopDel")
 }
 
-/// Makes the server's present or next sleep end at once.
+/// Ends the event loop's sleep. From any thread.
 pub(crate) fn wake() {
-    // SAFETY: the callback lives as long as the library; it gets no data.
-    let status = unsafe { api!(RedisModule_EventLoopAddOneShot)(Some(woken), std::ptr::null_mut()) };
-    // Refused for want of a callback only.
-    let _ = ok(status, "RedisModule_EventLoopAddOneShot");
+    // SAFETY: the server takes it from any thread. It refuses only a missing callback.
+    unsafe { api!(RedisModule_EventLoopAddOneShot)(Some(woken), std::ptr::null_mut()) };
 }
 
-// SAFETY: only the server calls it: under its global lock. It touches nothing.
+// SAFETY: only the server calls it, with what `wake` gave it.
 unsafe extern "C" fn woken(_data: *mut c_void) {}
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.

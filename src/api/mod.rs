@@ -19,6 +19,7 @@ pub(crate) mod io;
 pub(crate) mod key;
 pub(crate) mod latency;
 pub(crate) mod log;
+pub(crate) mod parked;
 pub(crate) mod process;
 pub(crate) mod replicate;
 pub(crate) mod reply;

@@ -28,6 +28,7 @@ pub(crate) fn lacks() -> Option<&'static str> {
         RedisModule_Free,
         RedisModule_EventLoopAdd,
         RedisModule_EventLoopDel,
+        RedisModule_EventLoopAddOneShot,
         RedisModule_RegisterEnumConfig,
         RedisModule_LoadConfigs,
         RedisModule_SetCommandInfo,

@@ -2,6 +2,7 @@
 
 use super::admin::{apply, debug, reject, rewrite};
 use super::table::{KEY, OVERWRITE, arg, key_at, token};
+use super::wait::wait;
 use crate::api::command::{ArgKind, Spec};
 use crate::call::entry;
 
@@ -17,6 +18,19 @@ pub(super) static ADMIN: &[Spec] = &[
         args: &[token(c"abort", c"ABORT").optional()],
         summary: c"Rewrite the log to its smallest size in a child process, or give that up",
         complexity: c"O(1); the child process does O(N) work where N is the number of durable keys",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.wait",
+        entry: entry!(Read, wait),
+        flags: c"blocking",
+        categories: c"slow blocking connection",
+        arity: 2,
+        keys: &[],
+        args: &[arg(c"timeout", ArgKind::Integer)],
+        summary:
+            c"Block until the log is on disk up to all that was changed before, or for some milliseconds",
+        complexity: c"O(1)",
         tips: None,
     },
     Spec {

@@ -3,6 +3,8 @@
 //! What the native command does to durable keys becomes effects on the way, by the callbacks of the types
 //! and the notifications.
 
+use std::ffi::CStr;
+
 use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::call::Call;
@@ -23,12 +25,29 @@ pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
         name.get(PREFIX.len()..).unwrap_or_default(),
     ));
     let args: Vec<&[u8]> = call.args.from(1).collect();
+    see_names(call, &native);
     // This command is held for all of it: what the callbacks report needs no wait of its own.
     let held = unit::held_command();
     let reply = call.ctx.call(&native, "!E", &args).ok_or(NOT_RUN)?;
     capture::settle(Cause::Command);
     drop(held);
     Ok(Reply::from(&reply))
+}
+
+/// The native command answers what it found under these names, even if it changes nothing.
+fn see_names(call: &Call<'_>, native: &CStr) {
+    if call.sight.is_clear() {
+        return;
+    }
+    let names = match native.to_bytes().to_ascii_lowercase().as_slice() {
+        b"flushall" | b"flushdb" => 0,
+        b"del" | b"unlink" => usize::MAX,
+        b"rename" | b"renamenx" | b"copy" => 2,
+        _ => 1,
+    };
+    for name in call.args.from(1).take(names) {
+        call.sight.note_name(call.db, name);
+    }
 }
 
 /// FLUSHALL and FLUSHDB under `mylog.flush-policy`.

@@ -17,6 +17,7 @@ mod set;
 mod string;
 mod string_table;
 mod table;
+mod wait;
 
 use crate::api::{Ctx, Refused};
 use crate::reply::Reply;

@@ -23,7 +23,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Reply, Reply> {
 
 /// MGET key [key ...]
 pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let mut out = call.out();
+    let mut out = call.out_of_many();
     out.put(Reply::Array(call.args.len() - 1));
     for place in 1..call.args.len() {
         // A key of another type is as good as none.

@@ -4,7 +4,6 @@
 //!
 //! The common path makes two calls into the server and tests one byte: no allocation, no lock, no hash.
 
-mod prefixes;
 mod route;
 mod watch;
 
@@ -15,8 +14,8 @@ use redis_module::raw;
 use crate::api::filter::Filtered;
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
+use crate::prefixes::Prefixes;
 use crate::{conditions, engine};
-use prefixes::Prefixes;
 use route::{Keys, Route, Twin};
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the

@@ -92,6 +92,7 @@ fn rebase(before: &Store) {
         let changes = append_difference(engine, before);
         // In the same group: a lineage without its keys would let the log win over the only copy of them.
         remember_lineage(engine);
+        engine.store_replaced();
         (engine.store.len(), changes)
     })
     .unwrap_or_default();
@@ -126,6 +127,7 @@ pub(crate) fn became_primary() {
     engine::with(|engine| {
         engine.store = *before;
         engine.mute = false;
+        engine.store_replaced();
     });
     enter_all(ctx);
     let _ = ctx.select_db(was);

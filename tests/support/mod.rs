@@ -23,6 +23,7 @@ pub mod server;
 pub mod server_builder;
 pub mod slow_disk;
 pub mod steps;
+pub mod sync_gate;
 pub mod trace;
 pub mod wait;
 pub mod witness;

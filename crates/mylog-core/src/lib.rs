@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod changes;
 pub mod effect;
 pub mod format;
 pub mod group;

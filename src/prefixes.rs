@@ -1,6 +1,6 @@
-//! The captured prefixes, made for the filter's common path: one look at a key's first byte.
+//! Key prefixes out of the configuration, made for the filter's common path: one look at a key's first byte.
 
-/// Key prefixes whose native commands run on the durable types.
+/// A set of key prefixes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Prefixes {
     /// One bit for each first byte of a prefix. A clear bit settles a key without looking further.
@@ -15,7 +15,7 @@ impl Prefixes {
         prefixes: Vec::new(),
     };
 
-    /// The prefixes of a `mylog.capture` value: words with blanks between them.
+    /// The prefixes of a config's value: words with blanks between them.
     pub(crate) fn parse(words: &[u8]) -> Self {
         let mut parsed = Self::default();
         for word in words.split(|byte| byte.is_ascii_whitespace()) {

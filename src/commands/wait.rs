@@ -1,0 +1,25 @@
+//! `MYLOG.WAIT timeout-ms`.
+
+use super::number::integer;
+use crate::api::server::now_ms;
+use crate::call::Call;
+use crate::reply::Reply;
+use crate::waits;
+
+// The words of WAIT.
+const NOT_A_TIMEOUT: Reply = Reply::error(c"ERR timeout is not an integer or out of range");
+const NEGATIVE: Reply = Reply::error(c"ERR timeout is negative");
+const TOO_LONG: Reply = Reply::error(c"ERR timeout is out of range");
+
+/// MYLOG.WAIT timeout-ms
+pub(super) fn wait(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let timeout = integer(call.args.get(1)).ok_or(NOT_A_TIMEOUT)?;
+    if timeout < 0 {
+        return Err(NEGATIVE);
+    }
+    // The server adds the present time.
+    if timeout > i64::MAX - now_ms() {
+        return Err(TOO_LONG);
+    }
+    Ok(waits::wait(call.ctx, timeout).unwrap_or(Reply::Sent))
+}
