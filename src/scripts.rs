@@ -177,7 +177,7 @@ fn run(ctx: Ctx<'static>, queued: &Queued) -> Reply {
     }
     let modifiers = if queued.resp3 { "!CEM3" } else { "!CEM" };
     let reply = ctx.as_user(&queued.user, &whole, || {
-        ctx.call_to_keep(queued.command, modifiers, &args)
+        ctx.call_script_to_keep(queued.command, modifiers, &args)
     });
     match reply {
         Some(Some(reply)) => Reply::Native(Arc::new(reply)),

@@ -43,8 +43,8 @@ fn run(call: &mut Call<'_>, native: &'static CStr) -> Result<Reply, Reply> {
 /// the EXEC while a script lets the event loop turn (see `scripts`): so this one must not.
 fn inside_a_unit(call: &Call<'_>, native: &'static CStr) -> Result<Reply, Reply> {
     let args: Vec<&[u8]> = call.args.from(1).collect();
-    let reply =
-        settings::with_scripts_undisturbed(call.ctx, || call.ctx.call(native, "!CEM0", &args)).flatten();
+    let reply = settings::with_scripts_undisturbed(call.ctx, || call.ctx.call_script(native, "!CEM0", &args))
+        .flatten();
     call.ctx.reply_with(&reply.ok_or(NOT_RUN)?);
     Ok(Reply::Sent)
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
+use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
@@ -64,6 +65,9 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
+    if call::is_own() {
+        return;
+    }
     // SAFETY: the server hands what it is about to run, alive during the call.
     let command = unsafe { Filtered::from_raw(raw) };
     let len = command.len();

@@ -210,6 +210,30 @@ fn a_held_script_stops_nobody_else() {
     assert_eq!(client.run("MYLOG.GET key").text(), "after");
 }
 
+/// What a script ran inside a call of ours went past the filter: captured keys became native ones.
+#[test]
+fn a_held_script_writes_captured_keys_to_the_durable_types() {
+    let server = Server::build()
+        .mylog("appendfsync", "always")
+        .mylog("capture", "own:")
+        .start();
+    let mut client = server.client();
+    for n in 0..3 {
+        client.cmd([
+            "EVAL",
+            "return redis.call('SET', KEYS[1], 'v')",
+            "1",
+            &format!("own:{n}"),
+        ]);
+        assert_eq!(client.run(&format!("TYPE own:{n}")).text(), "mylog-str");
+    }
+    client.ok("MULTI");
+    client.cmd(["EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "own:unit"]);
+    client.run("EXEC");
+    assert_eq!(client.run("TYPE own:unit").text(), "mylog-str");
+    assert_eq!(held_runs(&mut client), 3);
+}
+
 /// Both are told the same, and the server goes on.
 fn killed(kill: &str, learn: &[&str], turn: &[&str]) {
     let mut told = Vec::new();
