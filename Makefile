@@ -50,7 +50,9 @@ check: deps ## Format, lints, licences and sources of the dependencies
 audit: deps ## Known vulnerabilities of the dependencies (fetches the advisory list)
 	@tools/deny.sh advisories
 
-bench: build ## Ours beside the server's own AOF: numbers and plots in docs/bench; QUICK=1: a look, in target/bench
+bench: build ## Ours beside the server's own AOF: docs/bench; in target/bench: QUICK=1 a look, ONLY=full,huge parts
+	@for name in redis-7.0 valkey-8.0 redis-6.2; do tools/fetch-servers.sh $$name || \
+		echo "going on without $$name: its rows will say so" >&2; done
 	cargo bench --locked --bench bench
 
 docker: ## The image `mylog`

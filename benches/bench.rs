@@ -14,14 +14,25 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod backpressure;
 mod beside_cache;
+mod beside_writers;
+mod child_trouble;
 mod contender;
+mod delayed_pipelines;
+mod delayed_readers;
+mod disk_full;
+mod editions;
 mod fill;
 mod filter_cost;
 mod generator;
+mod huge_rewrite;
+mod huge_steps;
+mod huge_values;
 mod load_time;
 mod machine;
 mod memory;
+mod paced;
 mod plot;
 mod probe;
 mod readers;
@@ -30,9 +41,18 @@ mod rewrite;
 mod rewrite_run;
 mod rounds;
 mod scale;
+mod settings;
+mod slow_syncs;
+mod small_disk;
+mod stall;
+mod table;
+mod targets;
+mod trouble;
 mod writes;
 
 use std::env;
+use std::panic;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use report::Report;
@@ -41,24 +61,44 @@ use scale::Scale;
 /// Measures one part and returns its tables and plots.
 type Part = fn(&Scale) -> report::Section;
 
-/// The parts by the name that `ONLY=` takes.
-const PARTS: [(&str, Part); 6] = [
+/// The parts by the name that `ONLY=` takes; some names have several.
+const PARTS: [(&str, Part); 13] = [
     ("writes", writes::section),
     ("readers", readers::section),
+    ("delayed", delayed_readers::section),
+    ("delayed", delayed_pipelines::section),
     ("rewrite", rewrite::section),
+    ("child", child_trouble::section),
+    ("full", disk_full::section),
+    ("stall", backpressure::section),
+    ("huge", huge_steps::section),
+    ("huge", huge_rewrite::section),
     ("load", load_time::section),
     ("cache", beside_cache::section),
     ("filter", filter_cost::section),
 ];
 
-fn main() {
+fn main() -> ExitCode {
     let scale = Scale::of_environment();
     let only = env::var("ONLY").unwrap_or_default();
+    let wanted: Vec<&str> = only.split(',').filter(|name| !name.is_empty()).collect();
+    for name in &wanted {
+        assert!(
+            PARTS.iter().any(|(part, _)| part == name),
+            "ONLY names no part: {name}. Parts: {}",
+            names()
+        );
+    }
     let mut report = Report::new(&scale, &machine::describe());
+    let mut failed = Vec::new();
     for (name, part) in PARTS {
-        if only.is_empty() || only.split(',').any(|wanted| wanted == name) {
+        if wanted.is_empty() || wanted.contains(&name) {
             let start = Instant::now();
-            let section = part(&scale);
+            // A part that fails takes neither the others' numbers nor their time with it.
+            let Ok(section) = panic::catch_unwind(|| part(&scale)) else {
+                failed.push(name);
+                continue;
+            };
             println!(
                 "{}({name} took {:.0} s)\n",
                 section.text(),
@@ -67,8 +107,19 @@ fn main() {
             report.add(section);
         }
     }
-    println!(
-        "written: {}",
-        report.write(&scale.folder(only.is_empty())).display()
-    );
+    println!("{}", report.targets());
+    let whole = wanted.is_empty() && failed.is_empty();
+    println!("written: {}", report.write(&scale.folder(whole)).display());
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        println!("FAILED, see above: {}", failed.join(" "));
+        ExitCode::FAILURE
+    }
+}
+
+fn names() -> String {
+    let mut names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    names.dedup();
+    names.join(" ")
 }

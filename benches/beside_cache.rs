@@ -6,6 +6,7 @@ use crate::report::{Section, count, two};
 use crate::rounds::{median, ratio};
 use crate::scale::Scale;
 use crate::support::Server;
+use crate::targets::Limit::AtMost;
 
 /// Measures it.
 pub fn section(scale: &Scale) -> Section {
@@ -42,6 +43,11 @@ pub fn section(scale: &Scale) -> Section {
             two(median(&forks)),
         ]);
     }
+    section.target(
+        "beside a cache: time of a rewrite's child, to alone",
+        AtMost(1.2),
+        Some(ratio(&child(&rounds[1]), &alone)),
+    );
     section
 }
 

@@ -1,6 +1,9 @@
 //! The two that are compared, ours and the stock server with its AOF: how each is set up, written to and rewritten.
 
-use crate::support::{Client, Server, leftovers, wait_for};
+use std::path::Path;
+
+use crate::support::artifacts::server_binary;
+use crate::support::{Client, Server, ServerBuilder, leftovers, wait_for};
 
 /// One of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +22,21 @@ pub const POLICIES: [&str; 3] = ["always", "everysec", "no"];
 impl Contender {
     /// A server that rewrites its log only when asked to.
     pub fn start(self, policy: &str) -> Server {
+        self.build(&server_binary(), policy).start()
+    }
+
+    /// Settings of such a server, of a program of one's choice.
+    pub fn build(self, binary: &Path, policy: &str) -> ServerBuilder {
         match self {
             Ours => Server::build()
+                .binary(binary)
                 .mylog("appendfsync", policy)
-                .mylog("auto-rewrite-percentage", "0")
-                .start(),
+                .mylog("auto-rewrite-percentage", "0"),
             Stock => Server::stock()
+                .binary(binary)
                 .config("appendonly", "yes")
                 .config("appendfsync", policy)
-                .config("auto-aof-rewrite-percentage", "0")
-                .start(),
+                .config("auto-aof-rewrite-percentage", "0"),
         }
     }
 
@@ -40,16 +48,24 @@ impl Contender {
         }
     }
 
-    /// So often has that command run.
+    /// So often has that command run, or HSET in its place.
     pub fn sets(self, client: &mut Client) -> u64 {
-        let name = match self {
-            Ours => "cmdstat_mylog.SET",
-            Stock => "cmdstat_set",
+        let names = match self {
+            Ours => ["cmdstat_mylog.SET", "cmdstat_mylog.HSET"],
+            Stock => ["cmdstat_set", "cmdstat_hset"],
         };
         let stats = client.info("commandstats");
-        let line = stats.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
-        let calls = line.and_then(|(_, line)| line.strip_prefix("calls=")?.split(',').next()?.parse().ok());
-        calls.unwrap_or(0)
+        let lines = stats
+            .iter()
+            .filter(|(field, _)| names.iter().any(|name| field.eq_ignore_ascii_case(name)));
+        let calls = lines.filter_map(|(_, line)| {
+            line.strip_prefix("calls=")?
+                .split(',')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        });
+        calls.sum()
     }
 
     /// Asks for a rewrite; panics unless it starts at once.
@@ -93,7 +109,11 @@ impl Contender {
     pub fn log_bytes(self, server: &Server) -> u64 {
         let folder = match self {
             Ours => server.log_dir(),
-            Stock => server.data_dir().join("appendonlydir"),
+            // Before Redis 7.0 the AOF was one file in the server's own folder.
+            Stock if server.data_dir().join("appendonlydir").exists() => {
+                server.data_dir().join("appendonlydir")
+            }
+            Stock => server.data_dir(),
         };
         let sizes = leftovers::files(&folder)
             .into_iter()

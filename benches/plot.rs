@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 const WIDTH: f64 = 760.0;
-const LEFT: f64 = 170.0;
+const LEFT: f64 = 195.0;
 const COLORS: [&str; 4] = ["#c0392b", "#7f8c8d", "#2c7fb8", "#b59b00"];
 
 /// A group of bars: its label, and a value for each series.

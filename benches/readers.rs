@@ -1,24 +1,14 @@
 //! What other clients get of the server while 20 clients write durable keys.
 
-use std::time::Instant;
-
-use crate::contender::{Contender, Ours, POLICIES, Stock};
-use crate::generator::Generator;
+use crate::beside_writers::{Round, round};
+use crate::contender::{Ours, POLICIES, Stock};
 use crate::plot;
 use crate::report::{Section, count, two};
 use crate::rounds::{median, ratio};
 use crate::scale::Scale;
-use crate::support::{Server, wait_for};
 
 const WRITERS: u32 = 20;
 const READERS: u32 = 20;
-
-/// One round of one of the two.
-struct Round {
-    gets: f64,
-    p99_ms: f64,
-    writes: f64,
-}
 
 /// Measures it.
 pub fn section(scale: &Scale) -> Section {
@@ -71,10 +61,10 @@ pub fn section(scale: &Scale) -> Section {
 fn measure(scale: &Scale, policy: &str) -> (Vec<Round>, Vec<Round>) {
     let both = [Ours, Stock].map(|who| (who, who.start(policy)));
     let mut rounds = (Vec::new(), Vec::new());
-    for round in 0..scale.rounds {
+    for turns in 0..scale.rounds {
         for turn in 0..2 {
-            let (who, server) = &both[(round + turn) % 2];
-            let seen = one_round(scale, *who, server);
+            let (who, server) = &both[(turns + turn) % 2];
+            let seen = round(scale, *who, server, READERS, WRITERS);
             if *who == Ours {
                 &mut rounds.0
             } else {
@@ -84,22 +74,4 @@ fn measure(scale: &Scale, policy: &str) -> (Vec<Round>, Vec<Round>) {
         }
     }
     rounds
-}
-
-fn one_round(scale: &Scale, who: Contender, server: &Server) -> Round {
-    let write = format!("{} durable:__rand_int__ __value__", who.set());
-    let read = Generator::new(READERS, 1, scale.keys, "GET cache:__rand_int__");
-    let mut client = server.client();
-    let _writers = Generator::new(WRITERS, 1, scale.keys, &write).start(server);
-    let idle = who.sets(&mut client);
-    wait_for("the writers write", || who.sets(&mut client) > idle + 1_000);
-    let rough = read.run(server, 3_000).rate;
-    let (start, before) = (Instant::now(), who.sets(&mut client));
-    let seen = read.run(server, ((rough * scale.seconds) as u64).max(2_000));
-    let writes = (who.sets(&mut client) - before) as f64 / start.elapsed().as_secs_f64();
-    Round {
-        gets: seen.rate,
-        p99_ms: seen.p99_ms,
-        writes,
-    }
 }

@@ -4,13 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::scale::Scale;
+use crate::table::{self, table};
+use crate::targets::{self, Limit, Target};
 
-/// One part of the run: a table, what to know of it, and its plots.
+/// One part of the run: a table, what to know of it, its plots, and the targets that it measures.
 pub struct Section {
     title: String,
     about: String,
     head: Vec<String>,
     rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+    targets: Vec<Target>,
     /// File name and SVG text.
     plots: Vec<(&'static str, String)>,
 }
@@ -21,8 +25,10 @@ impl Section {
         Self {
             title: title.to_owned(),
             about: about.to_owned(),
-            head: head.iter().map(|&name| name.to_owned()).collect(),
+            head: table::head(head),
             rows: Vec::new(),
+            notes: Vec::new(),
+            targets: Vec::new(),
             plots: Vec::new(),
         }
     }
@@ -34,6 +40,25 @@ impl Section {
         self.rows.push(cells);
     }
 
+    /// Adds a row of what could not be measured: its first cells name it, and a note says why.
+    pub fn unmeasured(&mut self, names: &[&str], why: &str) {
+        let mut cells = table::head(names);
+        self.note(format!("{}: not measured. {why}", cells.join(", ")));
+        cells.push("not measured".to_owned());
+        cells.resize(self.head.len(), "-".to_owned());
+        self.rows.push(cells);
+    }
+
+    /// Adds a line below the table.
+    pub fn note(&mut self, line: String) {
+        self.notes.push(line);
+    }
+
+    /// Adds a target; `None` when it could not be measured.
+    pub fn target(&mut self, what: impl Into<String>, limit: Limit, figure: Option<f64>) {
+        self.targets.push(Target::new(what, limit, figure));
+    }
+
     /// Adds a plot.
     pub fn plot(&mut self, file: &'static str, svg: String) {
         self.plots.push((file, svg));
@@ -41,27 +66,15 @@ impl Section {
 
     /// The part as Markdown, aligned for a terminal too.
     pub fn text(&self) -> String {
-        let widths: Vec<usize> = (0..self.head.len())
-            .map(|column| {
-                let cells = self.rows.iter().map(|row| row[column].len());
-                cells.chain([self.head[column].len()]).max().unwrap_or(0)
-            })
-            .collect();
-        let line = |cells: &[String]| {
-            let padded = cells
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:>width$}"));
-            format!("| {} |\n", padded.collect::<Vec<_>>().join(" | "))
-        };
         let mut text = format!("## {}\n\n{}\n\n", self.title, self.about);
-        text.push_str(&line(&self.head));
-        let rule = widths.iter().map(|width| format!("{}:", "-".repeat(width + 1)));
-        text.push_str(&format!("|{}|\n", rule.collect::<Vec<_>>().join("|")));
-        for row in &self.rows {
-            text.push_str(&line(row));
-        }
+        text.push_str(&table(&self.head, &self.rows));
         text.push('\n');
+        for note in &self.notes {
+            text.push_str(&format!("* {note}\n"));
+        }
+        if !self.notes.is_empty() {
+            text.push('\n');
+        }
         text
     }
 }
@@ -104,10 +117,15 @@ impl Report {
         self.sections.push(section);
     }
 
+    /// Every target of the parts so far, with its verdict.
+    pub fn targets(&self) -> String {
+        targets::text(self.sections.iter().flat_map(|section| &section.targets))
+    }
+
     /// Writes the text and the plots; returns where the text is.
     pub fn write(&self, folder: &Path) -> PathBuf {
         fs::create_dir_all(folder).expect("the folder of the results");
-        let mut text = self.head.clone();
+        let mut text = self.head.clone() + &self.targets();
         for section in &self.sections {
             text.push_str(&section.text());
             for (name, svg) in &section.plots {

@@ -46,9 +46,9 @@ struct Watch<'s> {
     writes: Vec<(Instant, u64)>,
 }
 
-/// Runs one. `around` is how long the load is watched before and after it.
-pub fn watch(who: Contender, server: &Server, load: &Generator, around: Duration) -> Watched {
-    let _load = load.start(server);
+/// Runs one, under a load or without. `around` is how long the load is watched before and after it.
+pub fn watch(who: Contender, server: &Server, load: Option<&Generator>, around: Duration) -> Watched {
+    let _load = load.map(|load| load.start(server));
     let mut watch = Watch {
         who,
         server,

@@ -17,10 +17,16 @@ pub struct Scale {
     pub rewrite_keys: u64,
     /// Times that a rewrite under load is measured.
     pub rewrite_rounds: usize,
+    /// Times that anything is measured on a slow disk.
+    pub slow_rounds: usize,
     /// Durable keys of a load, and of the comparison beside a cache.
     pub durable_keys: u64,
     /// Cache keys of that comparison.
     pub cache_keys: u64,
+    /// Fields of a huge hash, and keys of a huge keyspace.
+    pub huge: u64,
+    /// Megabytes of a huge string.
+    pub huge_megabytes: u64,
 }
 
 impl Scale {
@@ -33,10 +39,13 @@ impl Scale {
                 rounds: 3,
                 seconds: 0.35,
                 keys: 20_000,
-                rewrite_keys: 100_000,
+                rewrite_keys: 60_000,
                 rewrite_rounds: 1,
+                slow_rounds: 1,
                 durable_keys: 200_000,
                 cache_keys: 1_000_000,
+                huge: 500_000,
+                huge_megabytes: 25,
             }
         } else {
             Self {
@@ -46,8 +55,11 @@ impl Scale {
                 keys: 100_000,
                 rewrite_keys: 500_000,
                 rewrite_rounds: 3,
+                slow_rounds: 3,
                 durable_keys: 1_000_000,
                 cache_keys: 5_000_000,
+                huge: 5_000_000,
+                huge_megabytes: 256,
             }
         }
     }

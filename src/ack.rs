@@ -182,13 +182,12 @@ impl Releaser {
 impl Listener for Releaser {
     fn on_durable(&self, seq: u64) {
         waits::on_durable(seq);
-        loop {
+        let due: VecDeque<Waiting> = {
             let mut waiting = WAITING.lock();
-            let due = waiting.front().is_some_and(|first| first.answer.seq <= seq);
-            let Some(Waiting { client, answer }) = due.then(|| waiting.pop_front()).flatten() else {
-                return;
-            };
-            drop(waiting);
+            let still = waiting.partition_point(|waiting| waiting.answer.seq <= seq);
+            waiting.drain(..still).collect()
+        };
+        for Waiting { client, answer } in due {
             client.unblock(answer);
         }
     }

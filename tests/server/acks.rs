@@ -2,7 +2,7 @@
 //! for a sync, so an earlier reply is an early one: nothing here asks the server what it believes.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::support::slow_disk::{DELAY, SlowDisk, timed, words};
 use crate::support::{Reply, Server, wait_for};
@@ -107,23 +107,18 @@ fn one_of_many(server: &Server, writer: usize) {
 #[test]
 fn a_pipeline_of_held_commands_is_not_slower_than_one_sync_each() {
     let disk = SlowDisk::new();
-    let server = server(&disk, "1");
+    // The server's timer comes once a second: a group that waits for it is seen, however busy the machine.
+    let server = disk.build().config("hz", "1").start();
     let mut client = server.client();
     let lines: Vec<Vec<String>> = (0..16).map(|n| words(&format!("MYLOG.SET a{n} v"))).collect();
-    // A group that waits for the server's timer, 100 ms apart, takes three times as long as one sync each.
-    let limit = 16 * DELAY * 5 / 2;
-    // Others use the processors, too, which can only add: the least of some tries is nearest to it.
-    let mut seen = Vec::new();
-    while seen.len() < 8 && seen.last().is_none_or(|took| *took >= limit) {
-        let sent = Instant::now();
-        let (first, replies) = timed(&mut client, &lines);
-        assert!(
-            first >= DELAY && replies.iter().all(Reply::is_ok),
-            "{replies:?} after {first:?}"
-        );
-        seen.push(sent.elapsed());
-    }
-    assert!(seen.last().is_some_and(|took| *took < limit), "{seen:?}");
+    let sent = Instant::now();
+    let (first, replies) = timed(&mut client, &lines);
+    assert!(
+        first >= DELAY && replies.iter().all(Reply::is_ok),
+        "{replies:?} after {first:?}"
+    );
+    // 16 syncs take a third of a second, 15 groups that wait for the timer 15 seconds.
+    assert!(sent.elapsed() < Duration::from_secs(8), "{:?}", sent.elapsed());
 }
 
 #[test]

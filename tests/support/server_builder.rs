@@ -8,10 +8,12 @@ use super::artifacts;
 use super::server::{Refused, Server};
 
 /// Settings of a server that is still to be started.
+#[derive(Clone)]
 pub struct ServerBuilder {
     binary: PathBuf,
     module: Option<PathBuf>,
     port: u16,
+    before_seven: bool,
     lines: Vec<String>,
 }
 
@@ -22,6 +24,7 @@ impl ServerBuilder {
             binary: artifacts::server_binary(),
             module: Some(artifacts::module()),
             port: 0,
+            before_seven: false,
             // A busy machine's disk may need longer than the default: then clients are cut off, rightly.
             lines: vec!["mylog.max-wait 30000".to_owned()],
         }
@@ -33,6 +36,7 @@ impl ServerBuilder {
             binary: artifacts::server_binary(),
             module: None,
             port: 0,
+            before_seven: false,
             lines: Vec::new(),
         }
     }
@@ -61,6 +65,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The binary is older than Redis 7.0, which has no switches for DEBUG and MODULE.
+    pub fn before_seven(mut self) -> Self {
+        self.before_seven = true;
+        self
+    }
+
     /// Starts it and waits until it answers; panics with the server's log when it does not.
     pub fn start(self) -> Server {
         self.try_start().unwrap_or_else(|refused| panic!("{refused}"))
@@ -84,9 +94,12 @@ impl ServerBuilder {
     fn file(&self, home: &str) -> String {
         let mut file = format!(
             "port {}\nbind 127.0.0.1\nunixsocket {home}/socket\ndir {home}/data\nlogfile {home}/server.log\n\
-             save \"\"\ndaemonize no\nenable-debug-command yes\nenable-module-command yes\n",
+             save \"\"\ndaemonize no\n",
             self.port
         );
+        if !self.before_seven {
+            file.push_str("enable-debug-command yes\nenable-module-command yes\n");
+        }
         if let Some(module) = &self.module {
             file.push_str(&format!("loadmodule {}\n", module.display()));
         }

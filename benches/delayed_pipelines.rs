@@ -1,0 +1,115 @@
+//! Every fdatasync takes 20 ms more: writes a second of pipelines of 16 under `always`.
+
+use crate::contender::{Contender, Ours, Stock};
+use crate::delayed_readers::{DELAY, WRITERS};
+use crate::editions::{self, Edition};
+use crate::generator::Generator;
+use crate::report::{Section, count, two};
+use crate::rounds::{median, ratio};
+use crate::scale::Scale;
+use crate::settings;
+use crate::slow_syncs::SlowSyncs;
+use crate::targets::Limit::AtLeast;
+
+const PIPELINE: u32 = 16;
+/// Name, side and `mylog.always-mode` of each row.
+const CASES: [(&str, Contender, Option<&str>); 3] = [
+    ("ours, hold", Ours, None),
+    ("ours, wait", Ours, Some("wait")),
+    ("AOF, always", Stock, None),
+];
+
+/// Writes a second in each round, or why there are none.
+type Rates = Result<Vec<f64>, String>;
+
+/// Measures it on each server.
+pub fn section(scale: &Scale) -> Section {
+    let about = format!(
+        "{WRITERS} clients write with a pipeline of {PIPELINE} under `always`; every fdatasync of either server is held up for\n\
+         {} ms before it begins. Under `hold` a client runs one command a sync, so the bound is clients by syncs a\n\
+         second; the others' is that by the pipeline.",
+        DELAY.as_millis()
+    );
+    let head = ["server", "log", "writes/s", "to AOF", "bound"];
+    let mut section = Section::new("A slow disk: pipelines", &about, &head);
+    for edition in editions::compared() {
+        match edition {
+            Ok(edition) => match measure(scale, &edition) {
+                Ok(rates) => rows(&mut section, &edition.name, &rates),
+                Err(why) => unmeasured(&mut section, &edition.name, &why),
+            },
+            Err((name, why)) => unmeasured(&mut section, name, &why),
+        }
+    }
+    section
+}
+
+fn measure(scale: &Scale, edition: &Edition) -> Result<[Rates; 3], String> {
+    let slow = SlowSyncs::new(&edition.binary, DELAY)?;
+    let [ours, stock] = [Ours, Stock].map(|who| who.build(&slow.program(), "always").start());
+    let mut rates: [Rates; 3] = [Ok(Vec::new()), Ok(Vec::new()), Ok(Vec::new())];
+    for turns in 0..scale.slow_rounds {
+        for turn in 0..CASES.len() {
+            let place = (turns + turn) % CASES.len();
+            let (_, who, mode) = CASES[place];
+            let server = if who == Ours { &ours } else { &stock };
+            let set = settings::set(&mut server.client(), "mylog.always-mode", mode.unwrap_or("hold"));
+            if let (Some(_), Err(why)) = (mode, set) {
+                rates[place] = Err(why);
+                continue;
+            }
+            let command = format!("{} durable:__rand_int__ __value__", who.set());
+            let load = Generator::new(WRITERS, PIPELINE, scale.keys, &command);
+            let rough = load.run(server, u64::from(WRITERS * PIPELINE)).rate;
+            let seen = load.run(
+                server,
+                ((rough * scale.seconds) as u64).max(u64::from(WRITERS * PIPELINE)),
+            );
+            if let Ok(rates) = &mut rates[place] {
+                rates.push(seen.rate);
+            }
+        }
+    }
+    Ok(rates)
+}
+
+fn rows(section: &mut Section, server: &str, rates: &[Rates; 3]) {
+    let stock = rates[2].clone().unwrap_or_default();
+    for ((name, who, mode), rates) in CASES.iter().zip(rates) {
+        let rates = match rates {
+            Ok(rates) => rates,
+            Err(why) => {
+                section.unmeasured(&[server, name], why);
+                continue;
+            }
+        };
+        let at_once = if *who == Ours && mode.is_none() {
+            1
+        } else {
+            PIPELINE
+        };
+        let bound = f64::from(WRITERS * at_once) / DELAY.as_secs_f64();
+        section.row([
+            server.to_owned(),
+            (*name).to_owned(),
+            count(median(rates)),
+            two(ratio(rates, &stock)),
+            count(bound),
+        ]);
+    }
+    let waiting = rates[1].as_ref().ok().map(|rates| ratio(rates, &stock));
+    target(section, server, waiting);
+}
+
+fn unmeasured(section: &mut Section, server: &str, why: &str) {
+    section.unmeasured(&[server], why);
+    target(section, server, None);
+}
+
+fn target(section: &mut Section, server: &str, to_stock: Option<f64>) {
+    section.target(
+        format!("slow disk: writes/s of `always-mode wait`, pipeline of 16, to stock `always` ({server})"),
+        AtLeast(1.0),
+        to_stock,
+    );
+}
