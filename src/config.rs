@@ -18,6 +18,7 @@ static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
 static ALWAYS_PREFIXES: Gil<Vec<u8>> = Gil::new(Vec::new());
 static READ_MODE: AtomicI32 = AtomicI32::new(0);
 static FSYNC: AtomicI32 = AtomicI32::new(1);
+static ALWAYS_MODE: AtomicI32 = AtomicI32::new(0);
 static FLUSH: AtomicI32 = AtomicI32::new(0);
 static LOAD_MISSING: AtomicI32 = AtomicI32::new(0);
 static LOAD_TRUNCATED: AtomicBool = AtomicBool::new(true);
@@ -52,6 +53,11 @@ pub(crate) fn fsync_policy() -> FsyncPolicy {
         1 => FsyncPolicy::EverySec,
         _ => FsyncPolicy::No,
     }
+}
+
+/// True where the event loop waits once a turn, false where each client that wrote is held.
+pub(crate) fn always_waits() -> bool {
+    ALWAYS_MODE.load(Ordering::Relaxed) != 0
 }
 
 /// True where a read of durable data sees durable data only.
@@ -151,12 +157,13 @@ static TEXTS: [Text; 3] = [
         set: |value| {
             ALWAYS_PREFIXES.with(|prefixes| *prefixes = value.to_vec());
             strict::set_prefixes(value);
+            filter::watch(strict::anything());
             Ok(())
         },
     },
 ];
 
-static WORDS: [Word; 4] = [
+static WORDS: [Word; 5] = [
     Word {
         name: c"appendfsync",
         words: &[c"always", c"everysec", c"no"],
@@ -166,6 +173,19 @@ static WORDS: [Word; 4] = [
         set: |value| {
             FSYNC.store(value, Ordering::Relaxed);
             engine::with(|engine| engine.set_fsync_policy(fsync_policy()));
+            filter::watch(strict::anything());
+            Ok(())
+        },
+    },
+    Word {
+        name: c"always-mode",
+        words: &[c"hold", c"wait"],
+        default: 0,
+        flags: 0,
+        get: || ALWAYS_MODE.load(Ordering::Relaxed),
+        // In force once the server tells that its configuration has changed: `grouped`.
+        set: |value| {
+            ALWAYS_MODE.store(value, Ordering::Relaxed);
             Ok(())
         },
     },

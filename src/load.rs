@@ -28,7 +28,8 @@ use crate::api::{Ctx, Refused, latency, log, server, settings};
 use crate::config::{self, ConfigError};
 use crate::gil::Gil;
 use crate::{
-    commands, conditions, engine, events, filter, info, loaded, panic, rewrite, startup, types, unit,
+    commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, scripts, startup,
+    types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -116,6 +117,8 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     let starting = is_startup(ctx);
     conditions::ask();
     settings::refresh(own);
+    grouped::refresh(own);
+    scripts::attach(ctx.detached());
     open_log()?;
     types::register(ctx)?;
     commands::register(ctx)?;

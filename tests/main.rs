@@ -12,12 +12,14 @@ mod server {
     mod acks;
     mod acks_of_units;
     mod always_prefixes;
+    mod always_wait;
     mod capture;
     mod child_faults;
     mod child_misbehaves;
     mod child_under_load;
     mod committed_reads;
     mod disk_faults;
+    mod early_replies;
     mod failing_calls;
     mod full_disk_load;
     mod generic_cases;
@@ -39,6 +41,7 @@ mod server {
     mod rewrite_neighbours;
     mod rewrite_room;
     mod rewrite_schedule;
+    mod scripts;
     mod server_deletes;
     mod stalled_disk;
     mod start_up;

@@ -27,6 +27,7 @@ pub(crate) mod server;
 pub(crate) mod server_info;
 pub(crate) mod settings;
 pub(crate) mod string;
+pub(crate) mod timer;
 
 pub(crate) use context::Ctx;
 pub(crate) use string::{OwnedStr, Str};

@@ -5,11 +5,13 @@
 //! The common path makes two calls into the server and tests one byte: no allocation, no lock, no hash.
 
 mod route;
+mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
+use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
@@ -33,6 +35,14 @@ static STATE: Gil<State> = Gil::new(State {
 /// Set while the log is down: then every command is looked at.
 static DOWN: AtomicBool = AtomicBool::new(false);
 
+/// Set while replies may have to wait for the disk: then every command's name is looked at.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Replies may have to wait for the disk from now on, or no longer.
+pub(crate) fn watch(watched: bool) {
+    WATCHED.store(watched, Ordering::Relaxed);
+}
+
 /// The prefixes have changed.
 pub(crate) fn set_prefixes(words: &[u8]) {
     STATE.with(|state| state.prefixes = Prefixes::parse(words));
@@ -51,9 +61,15 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
+    if call::is_own() {
+        return;
+    }
     // SAFETY: the server hands what it is about to run, alive during the call.
     let command = unsafe { Filtered::from_raw(raw) };
     let len = command.len();
+    if WATCHED.load(Ordering::Relaxed) && watch::look(command, len) {
+        return;
+    }
     let Some(first) = command.arg(1) else {
         if is_flush(command, len) {
             lead_flush(command);

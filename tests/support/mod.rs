@@ -27,7 +27,9 @@ pub mod slow_disk;
 pub mod small_disk;
 pub mod steps;
 pub mod sync_gate;
+pub mod trace;
 pub mod wait;
+pub mod witness;
 
 pub use ack_pipe::AckPipe;
 pub use client::Client;
