@@ -133,6 +133,11 @@ impl Committer {
         }
     }
 
+    /// When it syncs.
+    pub(crate) fn policy(&self) -> FsyncPolicy {
+        self.policy
+    }
+
     /// Does all of `jobs` and whatever else is due. All groups in them share one append and one sync.
     /// `oldest` is when the first group among them was submitted.
     pub fn step(&mut self, jobs: &mut Vec<Job>, oldest: Option<u64>, now: Now) -> Step {

@@ -12,6 +12,7 @@ pub mod fsync_times;
 pub mod harden;
 pub mod home;
 pub mod ids;
+mod linger;
 pub mod lock;
 pub mod names;
 pub mod policy;

@@ -16,6 +16,7 @@ use super::commit::{Committer, Listener, Step, StopReport, Successor};
 use super::failure::Failure;
 use super::file::LogFile;
 use super::home::Home;
+use super::linger::Linger;
 use super::lock::Claim;
 use super::policy::FsyncPolicy;
 use super::queue::{Job, JobQueue};
@@ -137,6 +138,7 @@ impl Writer {
 
     /// Waits until `seq` is on disk, the log is in trouble, or the deadline. Asks for no sync.
     pub fn wait_durable(&self, seq: u64, deadline: Instant) -> WaitOutcome {
+        self.queue.hurry();
         let mut state = self.gate.state.lock();
         loop {
             if self.watermarks().durable() >= seq {
@@ -177,10 +179,21 @@ impl Drop for Writer {
 fn run(mut committer: Committer, queue: &JobQueue, clock: Clock) -> StopReport {
     let mut jobs = Vec::new();
     let mut timeout = Duration::ZERO;
+    let mut linger = Linger::new();
     loop {
         let oldest = queue.take(&mut jobs, timeout);
+        let (durable, began) = (queue.watermarks().durable(), Instant::now());
         match committer.step(&mut jobs, oldest, clock.now()) {
             Step::WaitUntil(wake) => {
+                let released = queue.watermarks().durable().saturating_sub(durable);
+                let limit = match committer.policy() {
+                    FsyncPolicy::Always => linger.limit(released, began.elapsed()),
+                    FsyncPolicy::EverySec | FsyncPolicy::No => None,
+                };
+                if let Some(limit) = limit {
+                    let all = queue.watermarks().queued() + released;
+                    linger.waited(queue.linger(all, limit));
+                }
                 timeout = Duration::from_millis(wake.saturating_sub(clock.steady_ms()));
             }
             Step::Stopped(report) => return report,
