@@ -12,10 +12,16 @@ mod server {
     mod acks;
     mod acks_of_units;
     mod always_prefixes;
+    mod always_wait;
     mod capture;
     mod child_faults;
+    mod child_misbehaves;
+    mod child_under_load;
     mod committed_reads;
     mod disk_faults;
+    mod early_replies;
+    mod failing_calls;
+    mod full_disk_load;
     mod generic_cases;
     mod generic_commands;
     mod harness;
@@ -23,6 +29,7 @@ mod server {
     mod huge_values;
     mod kill_loop;
     mod lineage;
+    mod lost_folder;
     mod native_overwrites;
     mod parity;
     mod parity_commands;
@@ -31,8 +38,12 @@ mod server {
     mod replica;
     mod rewrite;
     mod rewrite_ends;
+    mod rewrite_neighbours;
+    mod rewrite_room;
     mod rewrite_schedule;
+    mod scripts;
     mod server_deletes;
+    mod stalled_disk;
     mod start_up;
     mod start_up_damage;
     mod unit_ends;

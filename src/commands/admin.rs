@@ -29,6 +29,9 @@ fn begin(in_unit: bool) -> Reply {
         Requested::Started => Reply::Simple(c"Background log rewrite started".into()),
         Requested::Scheduled => Reply::Simple(c"Background log rewrite scheduled".into()),
         Requested::InProgress => Reply::error(c"ERR Background log rewrite already in progress"),
+        Requested::NoRoom(shortage) => {
+            Reply::error_text(&format!("ERR Can't execute a log background rewriting: {shortage}"))
+        }
         Requested::Failed => {
             Reply::error(c"ERR Can't execute a log background rewriting. Please check the server logs for more information.")
         }
