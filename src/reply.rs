@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::sync::Arc;
 
 use crate::api::Ctx;
-use crate::api::call::{CallReply, Part, ReplyType};
+use crate::api::call::{CallReply, LastingReply, Part, ReplyType};
 use crate::api::config::c_text;
 use crate::sight::Sight;
 
@@ -27,6 +28,8 @@ pub(crate) enum Reply {
     Array(usize),
     /// The head of a map of so many pairs, which follow.
     Map(usize),
+    /// What a native command answered, to be sent as the server encoded it.
+    Native(Arc<LastingReply>),
     /// Parts, one behind the other: a head with what follows it.
     Parts(Vec<Reply>),
 }
@@ -56,6 +59,7 @@ impl Reply {
             Self::Null => ctx.reply_null(),
             Self::Array(len) => ctx.reply_array(*len),
             Self::Map(pairs) => ctx.reply_map(*pairs),
+            Self::Native(reply) => ctx.reply_with(reply.get()),
             Self::Parts(parts) => parts.iter().for_each(|part| part.emit(ctx)),
         }
     }

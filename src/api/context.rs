@@ -26,6 +26,7 @@ impl Flags {
     pub(crate) const LOADING: u32 = raw::REDISMODULE_CTX_FLAGS_LOADING;
     pub(crate) const ACTIVE_CHILD: u32 = raw::REDISMODULE_CTX_FLAGS_ACTIVE_CHILD;
     pub(crate) const DENY_BLOCKING: u32 = raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING;
+    pub(crate) const RESP3: u32 = raw::REDISMODULE_CTX_FLAGS_RESP3;
     pub(crate) const SERVER_STARTUP: u32 = raw::REDISMODULE_CTX_FLAGS_SERVER_STARTUP;
 
     /// True if any of these bits is set.
@@ -68,6 +69,12 @@ impl<'c> Ctx<'c> {
     pub(crate) fn flags(self) -> Flags {
         // SAFETY: the context is alive.
         Flags(unsafe { api!(RedisModule_GetContextFlags)(self.raw) })
+    }
+
+    /// The id of the client, as CLIENT LIST has it. A client of the server's own is in no list.
+    pub(crate) fn client_id(self) -> u64 {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_GetClientId)(self.raw()) }
     }
 
     /// The database of the client, or of the callback.

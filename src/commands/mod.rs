@@ -11,6 +11,8 @@ mod hash_read;
 mod hash_table;
 mod long_double;
 mod number;
+mod script;
+mod script_table;
 mod set;
 mod string;
 mod string_table;
@@ -32,6 +34,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         string_table::STRING,
         hash_table::HASH,
         forward_table::FORWARD,
+        script_table::SCRIPT,
         admin_table::ADMIN,
     ];
     families

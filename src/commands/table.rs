@@ -24,6 +24,7 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
         first,
         last: 0,
         step: 1,
+        counted: false,
         flags,
     }
 }
@@ -34,6 +35,18 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
         first,
         last: -1,
         step,
+        counted: false,
+        flags,
+    }
+}
+
+/// As many keys as the argument before them says.
+pub(super) const fn keys_counted_at(count: i32, flags: u32) -> Keys {
+    Keys {
+        first: count,
+        last: 0,
+        step: 1,
+        counted: true,
         flags,
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Keys {
     Pairs,
     /// The first argument and as many from the third as the second says.
     Store,
+    /// None in its arguments, but all keys there are.
+    Everything,
 }
 
 /// What becomes of a native command on captured keys.
@@ -22,6 +24,8 @@ pub(crate) enum Twin {
     Runs,
     /// It has no twin: an error names the prefix.
     Missing,
+    /// It runs as it is on keys of any type.
+    Native,
 }
 
 /// A native command that the filter looks at.
@@ -35,6 +39,8 @@ pub(crate) struct Route {
     pub(crate) twin: Twin,
     /// It changes keys of any type: refused on durable keys while the log is down.
     pub(crate) generic_write: bool,
+    /// It replaces a key of any type by one of its own: refused likewise.
+    pub(crate) overwrites: bool,
 }
 
 impl Route {
@@ -57,6 +63,7 @@ const fn twin(name: &'static str, arity: i32, keys: Keys) -> Route {
         keys,
         twin: Twin::Runs,
         generic_write: false,
+        overwrites: false,
     }
 }
 
@@ -67,6 +74,24 @@ const fn generic(name: &'static str, arity: i32, keys: Keys) -> Route {
         keys,
         twin: Twin::Runs,
         generic_write: true,
+        overwrites: true,
+    }
+}
+
+const fn over(mut route: Route) -> Route {
+    route.overwrites = true;
+    route
+}
+
+/// Changes keys of any type, and is never routed.
+const fn native(name: &'static str, arity: i32, keys: Keys) -> Route {
+    Route {
+        name,
+        arity,
+        keys,
+        twin: Twin::Native,
+        generic_write: false,
+        overwrites: true,
     }
 }
 
@@ -77,6 +102,7 @@ const fn none(name: &'static str, keys: Keys) -> Route {
         keys,
         twin: Twin::Missing,
         generic_write: false,
+        overwrites: false,
     }
 }
 
@@ -89,7 +115,7 @@ const ROUTES: &[Route] = &[
     none("bitcount", FIRST),
     none("bitfield", FIRST),
     none("bitfield_ro", FIRST),
-    none("bitop", SECOND),
+    over(none("bitop", SECOND)),
     none("bitpos", FIRST),
     none("blmove", Keys::Two),
     none("brpoplpush", Keys::Two),
@@ -100,7 +126,9 @@ const ROUTES: &[Route] = &[
     generic("expire", -3, FIRST),
     generic("expireat", -3, FIRST),
     none("geoadd", FIRST),
-    none("geosearchstore", FIRST),
+    native("georadius", -6, Keys::All),
+    native("georadiusbymember", -5, Keys::All),
+    over(none("geosearchstore", FIRST)),
     twin("get", 2, FIRST),
     none("getbit", FIRST),
     twin("getdel", 2, FIRST),
@@ -145,43 +173,47 @@ const ROUTES: &[Route] = &[
     none("lpushx", FIRST),
     none("lset", FIRST),
     twin("mget", -2, Keys::All),
-    twin("mset", -3, Keys::Pairs),
+    native("move", 3, FIRST),
+    over(twin("mset", -3, Keys::Pairs)),
     none("msetnx", Keys::Pairs),
     generic("persist", 2, FIRST),
     generic("pexpire", -3, FIRST),
     generic("pexpireat", -3, FIRST),
     none("pfadd", FIRST),
     none("pfmerge", Keys::All),
-    none("psetex", FIRST),
+    over(none("psetex", FIRST)),
     generic("rename", 3, Keys::Two),
     generic("renamenx", 3, Keys::Two),
+    native("restore", -4, FIRST),
     none("rpoplpush", Keys::Two),
     none("rpush", FIRST),
     none("rpushx", FIRST),
     none("sadd", FIRST),
-    none("sdiffstore", Keys::All),
-    twin("set", -3, FIRST),
+    over(none("sdiffstore", Keys::All)),
+    over(twin("set", -3, FIRST)),
     none("setbit", FIRST),
-    none("setex", FIRST),
+    over(none("setex", FIRST)),
     none("setnx", FIRST),
     none("setrange", FIRST),
-    none("sinterstore", Keys::All),
+    over(none("sinterstore", Keys::All)),
     none("smove", Keys::Two),
+    native("sort", -4, Keys::All),
     twin("strlen", 2, FIRST),
     none("substr", FIRST),
-    none("sunionstore", Keys::All),
+    over(none("sunionstore", Keys::All)),
+    native("swapdb", 3, Keys::Everything),
     generic("unlink", -2, Keys::All),
     none("xadd", FIRST),
     none("zadd", FIRST),
-    none("zdiffstore", Keys::Store),
+    over(none("zdiffstore", Keys::Store)),
     none("zincrby", FIRST),
-    none("zinterstore", Keys::Store),
-    none("zrangestore", Keys::Two),
-    none("zunionstore", Keys::Store),
+    over(none("zinterstore", Keys::Store)),
+    over(none("zrangestore", Keys::Two)),
+    over(none("zunionstore", Keys::Store)),
 ];
 
 /// The longest name in the table.
-const LONGEST: usize = 14;
+const LONGEST: usize = 17;
 
 /// The route of a command name in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {
