@@ -24,9 +24,9 @@ impl Flags {
     pub(crate) const REPLICA: u32 = raw::REDISMODULE_CTX_FLAGS_SLAVE;
     pub(crate) const REPLICATED: u32 = raw::REDISMODULE_CTX_FLAGS_REPLICATED;
     pub(crate) const LOADING: u32 = raw::REDISMODULE_CTX_FLAGS_LOADING;
-    pub(crate) const RESP3: u32 = raw::REDISMODULE_CTX_FLAGS_RESP3;
     pub(crate) const ACTIVE_CHILD: u32 = raw::REDISMODULE_CTX_FLAGS_ACTIVE_CHILD;
     pub(crate) const DENY_BLOCKING: u32 = raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING;
+    pub(crate) const RESP3: u32 = raw::REDISMODULE_CTX_FLAGS_RESP3;
     pub(crate) const SERVER_STARTUP: u32 = raw::REDISMODULE_CTX_FLAGS_SERVER_STARTUP;
 
     /// True if any of these bits is set.

@@ -31,10 +31,8 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
 /// Keys at so many places in a row.
 pub(super) const fn keys_of(first: i32, count: i32, flags: u32) -> Keys {
     Keys {
-        first,
         last: count - 1,
-        step: 1,
-        flags,
+        ..key_at(first, flags)
     }
 }
 
