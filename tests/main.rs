@@ -33,6 +33,8 @@ mod server {
     mod native_overwrites;
     mod parity;
     mod parity_commands;
+    mod parity_restarts;
+    mod parity_strings;
     mod persistence;
     mod redis_py;
     mod replica;

@@ -2,15 +2,22 @@
 
 mod admin;
 mod admin_table;
+mod bit;
+mod bit_table;
+mod bitfield;
+mod bitop;
 mod expiry;
 mod forward;
 mod forward_table;
 mod glob;
 mod hash;
+mod hash_random;
 mod hash_read;
 mod hash_table;
+mod lcs;
 mod long_double;
 mod number;
+mod range;
 mod script;
 mod script_table;
 mod set;
@@ -26,12 +33,14 @@ const SYNTAX: Reply = Reply::error(c"ERR syntax error");
 const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
 const NOT_A_FLOAT: Reply = Reply::error(c"ERR value is not a valid float");
 const OVERFLOW: Reply = Reply::error(c"ERR increment or decrement would overflow");
+const TOO_LONG: Reply = Reply::error(c"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce NaN or Infinity");
 
 /// Registers every command. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     let families = [
         string_table::STRING,
+        bit_table::BIT,
         hash_table::HASH,
         forward_table::FORWARD,
         script_table::SCRIPT,

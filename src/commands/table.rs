@@ -29,6 +29,14 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
     }
 }
 
+/// Keys at so many places in a row.
+pub(super) const fn keys_of(first: i32, count: i32, flags: u32) -> Keys {
+    Keys {
+        last: count - 1,
+        ..key_at(first, flags)
+    }
+}
+
 /// Keys to the end of the command.
 pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
     Keys {

@@ -166,6 +166,7 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
     match keys {
         Keys::At(place) => vec![place].into_iter().filter(|place| *place < len).collect(),
         Keys::Two => (1..len.min(3)).collect(),
+        Keys::FromSecond => (2..len).collect(),
         Keys::All => (1..len).collect(),
         Keys::Everything => Vec::new(),
         Keys::Pairs => (1..len).step_by(2).collect(),
@@ -215,5 +216,6 @@ fn reject(command: Filtered<'_>, text: &str) {
 /// types that himself is asked for the native command's permission, too.
 pub(crate) fn native_name(name: &[u8]) -> Option<&[u8]> {
     let native = name.strip_prefix(ROUTED)?;
-    native.iter().all(u8::is_ascii_lowercase).then_some(native)
+    let is_lower = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+    native.iter().all(is_lower).then_some(native)
 }

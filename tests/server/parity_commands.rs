@@ -9,10 +9,16 @@ pub struct Command {
     /// Its arguments.
     pub args: Vec<Vec<u8>>,
     /// False for one without a twin: it runs as it is on both sides.
-    has_twin: bool,
+    pub(super) has_twin: bool,
 }
 
 impl Command {
+    /// The first key.
+    pub fn key(&self) -> &[u8] {
+        let place = if self.name == "BITOP" { 1 } else { 0 };
+        self.args.get(place).expect("a key")
+    }
+
     /// The native command.
     pub fn native(&self) -> Vec<Vec<u8>> {
         let mut all = vec![self.name.clone().into_bytes()];
@@ -39,13 +45,13 @@ impl std::fmt::Debug for Command {
     }
 }
 
-type Args = Vec<Vec<u8>>;
+pub(super) type Args = Vec<Vec<u8>>;
 
-fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+pub(super) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-fn words(text: &[&[u8]]) -> Args {
+pub(super) fn words(text: &[&[u8]]) -> Args {
     text.iter().map(|word| word.to_vec()).collect()
 }
 
@@ -118,7 +124,7 @@ pub fn float(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-fn value(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn value(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0..=3 => rng.i32(-1_000_000..1_000_000).to_string().into_bytes(),
         4..=6 => pick(rng, &NUMBERS).as_bytes().to_vec(),
@@ -128,14 +134,14 @@ fn value(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
+pub(super) fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
     match rng.bool() {
         true => vec![family, b'0' + rng.u8(..5)],
         false => vec![b'k', 0, b'\r', b'\n', b'%', b's', b'0' + rng.u8(..6)],
     }
 }
 
-fn field(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn field(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0 => Vec::new(),
         1 => b"a\0b".to_vec(),
@@ -184,12 +190,12 @@ fn set_options(rng: &mut Rng) -> Args {
     options
 }
 
-fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
+pub(super) fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
     (0..rng.usize(1..4)).flat_map(|_| each(rng)).collect()
 }
 
 /// Pairs, and now and then one half too many.
-fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
+pub(super) fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
     let mut pairs = repeated(rng, |rng| vec![name(rng), value(rng)]);
     if rng.u8(..10) == 0 {
         pairs.push(b"odd".to_vec());
@@ -340,6 +346,9 @@ pub const TWINS: [&str; 39] = [
 
 /// Any command.
 pub fn any(rng: &mut Rng) -> Command {
+    if rng.u8(..3) == 0 {
+        return super::parity_strings::any(rng);
+    }
     let name = pick(rng, &NAMES);
     let family = if name.starts_with('H') || (name.contains("EXPIRE") && rng.bool()) {
         b'h'
