@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
+use std::ops::Range;
 
 use mylog_core::effect::Effect;
 use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
@@ -208,6 +209,25 @@ impl<'c> Call<'c> {
         self.read(place, f)
     }
 
+    /// Reads values of one type at once; `f` gets `None` for each place without a key.
+    pub(crate) fn read_many<T: OfKind, R>(
+        &self,
+        places: Range<usize>,
+        f: impl FnOnce(&[Option<&T>]) -> R,
+    ) -> Result<R, Reply> {
+        let words = places.map(|place| match self.look(place) {
+            Holds::Nothing => Ok(None),
+            Holds::Ours(kind, word) if kind == T::KIND => Ok(Some(word)),
+            _ => Err(WRONG_TYPE),
+        });
+        let words = words.collect::<Result<Vec<_>, _>>()?;
+        let read = types::with_values(&words, |values| {
+            let contents: Vec<_> = values.iter().map(|value| value.and_then(T::of)).collect();
+            f(&contents)
+        });
+        read.ok_or(NOT_STARTED)
+    }
+
     /// Opens a key to write.
     pub(crate) fn open(&self, place: usize) -> Target<'c> {
         let name = self.args.string(place);
@@ -236,6 +256,18 @@ impl<'c> Call<'c> {
             })
         });
         target.follow(left.flatten());
+        if matches!(self.propagation, Propagation::None) {
+            self.propagation = Propagation::Verbatim;
+        }
+    }
+
+    /// Takes a key away, of whatever type: of the server's own the log knows nothing.
+    pub(crate) fn delete(&mut self, target: &mut Target<'_>) {
+        if target.is_ours() {
+            let key = target.name();
+            return self.commit(target, &Effect::Del { db: self.db, key });
+        }
+        target.follow(None);
         if matches!(self.propagation, Propagation::None) {
             self.propagation = Propagation::Verbatim;
         }

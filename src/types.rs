@@ -77,6 +77,22 @@ pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(&Value) -> R) -> Option<
     }
 }
 
+/// As [`with_value`] for several words at once, `None` for each that stands for nothing.
+pub(crate) fn with_values<R>(words: &[Option<usize>], f: impl FnOnce(&[Option<&Value>]) -> R) -> Option<R> {
+    engine::with(|engine| {
+        let value = |word| match Word::read(word) {
+            Word::Entry(id) => engine.store.entry(id).map(|entry| entry.value()),
+            // SAFETY: as in `with_value`; nothing is deleted before `f` has returned.
+            Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
+                Loaded::Value(value) => Some(value),
+                Loaded::CopyOf(db, key) => engine.store.get(*db, key).map(|entry| entry.value()),
+            },
+        };
+        let values: Vec<_> = words.iter().map(|word| word.and_then(value)).collect();
+        f(&values)
+    })
+}
+
 /// Registers the types. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     let methods = |load, aux| raw::RedisModuleTypeMethods {

@@ -9,6 +9,10 @@ mod glob;
 mod hash;
 mod hash_read;
 mod hash_table;
+mod list;
+mod list_move;
+mod list_read;
+mod list_table;
 mod long_double;
 mod number;
 mod set;
@@ -17,11 +21,14 @@ mod string_table;
 mod table;
 mod wait;
 
+use std::ffi::CStr;
+
 use crate::api::{Ctx, Refused};
 use crate::reply::Reply;
 
 const SYNTAX: Reply = Reply::error(c"ERR syntax error");
 const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
+const NOT_POSITIVE: &CStr = c"ERR value is out of range, must be positive";
 const NOT_A_FLOAT: Reply = Reply::error(c"ERR value is not a valid float");
 const OVERFLOW: Reply = Reply::error(c"ERR increment or decrement would overflow");
 const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce NaN or Infinity");
@@ -31,6 +38,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     let families = [
         string_table::STRING,
         hash_table::HASH,
+        list_table::LIST,
         forward_table::FORWARD,
         admin_table::ADMIN,
     ];

@@ -38,6 +38,16 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
     }
 }
 
+/// Keys behind their number, which is at a place.
+pub(super) const fn keys_counted(first: i32, flags: u32) -> Keys {
+    Keys {
+        first,
+        last: Keys::COUNTED,
+        step: 1,
+        flags,
+    }
+}
+
 /// An argument.
 pub(super) const fn arg(name: &'static CStr, kind: ArgKind) -> Arg {
     Arg {

@@ -156,14 +156,20 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
         Keys::Two => (1..len.min(3)).collect(),
         Keys::All => (1..len).collect(),
         Keys::Pairs => (1..len).step_by(2).collect(),
+        Keys::Counted => (2..len).take(number_at(command, 1)).collect(),
         Keys::Store => {
-            let count = command
-                .arg(2)
-                .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
-            let sources = (3..len).take(count.unwrap_or(0));
+            let sources = (3..len).take(number_at(command, 2));
             std::iter::once(1).chain(sources).collect()
         }
     }
+}
+
+/// The number of keys that a place says; 0 where it says none.
+fn number_at(command: Filtered<'_>, place: usize) -> usize {
+    let number = command
+        .arg(place)
+        .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    number.unwrap_or(0)
 }
 
 /// While the log is down a generic command must not change a durable key: nothing could undo it.
