@@ -15,7 +15,13 @@ mod list_read;
 mod list_table;
 mod long_double;
 mod number;
+mod random;
 mod set;
+mod sets;
+mod sets_combine;
+mod sets_random;
+mod sets_read;
+mod sets_table;
 mod string;
 mod string_table;
 mod table;
@@ -39,6 +45,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         string_table::STRING,
         hash_table::HASH,
         list_table::LIST,
+        sets_table::SET,
         forward_table::FORWARD,
         admin_table::ADMIN,
     ];
