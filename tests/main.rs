@@ -25,12 +25,16 @@ mod server {
     mod native_overwrites;
     mod parity;
     mod parity_commands;
+    mod parity_lists;
+    mod parity_random;
+    mod parity_sets;
     mod persistence;
     mod redis_py;
     mod replica;
     mod rewrite;
     mod rewrite_ends;
     mod rewrite_schedule;
+    mod sequences;
     mod server_deletes;
     mod start_up;
     mod start_up_damage;
