@@ -9,12 +9,15 @@ use super::list_read::{place, span};
 use super::number::{at_least, either_way, integer, option};
 use super::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
 use crate::api::events::Class;
+use crate::api::server;
 use crate::call::{Call, Target};
 use crate::reply::Reply;
 
 const LPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'lpop' command");
 const RPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'rpop' command");
 const NO_SUCH_KEY: Reply = Reply::error(c"ERR no such key");
+/// The first version that refuses the one count whose negative is none.
+const BOUNDED_LREM_SINCE: i32 = 0x0007_0200;
 const INDEX_OUT_OF_RANGE: Reply = Reply::error(c"ERR index out of range");
 
 /// The event of a push.
@@ -211,7 +214,10 @@ fn found(list: &List, element: &[u8], count: i64) -> Vec<u64> {
 
 /// LREM key count element
 pub(super) fn lrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let count = either_way(call.args.get(2))?;
+    let count = match integer(call.args.get(2)) {
+        Some(count) if server::version() < BOUNDED_LREM_SINCE => count,
+        _ => either_way(call.args.get(2))?,
+    };
     let mut target = call.open(1);
     let indexes = target.read(|list: Option<&List>| list.map(|list| found(list, call.args.get(3), count)))?;
     let indexes = indexes.filter(|found| !found.is_empty()).ok_or(Reply::Int(0))?;

@@ -164,7 +164,9 @@ fn events(subscriber: &mut Client, server: &Server) -> [Vec<(String, Vec<u8>)>; 
 }
 
 /// Commands that have no native one, or one that can't run beside others.
-const NOT_COMPARED: [&str; 7] = ["APPLY", "DEBUG", "FLUSHALL", "FLUSHDB", "REJECT", "REWRITE", "WAIT"];
+const NOT_COMPARED: [&str; 7] = [
+    "APPLY", "DEBUG", "FLUSHALL", "FLUSHDB", "REJECT", "REWRITE", "WAIT",
+];
 
 fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {
     let commands = client.run("COMMAND LIST FILTERBY MODULE mylog").items();

@@ -131,7 +131,13 @@ pub fn any(rng: &mut Rng) -> Command {
         "LTRIM" if rng.bool() => [first, words(&[b"1", b"-1"])].concat(),
         "LTRIM" => [first, vec![number(rng), number(rng)]].concat(),
         "LINDEX" => [first, vec![number(rng)]].concat(),
-        "LSET" | "LREM" => [first, vec![number(rng), element(rng)]].concat(),
+        // Redis 7.2 and later cut an index of LSET to 32 bits, and so find a place for one that has none.
+        "LSET" => {
+            let index = rng.i32(-6..7).to_string().into_bytes();
+            let index = if rng.u8(..8) == 0 { b"1.5".to_vec() } else { index };
+            [first, vec![index, element(rng)]].concat()
+        }
+        "LREM" => [first, vec![number(rng), element(rng)]].concat(),
         "LINSERT" => {
             let at = pick(rng, &["BEFORE", "AFTER", "after", "before\0x", "at"]).into();
             [first, vec![at, element(rng), element(rng)]].concat()
