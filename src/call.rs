@@ -9,7 +9,6 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
-use std::ops::Range;
 
 use mylog_core::effect::Effect;
 use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
@@ -209,23 +208,21 @@ impl<'c> Call<'c> {
         self.read(place, f)
     }
 
-    /// Reads values of one type at once; `f` gets `None` for each place without a key.
-    pub(crate) fn read_many<T: OfKind, R>(
+    /// Reads several keys at once, each of one of these types; `f` gets their values in order, `None` for a key
+    /// that is not there.
+    pub(crate) fn read_many<R>(
         &self,
-        places: Range<usize>,
-        f: impl FnOnce(&[Option<&T>]) -> R,
+        places: std::ops::Range<usize>,
+        kinds: &[Kind],
+        f: impl FnOnce(&[Option<&Value>]) -> R,
     ) -> Result<R, Reply> {
-        let words = places.map(|place| match self.look(place) {
+        let word = |place| match self.look(place) {
             Holds::Nothing => Ok(None),
-            Holds::Ours(kind, word) if kind == T::KIND => Ok(Some(word)),
+            Holds::Ours(kind, word) if kinds.contains(&kind) => Ok(Some(word)),
             _ => Err(WRONG_TYPE),
-        });
-        let words = words.collect::<Result<Vec<_>, _>>()?;
-        let read = types::with_values(&words, |values| {
-            let contents: Vec<_> = values.iter().map(|value| value.and_then(T::of)).collect();
-            f(&contents)
-        });
-        read.ok_or(NOT_STARTED)
+        };
+        let words = places.map(word).collect::<Result<Vec<_>, Reply>>()?;
+        types::with_values(&words, f).ok_or(NOT_STARTED)
     }
 
     /// Opens a key to write.

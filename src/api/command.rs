@@ -15,18 +15,14 @@ pub(crate) type Entry =
 pub(crate) struct Keys {
     /// Place of the first, the command's name being 0.
     pub(crate) first: i32,
-    /// Place of the last, counted from `first`; -1 for the last argument; `COUNTED` if `first` is the place
-    /// of their number, behind which they stand.
+    /// Place of the last, counted from `first`; -1 for the last argument.
     pub(crate) last: i32,
     /// From one to the next.
     pub(crate) step: i32,
     /// REDISMODULE_CMD_KEY_ bits.
     pub(crate) flags: u32,
-}
-
-impl Keys {
-    /// See `last`.
-    pub(crate) const COUNTED: i32 = i32::MIN;
+    /// The argument at `first` is no key but says how many follow it.
+    pub(crate) counted: bool,
 }
 
 /// What an argument is.
@@ -90,8 +86,8 @@ impl Ctx<'_> {
     /// Registers a command. In OnLoad only.
     pub(crate) fn register_command(self, spec: &Spec) -> Result<(), Refused> {
         let (first, last, step) = match spec.keys.first() {
-            // Nobody can tell them from the command's name alone.
-            Some(keys) if keys.last == Keys::COUNTED => (0, 0, 0),
+            // No range tells where they are: the description below does.
+            Some(keys) if keys.counted => (0, 0, 0),
             Some(keys) if keys.last >= 0 => (keys.first, keys.first + keys.last, keys.step),
             Some(keys) => (keys.first, keys.last, keys.step),
             None => (0, 0, 0),
@@ -149,7 +145,7 @@ fn key_spec(keys: &Keys) -> raw::RedisModuleCommandKeySpec {
     spec.flags = u64::from(keys.flags);
     spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
     spec.bs.index.pos = keys.first;
-    if keys.last == Keys::COUNTED {
+    if keys.counted {
         spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_KEYNUM;
         spec.fk.keynum = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_2 {
             keynumidx: 0,

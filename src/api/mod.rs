@@ -21,6 +21,7 @@ pub(crate) mod latency;
 pub(crate) mod log;
 pub(crate) mod parked;
 pub(crate) mod process;
+pub(crate) mod random;
 pub(crate) mod replicate;
 pub(crate) mod reply;
 pub(crate) mod server;

@@ -48,14 +48,6 @@ pub(crate) fn version() -> c_int {
     unsafe { api!(RedisModule_GetServerVersion)() }
 }
 
-/// A random number that nobody can tell beforehand.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    // SAFETY: the call fills the bytes, of which there are as many as it is told.
-    unsafe { api!(RedisModule_GetRandomBytes)(bytes.as_mut_ptr(), bytes.len()) };
-    u64::from_le_bytes(bytes)
-}
-
 /// Unix time in ms, read now (the cached time of the event loop is the command's start).
 pub(crate) fn now_ms() -> i64 {
     // SAFETY: takes nothing, reads the clock.

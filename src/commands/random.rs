@@ -2,46 +2,31 @@
 
 use std::collections::HashSet;
 
-use crate::api::server;
+use crate::api::random::Random;
 
-/// Random numbers of one command, from a seed of the server's.
-pub(super) struct Random(u64);
+/// So many different numbers below `end`, all of them if there are no more. Every choice is as likely as any
+/// other, but not every order.
+pub(super) fn some_below(end: usize, count: usize) -> Vec<usize> {
+    let mut random = Random::new();
+    choose(end, count, |end| random.below(end))
+}
 
-impl Random {
-    /// With a new seed.
-    pub(super) fn new() -> Self {
-        Self(server::random())
+fn choose(end: usize, count: usize, mut below: impl FnMut(usize) -> usize) -> Vec<usize> {
+    if count >= end {
+        return (0..end).collect();
     }
-
-    /// The next number: splitmix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    if count == 1 {
+        return vec![below(end)];
     }
-
-    /// A number below `end`; 0 if there is none.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
+    // Floyd: each step adds one, however many are taken already.
+    let (mut taken, mut places) = (HashSet::with_capacity(count), Vec::with_capacity(count));
+    for last in end - count..end {
+        let drawn = below(last + 1);
+        let place = if taken.insert(drawn) { drawn } else { last };
+        taken.insert(place);
+        places.push(place);
     }
-
-    /// So many different numbers below `end`, all of them if there are no more. Every choice is as likely as
-    /// any other, but not every order.
-    pub(super) fn some_below(&mut self, end: usize, count: usize) -> Vec<usize> {
-        if count >= end {
-            return (0..end).collect();
-        }
-        // Floyd: each step adds one, however many are taken already.
-        let (mut taken, mut places) = (HashSet::with_capacity(count), Vec::with_capacity(count));
-        for last in end - count..end {
-            let drawn = self.below(last + 1);
-            let place = if taken.insert(drawn) { drawn } else { last };
-            taken.insert(place);
-            places.push(place);
-        }
-        places
-    }
+    places
 }
 
 #[cfg(test)]
@@ -50,10 +35,10 @@ mod tests {
 
     #[test]
     fn choices_are_different_and_below_the_end() {
-        let mut random = Random(1);
+        let mut rng = fastrand::Rng::with_seed(1);
         for end in 1..50 {
             for count in 0..=end {
-                let places = random.some_below(end, count);
+                let places = choose(end, count, |end| rng.usize(..end));
                 let different: HashSet<_> = places.iter().collect();
                 assert_eq!((places.len(), different.len()), (count, count));
                 assert!(places.iter().all(|&place| place < end));
@@ -63,10 +48,10 @@ mod tests {
 
     #[test]
     fn every_place_is_as_likely_as_any_other() {
-        let mut random = Random(2);
+        let mut rng = fastrand::Rng::with_seed(2);
         let mut drawn = [0; 10];
         for _ in 0..10_000 {
-            for place in random.some_below(10, 3) {
+            for place in choose(10, 3, |end| rng.usize(..end)) {
                 drawn[place] += 1;
             }
         }

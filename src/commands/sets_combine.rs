@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::CStr;
+use std::ops::Range;
 
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::{Kind, Set, Value};
@@ -9,10 +10,18 @@ use mylog_core::value::{Kind, Set, Value};
 use super::SYNTAX;
 use super::number::{at_least, option};
 use crate::api::events::Class;
-use crate::call::Call;
+use crate::call::{Call, OfKind};
 use crate::reply::Reply;
 
 const TOO_MANY_KEYS: Reply = Reply::error(c"ERR Number of keys can't be greater than number of args");
+
+/// Reads sets, and `f` what they hold: `None` for a key that is missing.
+fn read<R>(call: &Call<'_>, places: Range<usize>, f: impl FnOnce(&[Option<&Set>]) -> R) -> Result<R, Reply> {
+    call.read_many(places, &[Kind::Set], |values| {
+        let sets: Vec<_> = values.iter().map(|value| value.and_then(Set::of)).collect();
+        f(&sets)
+    })
+}
 
 /// Makes one set of members out of several; `None` for a key that is missing.
 type Combine = for<'s> fn(&[Option<&'s Set>]) -> Vec<&'s [u8]>;
@@ -51,7 +60,7 @@ fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
 
 fn show(call: &Call<'_>, combine: Combine) -> Result<Reply, Reply> {
     let mut out = call.out_of_many();
-    call.read_many(1..call.args.len(), |sets| {
+    read(call, 1..call.args.len(), |sets| {
         let members = combine(sets);
         out.put(Reply::Set(members.len()));
         members.into_iter().for_each(|member| out.bulk(member));
@@ -60,7 +69,7 @@ fn show(call: &Call<'_>, combine: Combine) -> Result<Reply, Reply> {
 }
 
 fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, Reply> {
-    let (len, body) = call.read_many(2..call.args.len(), |sets| {
+    let (len, body) = read(call, 2..call.args.len(), |sets| {
         let (members, mut set, mut body) = (combine(sets), Set::default(), Vec::new());
         for member in &members {
             set.add(member);
@@ -135,6 +144,6 @@ pub(super) fn sintercard(call: &mut Call<'_>) -> Result<Reply, Reply> {
         limit = at_least(0, args.get(place + 1), c"ERR LIMIT can't be negative")?;
     }
     let most = if limit == 0 { usize::MAX } else { limit };
-    let len = call.read_many(2..behind_keys, |sets| in_all(sets).take(most).count())?;
+    let len = read(call, 2..behind_keys, |sets| in_all(sets).take(most).count())?;
     Ok(Reply::Int(len as i64))
 }

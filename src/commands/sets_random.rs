@@ -3,12 +3,18 @@
 use mylog_core::value::Set;
 
 use super::number::{at_least, either_way};
-use super::random::Random;
+use super::random::some_below;
 use super::sets::remove;
 use super::{NOT_POSITIVE, SYNTAX};
 use crate::api::events::Class;
+use crate::api::random::Random;
 use crate::call::{Call, Target};
 use crate::reply::Reply;
+
+const TOO_MANY: Reply = Reply::error(c"ERR value is out of range");
+
+/// Most members that may come again and again in one reply: the event loop makes them all at once.
+const MOST_REPEATED: usize = 100_000_000;
 
 /// The members at these places, as far as there are such.
 fn members_at(set: &Set, places: &[usize]) -> Vec<Vec<u8>> {
@@ -26,7 +32,7 @@ pub(super) fn spop(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     let taken = target.read(|set: Option<&Set>| {
         set.map(|set| {
-            let places = Random::new().some_below(set.len(), count.unwrap_or(1));
+            let places = some_below(set.len(), count.unwrap_or(1));
             (members_at(set, &places), set.len())
         })
     })?;
@@ -76,20 +82,25 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
         let nth = |place| set.and_then(|set| set.nth(place)).unwrap_or_default();
         let Some(count) = count else {
             let place = random.below(len);
-            return out.bulk_or_null(set.and_then(|set| set.nth(place)));
+            out.bulk_or_null(set.and_then(|set| set.nth(place)));
+            return Ok(());
         };
         let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         if count < 0 && len > 0 {
             // With repetitions, and so many as were asked for.
+            if wanted > MOST_REPEATED {
+                return Err(TOO_MANY);
+            }
             out.put(Reply::Array(wanted));
             for _ in 0..wanted {
                 out.bulk(nth(random.below(len)));
             }
         } else {
             out.put(Reply::Array(wanted.min(len)));
-            let places = random.some_below(len, wanted);
+            let places = some_below(len, wanted);
             places.into_iter().for_each(|place| out.bulk(nth(place)));
         }
-    })?;
+        Ok(())
+    })??;
     Ok(out.finish())
 }

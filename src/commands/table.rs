@@ -25,6 +25,18 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
         last: 0,
         step: 1,
         flags,
+        counted: false,
+    }
+}
+
+/// As many keys as the argument at a place says, behind it.
+pub(super) const fn keys_counted(place: i32, flags: u32) -> Keys {
+    Keys {
+        first: place,
+        last: 0,
+        step: 1,
+        flags,
+        counted: true,
     }
 }
 
@@ -35,16 +47,7 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
         last: -1,
         step,
         flags,
-    }
-}
-
-/// Keys behind their number, which is at a place.
-pub(super) const fn keys_counted(first: i32, flags: u32) -> Keys {
-    Keys {
-        first,
-        last: Keys::COUNTED,
-        step: 1,
-        flags,
+        counted: false,
     }
 }
 

@@ -156,20 +156,19 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
         Keys::Two => (1..len.min(3)).collect(),
         Keys::All => (1..len).collect(),
         Keys::Pairs => (1..len).step_by(2).collect(),
-        Keys::Counted => (2..len).take(number_at(command, 1)).collect(),
-        Keys::Store => {
-            let sources = (3..len).take(number_at(command, 2));
-            std::iter::once(1).chain(sources).collect()
-        }
+        Keys::Store => std::iter::once(1).chain(counted(command, len, 2)).collect(),
+        Keys::Counted => counted(command, len, 1).collect(),
+        Keys::CountedLater => counted(command, len, 2).collect(),
+        Keys::AllButLast => (1..len - 1).collect(),
     }
 }
 
-/// The number of keys that a place says; 0 where it says none.
-fn number_at(command: Filtered<'_>, place: usize) -> usize {
-    let number = command
+/// As many places as the argument at `place` says, behind it.
+fn counted(command: Filtered<'_>, len: usize, place: usize) -> std::iter::Take<std::ops::Range<usize>> {
+    let count = command
         .arg(place)
-        .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-    number.unwrap_or(0)
+        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+    (place + 1..len).take(count.unwrap_or(0))
 }
 
 /// While the log is down a generic command must not change a durable key: nothing could undo it.

@@ -13,6 +13,10 @@ pub(crate) enum Keys {
     Pairs,
     /// As many from the second as the first argument says.
     Counted,
+    /// As many from the third as the second argument says.
+    CountedLater,
+    /// Every argument but the last.
+    AllButLast,
     /// The first argument and as many from the third as the second says.
     Store,
 }
@@ -94,6 +98,9 @@ const ROUTES: &[Route] = &[
     none("bitop", SECOND),
     none("bitpos", FIRST),
     none("blmove", Keys::Two),
+    none("blmpop", Keys::CountedLater),
+    none("blpop", Keys::AllButLast),
+    none("brpop", Keys::AllButLast),
     none("brpoplpush", Keys::Two),
     generic("copy", -3, Keys::Two),
     twin("decr", 2, FIRST),

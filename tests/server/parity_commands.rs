@@ -15,8 +15,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// One with a twin.
-    pub fn twin_of(name: &str, args: Args) -> Self {
+    /// A command that has a twin.
+    pub fn with_twin(name: &str, args: Vec<Vec<u8>>) -> Self {
         Self {
             name: name.to_owned(),
             args,

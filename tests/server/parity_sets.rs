@@ -98,5 +98,5 @@ pub fn any(rng: &mut Rng) -> Command {
         }
         _ => first,
     };
-    Command::twin_of(name, args)
+    Command::with_twin(name, args)
 }
