@@ -211,6 +211,23 @@ impl<'c> Call<'c> {
         self.read(place, f)
     }
 
+    /// Reads several keys at once, each of one of these types; `f` gets their values in order, `None` for a key
+    /// that is not there.
+    pub(crate) fn read_many<R>(
+        &self,
+        places: std::ops::Range<usize>,
+        kinds: &[Kind],
+        f: impl FnOnce(&[Option<&Value>]) -> R,
+    ) -> Result<R, Reply> {
+        let word = |place| match self.look(place) {
+            Holds::Nothing => Ok(None),
+            Holds::Ours(kind, word) if kinds.contains(&kind) => Ok(Some(word)),
+            _ => Err(WRONG_TYPE),
+        };
+        let words = places.map(word).collect::<Result<Vec<_>, Reply>>()?;
+        types::with_values(&words, f).ok_or(NOT_STARTED)
+    }
+
     /// Opens a key to write.
     pub(crate) fn open(&self, place: usize) -> Target<'c> {
         let name = self.args.string(place);
@@ -239,6 +256,18 @@ impl<'c> Call<'c> {
             })
         });
         target.follow(left.flatten());
+        if matches!(self.propagation, Propagation::None) {
+            self.propagation = Propagation::Verbatim;
+        }
+    }
+
+    /// Takes a key away, of whatever type: of the server's own the log knows nothing.
+    pub(crate) fn delete(&mut self, target: &mut Target<'_>) {
+        if target.is_ours() {
+            let key = target.name();
+            return self.commit(target, &Effect::Del { db: self.db, key });
+        }
+        target.follow(None);
         if matches!(self.propagation, Propagation::None) {
             self.propagation = Propagation::Verbatim;
         }

@@ -24,12 +24,16 @@ pub(crate) enum Reply {
     Bulk(Vec<u8>),
     /// Null.
     Null,
+    /// Null where an array would be: as `Null` in RESP3.
+    NullArray,
     /// The head of an array of so many elements, which follow.
     Array(usize),
     /// The head of a map of so many pairs, which follow.
     Map(usize),
     /// What a native command answered, to be sent as the server encoded it.
     Native(Arc<LastingReply>),
+    /// The head of a set of so many members, which follow: an array in RESP2.
+    Set(usize),
     /// Parts, one behind the other: a head with what follows it.
     Parts(Vec<Reply>),
 }
@@ -57,9 +61,11 @@ impl Reply {
             Self::Error(text) => ctx.reply_error(text),
             Self::Bulk(bytes) => ctx.reply_bulk(bytes),
             Self::Null => ctx.reply_null(),
+            Self::NullArray => ctx.reply_null_array(),
             Self::Array(len) => ctx.reply_array(*len),
             Self::Map(pairs) => ctx.reply_map(*pairs),
             Self::Native(reply) => ctx.reply_with(reply.get()),
+            Self::Set(len) => ctx.reply_set(*len),
             Self::Parts(parts) => parts.iter().for_each(|part| part.emit(ctx)),
         }
     }

@@ -33,7 +33,10 @@ mod server {
     mod native_overwrites;
     mod parity;
     mod parity_commands;
+    mod parity_lists;
+    mod parity_random;
     mod parity_restarts;
+    mod parity_sets;
     mod parity_strings;
     mod persistence;
     mod redis_py;
@@ -44,6 +47,7 @@ mod server {
     mod rewrite_room;
     mod rewrite_schedule;
     mod scripts;
+    mod sequences;
     mod server_deletes;
     mod stalled_disk;
     mod start_up;

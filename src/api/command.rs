@@ -20,10 +20,10 @@ pub(crate) struct Keys {
     pub(crate) last: i32,
     /// From one to the next.
     pub(crate) step: i32,
-    /// At `first` is the number of keys, and they follow it.
-    pub(crate) counted: bool,
     /// REDISMODULE_CMD_KEY_ bits.
     pub(crate) flags: u32,
+    /// The argument at `first` is no key but says how many follow it.
+    pub(crate) counted: bool,
 }
 
 /// What an argument is.
@@ -87,6 +87,7 @@ impl Ctx<'_> {
     /// Registers a command. In OnLoad only.
     pub(crate) fn register_command(self, spec: &Spec) -> Result<(), Refused> {
         let (first, last, step) = match spec.keys.first() {
+            // No range tells where they are: the description below does.
             Some(keys) if keys.counted => (0, 0, 0),
             Some(keys) if keys.last >= 0 => (keys.first, keys.first + keys.last, keys.step),
             Some(keys) => (keys.first, keys.last, keys.step),

@@ -170,14 +170,19 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
         Keys::All => (1..len).collect(),
         Keys::Everything => Vec::new(),
         Keys::Pairs => (1..len).step_by(2).collect(),
-        Keys::Store => {
-            let count = command
-                .arg(2)
-                .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
-            let sources = (3..len).take(count.unwrap_or(0));
-            std::iter::once(1).chain(sources).collect()
-        }
+        Keys::Store => std::iter::once(1).chain(counted(command, len, 2)).collect(),
+        Keys::Counted => counted(command, len, 1).collect(),
+        Keys::CountedLater => counted(command, len, 2).collect(),
+        Keys::AllButLast => (1..len - 1).collect(),
     }
+}
+
+/// As many places as the argument at `place` says, behind it.
+fn counted(command: Filtered<'_>, len: usize, place: usize) -> std::iter::Take<std::ops::Range<usize>> {
+    let count = command
+        .arg(place)
+        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+    (place + 1..len).take(count.unwrap_or(0))
 }
 
 /// While the log is down a native command must not change or replace a durable key: nothing could undo it.
