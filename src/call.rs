@@ -93,6 +93,14 @@ pub(crate) unsafe fn run(
     0
 }
 
+/// The error for a user who may not run a native command.
+pub(crate) fn no_permission(native: &[u8]) -> Reply {
+    let native = String::from_utf8_lossy(native);
+    Reply::error_text(&format!(
+        "NOPERM this user has no permissions to run the '{native}' command"
+    ))
+}
+
 /// What replicas and the server's AOF get.
 enum Propagation {
     /// Nothing: nothing has changed.
@@ -142,12 +150,7 @@ impl<'c> Call<'c> {
             return None;
         }
         let args: Vec<&[u8]> = std::iter::once(native).chain(self.args.from(1)).collect();
-        (!self.ctx.may_run(&args)).then(|| {
-            let native = String::from_utf8_lossy(native);
-            Reply::error_text(&format!(
-                "NOPERM this user has no permissions to run the '{native}' command"
-            ))
-        })
+        (!self.ctx.may_run(&args)).then(|| no_permission(native))
     }
 
     fn propagate(&self) {
@@ -258,6 +261,18 @@ impl<'c> Call<'c> {
             })
         });
         target.follow(left.flatten());
+        if matches!(self.propagation, Propagation::None) {
+            self.propagation = Propagation::Verbatim;
+        }
+    }
+
+    /// Takes a key away, of whatever type: of the server's own the log knows nothing.
+    pub(crate) fn delete(&mut self, target: &mut Target<'_>) {
+        if target.is_ours() {
+            let key = target.name();
+            return self.commit(target, &Effect::Del { db: self.db, key });
+        }
+        target.follow(None);
         if matches!(self.propagation, Propagation::None) {
             self.propagation = Propagation::Verbatim;
         }

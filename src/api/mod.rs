@@ -26,8 +26,10 @@ pub(crate) mod random;
 pub(crate) mod replicate;
 pub(crate) mod reply;
 pub(crate) mod server;
+pub(crate) mod server_info;
 pub(crate) mod settings;
 pub(crate) mod string;
+pub(crate) mod timer;
 
 pub(crate) use context::Ctx;
 pub(crate) use string::{OwnedStr, Str};

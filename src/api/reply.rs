@@ -42,7 +42,7 @@ impl Ctx<'_> {
         unsafe { api!(RedisModule_ReplyWithNull)(self.raw()) };
     }
 
-    /// Null where an array was asked for: RESP2 tells the two apart.
+    /// Null where an array would be: another null than elsewhere in RESP2.
     pub(crate) fn reply_null_array(self) {
         // SAFETY: the context is alive.
         unsafe { api!(RedisModule_ReplyWithNullArray)(self.raw()) };
@@ -64,5 +64,11 @@ impl Ctx<'_> {
     pub(crate) fn reply_map(self, pairs: usize) {
         // SAFETY: as for an array.
         unsafe { api!(RedisModule_ReplyWithMap)(self.raw(), long(pairs)) };
+    }
+
+    /// The head of a set of so many members: an array in RESP2.
+    pub(crate) fn reply_set(self, len: usize) {
+        // SAFETY: as for an array.
+        unsafe { api!(RedisModule_ReplyWithSet)(self.raw(), long(len)) };
     }
 }

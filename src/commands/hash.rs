@@ -12,15 +12,13 @@ use crate::call::{Call, Target};
 use crate::reply::Reply;
 
 const ODD_HSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hset' command");
+const ODD_HMSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hmset' command");
 const HASH_NOT_AN_INTEGER: Reply = Reply::error(c"ERR hash value is not an integer");
 const HASH_NOT_A_FLOAT: Reply = Reply::error(c"ERR hash value is not a float");
 const NAN_OR_INFINITY: Reply = Reply::error(c"ERR value is NaN or Infinity");
 
-/// HSET key field value [field value ...]
-pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    if call.args.len() % 2 == 1 {
-        return Err(ODD_HSET);
-    }
+/// Sets every pair of the command; returns how many fields are new.
+fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
     let mut target = call.open(1);
     let fields = call.args.from(2).step_by(2);
     let pairs: Vec<_> = fields.zip(call.args.from(3).step_by(2)).collect();
@@ -38,7 +36,23 @@ pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Reply> {
         .read_hash(|hash| hash.map_or(0, |hash| hash.len()))
         .unwrap_or(before);
     call.changed(&target, Class::Hash, c"hset");
-    Ok(Reply::Int((after - before) as i64))
+    Ok(after - before)
+}
+
+/// HSET key field value [field value ...]
+pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 1 {
+        return Err(ODD_HSET);
+    }
+    set_pairs(call).map(|new| Reply::Int(new as i64))
+}
+
+/// HMSET key field value [field value ...]
+pub(super) fn hmset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 1 {
+        return Err(ODD_HMSET);
+    }
+    set_pairs(call).map(|_| Reply::OK)
 }
 
 /// Gives one field its value, and tells of it.

@@ -1,7 +1,7 @@
 //! The hash commands as the server knows them.
 
-use super::table::{ADD, KEY, LOOK, READ, READ_UPDATE, SHRINK, UPDATE, arg, key_at};
-use super::{hash, hash_read};
+use super::table::{ADD, KEY, LOOK, READ, READ_UPDATE, SHRINK, UPDATE, arg, key_at, token};
+use super::{hash, hash_random, hash_read};
 use crate::api::command::{ArgKind, Spec};
 use crate::call::entry;
 
@@ -197,6 +197,47 @@ pub(super) static HASH: &[Spec] = &[
         ],
         summary: c"Incrementally iterate hash fields and associated values",
         complexity: c"O(1) a call, O(N) a complete iteration, N being the number of fields",
+        tips: Some(c"nondeterministic_output"),
+    },
+    Spec {
+        name: c"mylog.hmset",
+        entry: entry!(Write, hash::hmset),
+        flags: c"write deny-oom fast",
+        categories: c"write hash fast",
+        arity: -4,
+        keys: &[key_at(1, UPDATE)],
+        args: &[
+            KEY,
+            arg(
+                c"field-value",
+                ArgKind::Block(&[arg(c"field", ArgKind::String), arg(c"value", ArgKind::String)]),
+            )
+            .multiple(),
+        ],
+        summary: c"Set the values of one or more hash fields",
+        complexity: c"O(N) in the pairs",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.hrandfield",
+        entry: entry!(Read, hash_random::hrandfield),
+        flags: c"readonly",
+        categories: c"read hash slow",
+        arity: -2,
+        keys: &[key_at(1, READ)],
+        args: &[
+            KEY,
+            arg(
+                c"options",
+                ArgKind::Block(&[
+                    arg(c"count", ArgKind::Integer),
+                    token(c"withvalues", c"WITHVALUES").optional(),
+                ]),
+            )
+            .optional(),
+        ],
+        summary: c"Get one or more random fields of a hash",
+        complexity: c"O(N) where N is the number of fields returned",
         tips: Some(c"nondeterministic_output"),
     },
 ];

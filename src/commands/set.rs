@@ -1,8 +1,8 @@
-//! SET, GETEX, GETDEL: the string commands that change a key's end or take it away.
+//! SET with its old forms, GETEX, GETDEL: the string commands that change a key's end or take it away.
 
 use mylog_core::effect::{Effect, NEVER, Ttl};
 
-use super::expiry::{Grammar, Options};
+use super::expiry::{Grammar, Options, Unit};
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::server::{now_ms, version};
@@ -10,6 +10,8 @@ use crate::call::{Call, Target};
 use crate::reply::Reply;
 
 const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
+const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' command");
+const INVALID_PSETEX: Reply = Reply::error(c"ERR invalid expire time in 'psetex' command");
 const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
 
 /// What the server says when the keys of a command are out of bounds: other words since 7.2.
@@ -69,6 +71,61 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
         call.replicate_as(c"MYLOG.SET", [key, value]);
     }
     Ok(if options.get { old } else { Reply::OK })
+}
+
+/// Gives a key a value and no end, and tells of it.
+fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) {
+    let (db, key, ttl) = (call.db, target.name(), Ttl::Set(NEVER));
+    #[rustfmt::skip]
+    call.commit(target, &Effect::StrSet { db, key, ttl, value });
+    call.changed(target, Class::String, c"set");
+    call.replicate_as(c"MYLOG.SET", [key, value]);
+}
+
+/// GETSET key value
+pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let old = bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?);
+    let value = call.args.get(2);
+    overwrite(call, &mut target, value);
+    Ok(old)
+}
+
+/// SETNX key value
+pub(super) fn setnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    if target.exists() {
+        return Err(Reply::Int(0));
+    }
+    let value = call.args.get(2);
+    overwrite(call, &mut target, value);
+    Ok(Reply::Int(1))
+}
+
+fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Reply, Reply> {
+    let options = Options {
+        expire: Some((unit, call.args.get(2))),
+        ..Options::default()
+    };
+    let end = options.expire_at(invalid)?.unwrap_or(NEVER);
+    let mut target = call.open(1);
+    let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(end), call.args.get(3));
+    #[rustfmt::skip]
+    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value });
+    call.changed(&target, Class::String, c"set");
+    call.notify(&target, c"expire");
+    call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
+    Ok(Reply::OK)
+}
+
+/// SETEX key seconds value
+pub(super) fn setex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    set_with_end(call, Unit::Seconds, &INVALID_SETEX)
+}
+
+/// PSETEX key milliseconds value
+pub(super) fn psetex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    set_with_end(call, Unit::Millis, &INVALID_PSETEX)
 }
 
 /// Takes a key away, as DEL does.

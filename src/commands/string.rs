@@ -4,14 +4,14 @@ use mylog_core::effect::{Effect, NEVER, Ttl};
 
 use super::long_double::LongDouble;
 use super::number::integer;
-use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
+use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
 use crate::api::events::Class;
 use crate::api::settings;
 use crate::call::Call;
 use crate::reply::Reply;
 
-const TOO_LONG: Reply = Reply::error(c"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 const ODD_MSET: Reply = Reply::error(c"ERR wrong number of arguments for 'mset' command");
+const ODD_MSETNX: Reply = Reply::error(c"ERR wrong number of arguments for 'msetnx' command");
 const DECREMENT_OVERFLOW: Reply = Reply::error(c"ERR decrement would overflow");
 
 /// GET key
@@ -40,11 +40,8 @@ pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(len as i64))
 }
 
-/// MSET key value [key value ...]
-pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    if call.args.len() % 2 == 0 {
-        return Err(ODD_MSET);
-    }
+/// Sets every pair of the command.
+fn set_pairs(call: &mut Call<'_>) {
     for place in (1..call.args.len()).step_by(2) {
         let mut target = call.open(place);
         let (key, value) = (target.name(), call.args.get(place + 1));
@@ -59,7 +56,30 @@ pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
         );
         call.changed(&target, Class::String, c"set");
     }
+}
+
+/// MSET key value [key value ...]
+pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 0 {
+        return Err(ODD_MSET);
+    }
+    set_pairs(call);
     Ok(Reply::OK)
+}
+
+/// MSETNX key value [key value ...]
+pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 0 {
+        return Err(ODD_MSETNX);
+    }
+    if (1..call.args.len())
+        .step_by(2)
+        .any(|place| call.open(place).exists())
+    {
+        return Err(Reply::Int(0));
+    }
+    set_pairs(call);
+    Ok(Reply::Int(1))
 }
 
 /// APPEND key value

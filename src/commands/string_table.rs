@@ -1,7 +1,10 @@
 //! The string commands as the server knows them.
 
-use super::table::{ADD, KEY, LOOK, OVERWRITE, READ, READ_UPDATE, TAKE, arg, key_at, keys_from, token};
-use super::{set, string};
+use super::table::{
+    ADD, INSERT, KEY, LOOK, OVERWRITE, READ, READ_UPDATE, TAKE, UPDATE, arg, key_at, keys_from, keys_of,
+    token,
+};
+use super::{lcs, range, set, string};
 use crate::api::command::{ArgKind, Spec};
 use crate::call::entry;
 
@@ -198,6 +201,147 @@ pub(super) static STRING: &[Spec] = &[
         ],
         summary: c"Get the value of a key and optionally set its expiration",
         complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.getset",
+        entry: entry!(Write, set::getset),
+        flags: c"write deny-oom fast",
+        categories: c"write string fast",
+        arity: 3,
+        keys: &[key_at(1, READ_UPDATE)],
+        args: &[KEY, arg(c"value", ArgKind::String)],
+        summary: c"Set the string value of a key and return its old value",
+        complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.setnx",
+        entry: entry!(Write, set::setnx),
+        flags: c"write deny-oom fast",
+        categories: c"write string fast",
+        arity: 3,
+        keys: &[key_at(1, INSERT)],
+        args: &[KEY, arg(c"value", ArgKind::String)],
+        summary: c"Set the string value of a key, only if the key does not exist",
+        complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.setex",
+        entry: entry!(Write, set::setex),
+        flags: c"write deny-oom",
+        categories: c"write string slow",
+        arity: 4,
+        keys: &[key_at(1, OVERWRITE)],
+        args: &[
+            KEY,
+            arg(c"seconds", ArgKind::Integer),
+            arg(c"value", ArgKind::String),
+        ],
+        summary: c"Set the string value and the expiration in seconds of a key",
+        complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.psetex",
+        entry: entry!(Write, set::psetex),
+        flags: c"write deny-oom",
+        categories: c"write string slow",
+        arity: 4,
+        keys: &[key_at(1, OVERWRITE)],
+        args: &[
+            KEY,
+            arg(c"milliseconds", ArgKind::Integer),
+            arg(c"value", ArgKind::String),
+        ],
+        summary: c"Set the string value and the expiration in milliseconds of a key",
+        complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.msetnx",
+        entry: entry!(Write, string::msetnx),
+        flags: c"write deny-oom",
+        categories: c"write string slow",
+        arity: -3,
+        keys: &[keys_from(1, 2, INSERT)],
+        args: &[arg(
+            c"key-value",
+            ArgKind::Block(&[KEY, arg(c"value", ArgKind::String)]),
+        )
+        .multiple()],
+        summary: c"Set multiple keys to multiple values, only if none of the keys exist",
+        complexity: c"O(N) where N is the number of keys to set",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.getrange",
+        entry: entry!(Read, range::getrange),
+        flags: c"readonly",
+        categories: c"read string slow",
+        arity: 4,
+        keys: &[key_at(1, READ)],
+        args: &[
+            KEY,
+            arg(c"start", ArgKind::Integer),
+            arg(c"end", ArgKind::Integer),
+        ],
+        summary: c"Get a part of the value of a key",
+        complexity: c"O(N) where N is the length of the part",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.substr",
+        entry: entry!(Read, range::getrange),
+        flags: c"readonly",
+        categories: c"read string slow",
+        arity: 4,
+        keys: &[key_at(1, READ)],
+        args: &[
+            KEY,
+            arg(c"start", ArgKind::Integer),
+            arg(c"end", ArgKind::Integer),
+        ],
+        summary: c"Get a part of the value of a key, as GETRANGE does",
+        complexity: c"O(N) where N is the length of the part",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.setrange",
+        entry: entry!(Write, range::setrange),
+        flags: c"write deny-oom",
+        categories: c"write string slow",
+        arity: 4,
+        keys: &[key_at(1, UPDATE)],
+        args: &[
+            KEY,
+            arg(c"offset", ArgKind::Integer),
+            arg(c"value", ArgKind::String),
+        ],
+        summary: c"Overwrite a part of the value of a key from an offset on",
+        complexity: c"O(N) where N is the length of the part",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.lcs",
+        entry: entry!(Read, lcs::lcs),
+        flags: c"readonly",
+        categories: c"read string slow",
+        arity: -3,
+        keys: &[keys_of(1, 2, READ)],
+        args: &[
+            arg(c"key1", ArgKind::Key(0)),
+            arg(c"key2", ArgKind::Key(0)),
+            token(c"len", c"LEN").optional(),
+            token(c"idx", c"IDX").optional(),
+            arg(c"min-match-len", ArgKind::Integer)
+                .after(c"MINMATCHLEN")
+                .optional(),
+            token(c"withmatchlen", c"WITHMATCHLEN").optional(),
+        ],
+        summary: c"Find the longest common subsequence of two strings",
+        complexity: c"O(N*M) where N and M are the lengths of the strings",
         tips: None,
     },
 ];

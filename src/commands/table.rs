@@ -24,19 +24,16 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
         first,
         last: 0,
         step: 1,
-        flags,
         counted: false,
+        flags,
     }
 }
 
-/// As many keys as the argument at a place says, behind it.
-pub(super) const fn keys_counted(place: i32, flags: u32) -> Keys {
+/// Keys at so many places in a row.
+pub(super) const fn keys_of(first: i32, count: i32, flags: u32) -> Keys {
     Keys {
-        first: place,
-        last: 0,
-        step: 1,
-        flags,
-        counted: true,
+        last: count - 1,
+        ..key_at(first, flags)
     }
 }
 
@@ -46,8 +43,19 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
         first,
         last: -1,
         step,
-        flags,
         counted: false,
+        flags,
+    }
+}
+
+/// As many keys as the argument before them says.
+pub(super) const fn keys_counted_at(count: i32, flags: u32) -> Keys {
+    Keys {
+        first: count,
+        last: 0,
+        step: 1,
+        counted: true,
+        flags,
     }
 }
 

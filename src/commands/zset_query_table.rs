@@ -1,6 +1,6 @@
 //! The sorted set commands that show ranges and combine several keys, as the server knows them.
 
-use super::table::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_counted, token};
+use super::table::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_counted_at, token};
 use super::zset_table::{BY, REV};
 use super::{zset_combine, zset_range};
 use crate::api::command::{Arg, ArgKind, Spec};
@@ -137,7 +137,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"readonly",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted(1, READ)],
+        keys: &[keys_counted_at(1, READ)],
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),
@@ -155,7 +155,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"write deny-oom",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[key_at(1, OVERWRITE), keys_counted(2, READ)],
+        keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
         args: &[
             arg(c"destination", ArgKind::Key(0)),
             arg(c"numkeys", ArgKind::Integer),
@@ -173,7 +173,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"readonly",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted(1, READ)],
+        keys: &[keys_counted_at(1, READ)],
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),
@@ -192,7 +192,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"write deny-oom",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[key_at(1, OVERWRITE), keys_counted(2, READ)],
+        keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
         args: &[
             arg(c"destination", ArgKind::Key(0)),
             arg(c"numkeys", ArgKind::Integer),
@@ -211,7 +211,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"readonly",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted(1, READ)],
+        keys: &[keys_counted_at(1, READ)],
         args: &[arg(c"numkeys", ArgKind::Integer), KEY.multiple(), WITHSCORES],
         summary: c"Get the difference of several sorted sets",
         complexity:
@@ -224,7 +224,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"write deny-oom",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[key_at(1, OVERWRITE), keys_counted(2, READ)],
+        keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
         args: &[
             arg(c"destination", ArgKind::Key(0)),
             arg(c"numkeys", ArgKind::Integer),
@@ -241,7 +241,7 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
         flags: c"readonly",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted(1, READ)],
+        keys: &[keys_counted_at(1, READ)],
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),

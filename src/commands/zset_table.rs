@@ -1,7 +1,7 @@
 //! The sorted set commands of one key, as the server knows them; those that pop from one of several too.
 
 use super::table::{
-    KEY, LIMIT, LOOK, OVERWRITE, READ, READ_UPDATE, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted, token,
+    KEY, LIMIT, LOOK, OVERWRITE, READ, READ_UPDATE, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted_at, token,
 };
 use super::{zset, zset_pop, zset_range, zset_read};
 use crate::api::command::{Arg, ArgKind, Spec};
@@ -159,7 +159,7 @@ pub(super) static ZSET: &[Spec] = &[
         flags: c"write",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[keys_counted(1, TAKE)],
+        keys: &[keys_counted_at(1, TAKE)],
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),

@@ -2,6 +2,8 @@
 
 use fastrand::Rng;
 
+use super::{parity_lists, parity_sets};
+
 /// A native command.
 pub struct Command {
     /// Its native name.
@@ -9,10 +11,16 @@ pub struct Command {
     /// Its arguments.
     pub args: Vec<Vec<u8>>,
     /// False for one without a twin: it runs as it is on both sides.
-    has_twin: bool,
+    pub(super) has_twin: bool,
 }
 
 impl Command {
+    /// The first key.
+    pub fn key(&self) -> &[u8] {
+        let place = if self.name == "BITOP" { 1 } else { 0 };
+        self.args.get(place).expect("a key")
+    }
+
     /// A command that has a twin.
     pub fn with_twin(name: &str, args: Vec<Vec<u8>>) -> Self {
         Self {
@@ -48,13 +56,16 @@ impl std::fmt::Debug for Command {
     }
 }
 
-type Args = Vec<Vec<u8>>;
+/// Arguments of a command.
+pub type Args = Vec<Vec<u8>>;
 
-fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+/// One of these.
+pub fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-fn words(text: &[&[u8]]) -> Args {
+/// Arguments that are written down.
+pub fn words(text: &[&[u8]]) -> Args {
     text.iter().map(|word| word.to_vec()).collect()
 }
 
@@ -127,7 +138,7 @@ pub fn float(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-fn value(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn value(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0..=3 => rng.i32(-1_000_000..1_000_000).to_string().into_bytes(),
         4..=6 => pick(rng, &NUMBERS).as_bytes().to_vec(),
@@ -137,14 +148,15 @@ fn value(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
+/// A name: of a family that mostly holds one type, or one that holds any.
+pub fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
     match rng.bool() {
         true => vec![family, b'0' + rng.u8(..5)],
         false => vec![b'k', 0, b'\r', b'\n', b'%', b's', b'0' + rng.u8(..6)],
     }
 }
 
-fn field(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn field(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0 => Vec::new(),
         1 => b"a\0b".to_vec(),
@@ -193,12 +205,13 @@ fn set_options(rng: &mut Rng) -> Args {
     options
 }
 
-fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
+/// The same once, twice or thrice.
+pub fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
     (0..rng.usize(1..4)).flat_map(|_| each(rng)).collect()
 }
 
 /// Pairs, and now and then one half too many.
-fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
+pub(super) fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
     let mut pairs = repeated(rng, |rng| vec![name(rng), value(rng)]);
     if rng.u8(..10) == 0 {
         pairs.push(b"odd".to_vec());
@@ -206,7 +219,8 @@ fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
     pairs
 }
 
-fn scan_args(rng: &mut Rng) -> Args {
+/// Cursor and options of a scan.
+pub fn scan_args(rng: &mut Rng) -> Args {
     const CURSORS: [&[u8]; 9] = [
         b"0",
         b"0",
@@ -301,11 +315,22 @@ const NAMES: [&str; 44] = [
     "RENAME",
     "RENAMENX",
     "COPY",
-    "LPUSH",
+    "XADD",
 ];
 
 /// Every command that has a twin.
-pub const TWINS: [&str; 39] = [
+pub fn twins() -> Vec<&'static str> {
+    let families: [&[&str]; 4] = [
+        &TWINS,
+        &super::parity_strings::TWINS,
+        &parity_lists::TWINS,
+        &parity_sets::TWINS,
+    ];
+    families.concat()
+}
+
+/// Those without a file of their own.
+const TWINS: [&str; 39] = [
     "SET",
     "GET",
     "MSET",
@@ -347,17 +372,29 @@ pub const TWINS: [&str; 39] = [
     "FLUSHDB",
 ];
 
+/// First bytes of the names that mostly hold one type.
+const FAMILIES: [u8; 4] = [b's', b'h', parity_lists::FAMILY, parity_sets::FAMILY];
+
 /// Any command.
 pub fn any(rng: &mut Rng) -> Command {
+    match rng.u8(..6) {
+        0 | 1 => return super::parity_strings::any(rng),
+        2 => return parity_lists::any(rng),
+        3 => return parity_sets::any(rng),
+        _ => {}
+    }
     let name = pick(rng, &NAMES);
-    let family = if name.starts_with('H') || (name.contains("EXPIRE") && rng.bool()) {
+    let generic = ["EXPIRE", "PERSIST", "RENAME", "COPY"];
+    let family = if name.starts_with('H') {
         b'h'
+    } else if generic.iter().any(|word| name.contains(word)) {
+        pick(rng, &FAMILIES)
     } else {
         b's'
     };
     let first = match name {
         // The only key of another type that both sides have.
-        "LPUSH" if rng.u8(..4) > 0 => b"list".to_vec(),
+        "XADD" if rng.u8(..4) > 0 => b"stream".to_vec(),
         _ => key(rng, family),
     };
     let rest = match name {
@@ -368,7 +405,7 @@ pub fn any(rng: &mut Rng) -> Command {
         }
         "MGET" => repeated(rng, |rng| vec![key(rng, b's')]),
         "DEL" | "UNLINK" => repeated(rng, |rng| {
-            let family = pick(rng, b"sh");
+            let family = pick(rng, &FAMILIES);
             vec![key(rng, family)]
         }),
         "APPEND" => vec![value(rng)],
@@ -389,12 +426,12 @@ pub fn any(rng: &mut Rng) -> Command {
             words(pick(rng, &[&[], &[b"REPLACE".as_slice()]])),
         ]
         .concat(),
-        "LPUSH" => vec![b"1".to_vec()],
+        "XADD" => words(&[b"1-1", b"f", b"v"]),
         _ => Args::new(),
     };
     Command {
         name: name.to_owned(),
         args: [vec![first], rest].concat(),
-        has_twin: name != "LPUSH",
+        has_twin: name != "XADD",
     }
 }

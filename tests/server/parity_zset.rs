@@ -123,6 +123,7 @@ fn compare_keys(native: &mut Client, twin: &mut Client, seed: u64) {
         let expected = match &*kinds[0] {
             "zset" => "mylog-zst",
             "string" => "mylog-str",
+            "set" => "mylog-set",
             other => other,
         };
         assert_eq!(kinds[1], expected, "seed {seed}: {shown}");
@@ -138,11 +139,13 @@ fn compare_keys(native: &mut Client, twin: &mut Client, seed: u64) {
     }
 }
 
-/// Ends of keys, and a string now and then: what else the commands meet.
+/// Ends of keys, a string and a set: what else the commands meet.
 fn disturb(rng: &mut Rng, native: &mut Client, twin: &mut Client) {
     let key = KEYS[rng.usize(..KEYS.len())];
-    for (client, set) in [(native, b"SET".as_slice()), (twin, b"MYLOG.SET")] {
-        client.cmd([set, b"string", b"text"]);
+    for (client, prefix) in [(native, ""), (twin, "MYLOG.")] {
+        client.run("DEL set");
+        client.ok(&format!("{prefix}SET string text"));
+        client.run(&format!("{prefix}SADD set m1 m2 m3 3 m11"));
         client.cmd([b"PEXPIREAT".as_slice(), key, b"4102444800123"]);
     }
 }
