@@ -228,6 +228,11 @@ impl<'c> Call<'c> {
         types::with_values(&words, f).ok_or(NOT_STARTED)
     }
 
+    /// True for a client of RESP3, for whom some replies have another shape.
+    pub(crate) fn is_resp3(&self) -> bool {
+        self.ctx.flags().any(Flags::RESP3)
+    }
+
     /// Opens a key to write.
     pub(crate) fn open(&self, place: usize) -> Target<'c> {
         let name = self.args.string(place);
@@ -314,6 +319,11 @@ impl<'c> Target<'c> {
     /// The key's end.
     pub(crate) fn expire_at(&self) -> i64 {
         self.key.expire_at()
+    }
+
+    /// True for a key of the server's or of another module.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.holds, Holds::Foreign)
     }
 
     /// True if the store holds the key: what an effect keeps of it is really there.

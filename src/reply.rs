@@ -26,6 +26,8 @@ pub(crate) enum Reply {
     Null,
     /// Null where an array would be: as `Null` in RESP3.
     NullArray,
+    /// A double: a bulk string in RESP2.
+    Double(f64),
     /// The head of an array of so many elements, which follow.
     Array(usize),
     /// The head of a map of so many pairs, which follow.
@@ -62,6 +64,7 @@ impl Reply {
             Self::Bulk(bytes) => ctx.reply_bulk(bytes),
             Self::Null => ctx.reply_null(),
             Self::NullArray => ctx.reply_null_array(),
+            Self::Double(value) => ctx.reply_double(*value),
             Self::Array(len) => ctx.reply_array(*len),
             Self::Map(pairs) => ctx.reply_map(*pairs),
             Self::Native(reply) => ctx.reply_with(reply.get()),
@@ -148,6 +151,11 @@ impl<'a> Out<'a> {
             None => self.ctx.reply_bulk(bytes),
             Some(parts) => parts.push(Reply::Bulk(bytes.to_vec())),
         }
+    }
+
+    /// Adds a double.
+    pub(crate) fn double(&mut self, value: f64) {
+        self.put(Reply::Double(value));
     }
 
     /// Adds a bulk string, or null.

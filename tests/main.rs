@@ -38,6 +38,7 @@ mod server {
     mod parity_restarts;
     mod parity_sets;
     mod parity_strings;
+    mod parity_zset;
     mod persistence;
     mod redis_py;
     mod replica;
@@ -55,4 +56,5 @@ mod server {
     mod unit_ends;
     mod values;
     mod wait;
+    mod zset_commands;
 }

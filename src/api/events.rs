@@ -19,6 +19,8 @@ pub(crate) enum Class {
     List,
     /// Sets.
     Set,
+    /// Sorted sets.
+    ZSet,
 }
 
 impl Class {
@@ -29,6 +31,7 @@ impl Class {
             Self::Hash => raw::REDISMODULE_NOTIFY_HASH,
             Self::List => raw::REDISMODULE_NOTIFY_LIST,
             Self::Set => raw::REDISMODULE_NOTIFY_SET,
+            Self::ZSet => raw::REDISMODULE_NOTIFY_ZSET,
         }
     }
 }

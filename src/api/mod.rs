@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
+pub(crate) mod double;
 pub(crate) mod event_loop;
 pub(crate) mod events;
 pub(crate) mod filter;

@@ -48,6 +48,12 @@ impl Ctx<'_> {
         unsafe { api!(RedisModule_ReplyWithNullArray)(self.raw()) };
     }
 
+    /// A double, in the digits that this server gives one.
+    pub(crate) fn reply_double(self, value: f64) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithDouble)(self.raw(), value) };
+    }
+
     /// The head of an array; its elements follow.
     pub(crate) fn reply_array(self, len: usize) {
         // SAFETY: the context is alive. Too few elements would break the client's stream, not ours.

@@ -35,6 +35,15 @@ mod string;
 mod string_table;
 mod table;
 mod wait;
+mod zset;
+mod zset_bounds;
+mod zset_combine;
+mod zset_pop;
+mod zset_query_table;
+mod zset_range;
+mod zset_read;
+mod zset_store;
+mod zset_table;
 
 use std::ffi::CStr;
 
@@ -57,6 +66,8 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         hash_table::HASH,
         list_table::LIST,
         sets_table::SET,
+        zset_table::ZSET,
+        zset_query_table::ZSET_QUERY,
         forward_table::FORWARD,
         script_table::SCRIPT,
         admin_table::ADMIN,

@@ -102,3 +102,11 @@ impl Arg {
 
 /// The key that most commands have.
 pub(super) const KEY: Arg = arg(c"key", ArgKind::Key(0));
+
+/// A part of a range.
+pub(super) const LIMIT: Arg = arg(
+    c"limit",
+    ArgKind::Block(&[arg(c"offset", ArgKind::Integer), arg(c"count", ArgKind::Integer)]),
+)
+.after(c"LIMIT")
+.optional();

@@ -320,11 +320,12 @@ const NAMES: [&str; 44] = [
 
 /// Every command that has a twin.
 pub fn twins() -> Vec<&'static str> {
-    let families: [&[&str]; 4] = [
+    let families: [&[&str]; 5] = [
         &TWINS,
         &super::parity_strings::TWINS,
         &parity_lists::TWINS,
         &parity_sets::TWINS,
+        &super::zset_commands::TWINS,
     ];
     families.concat()
 }

@@ -127,6 +127,7 @@ pub fn entry(client: &mut Client, key: &[u8]) -> Entry {
         "set" => sorted(read(&["SMEMBERS", "key"])),
         "mylog-set" => sorted(read(&["MYLOG.SMEMBERS", "key"])),
         "zset" => parts(read(&["ZRANGE", "key", "0", "-1", "WITHSCORES"])),
+        "mylog-zst" => parts(read(&["MYLOG.ZRANGE", "key", "0", "-1", "WITHSCORES"])),
         "list" => parts(read(&["LRANGE", "key", "0", "-1"])),
         "mylog-lst" => parts(read(&["MYLOG.LRANGE", "key", "0", "-1"])),
         "stream" => vec![read(&["XLEN", "key"]).int().to_string().into_bytes()],
