@@ -111,8 +111,9 @@ pub(super) fn digest(state: Digest, value: &Value) {
             state.end_element();
         }
         Value::Set(set) => set.iter().for_each(|member| element(&[member])),
-        Value::ZSet(zset) => zset
-            .iter()
-            .for_each(|(member, score)| element(&[member, &score.to_bits().to_le_bytes()])),
+        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+            // One place, one digest: the sign of zero does not count.
+            element(&[member, &(score + 0.0).to_bits().to_le_bytes()]);
+        }),
     }
 }

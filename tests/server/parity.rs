@@ -7,7 +7,7 @@ use std::env;
 use fastrand::Rng;
 
 use super::parity_commands::{Command, any};
-use super::{parity_random, parity_sets, parity_strings};
+use super::{parity_random, parity_sets, parity_strings, zset_commands};
 use crate::support::keyspace::entry;
 use crate::support::{Client, Reply, Server, ServerBuilder};
 
@@ -183,8 +183,8 @@ fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {
         assert!(
             covered.contains(native)
                 || NOT_COMPARED.contains(&native)
-                // `parity_zset` runs these, and sees that it leaves none out.
-                || super::zset_commands::TWINS.contains(&native),
+                // `parity_zset` runs these.
+                || zset_commands::TWINS.contains(&native),
             "{native} was never run"
         );
     }

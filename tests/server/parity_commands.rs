@@ -318,7 +318,7 @@ const NAMES: [&str; 44] = [
     "XADD",
 ];
 
-/// Every command that has a twin.
+/// Every command that has a twin, but for those of sorted sets: `zset_commands` has them.
 pub fn twins() -> Vec<&'static str> {
     let families: [&[&str]; 4] = [
         &TWINS,
