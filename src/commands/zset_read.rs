@@ -1,10 +1,9 @@
 //! The sorted set commands that look at members one by one.
 
-use std::collections::HashSet;
-
 use mylog_core::value::ZSet;
 
 use super::number::{cursor, integer, option};
+use super::random::some_below;
 use super::zset_range::put_members;
 use super::{NOT_AN_INTEGER, SYNTAX, glob};
 use crate::api::random::Random;
@@ -16,8 +15,8 @@ use crate::reply::Reply;
 const SCAN_COUNT: usize = 10;
 /// The first version that reads cursors strictly and knows NOVALUES, though not here; Valkey's are all higher.
 const SCANS_CHANGED_IN: i32 = 0x0007_0400;
-/// A part of a set that is larger than one in so many is drawn by leaving members out.
-const SMALL_PART: usize = 3;
+/// Most members that may come again and again in one reply: the event loop makes them all at once.
+const MOST_REPEATED: usize = 100_000_000;
 /// Significant digits that tell every double from every other one.
 const DIGITS: i32 = 17;
 
@@ -94,30 +93,6 @@ pub(super) fn zrevrank(call: &mut Call<'_>) -> Result<Reply, Reply> {
     rank(call, true)
 }
 
-/// So many different ranks below `len`, in rising order; `count` is below it.
-fn some_ranks(random: &mut Random, len: usize, count: usize) -> Vec<usize> {
-    if count < len / SMALL_PART {
-        let mut ranks = HashSet::with_capacity(count);
-        // Floyd's way: each step finds a new one, whatever was drawn before.
-        for end in len - count..len {
-            let rank = random.below(end + 1);
-            if !ranks.insert(rank) {
-                ranks.insert(end);
-            }
-        }
-        let mut ranks: Vec<_> = ranks.into_iter().collect();
-        ranks.sort_unstable();
-        return ranks;
-    }
-    let mut wanted = count;
-    let drawn = (0..len).filter(|rank| {
-        let takes = random.below(len - rank) < wanted;
-        wanted -= usize::from(takes);
-        takes
-    });
-    drawn.collect()
-}
-
 /// Some members of a sorted set, which may come again.
 struct Drawn<'a> {
     zset: &'a ZSet,
@@ -166,16 +141,20 @@ pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
         call.is_resp3(),
         usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX),
     );
-    call.read(1, |zset: Option<&ZSet>| match zset {
-        None => out.put(Reply::Array(0)),
-        Some(zset) if count < 0 => put_members(&mut out, Drawn { zset, random, left }, scores, resp3),
-        Some(zset) if left >= zset.len() => put_members(&mut out, zset.iter(), scores, resp3),
-        Some(zset) => {
-            let ranks = some_ranks(&mut random, zset.len(), left);
-            let members: Vec<_> = ranks.into_iter().filter_map(|rank| zset.get(rank)).collect();
-            put_members(&mut out, members.into_iter(), scores, resp3);
+    call.read(1, |zset: Option<&ZSet>| {
+        match zset {
+            None => out.put(Reply::Array(0)),
+            Some(_) if count < 0 && left > MOST_REPEATED => return Err(OUT_OF_RANGE),
+            Some(zset) if count < 0 => put_members(&mut out, Drawn { zset, random, left }, scores, resp3),
+            Some(zset) if left >= zset.len() => put_members(&mut out, zset.iter(), scores, resp3),
+            Some(zset) => {
+                let ranks = some_below(zset.len(), left);
+                let members: Vec<_> = ranks.into_iter().filter_map(|rank| zset.get(rank)).collect();
+                put_members(&mut out, members.into_iter(), scores, resp3);
+            }
         }
-    })?;
+        Ok::<(), Reply>(())
+    })??;
     Ok(out.finish())
 }
 

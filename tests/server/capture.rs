@@ -75,9 +75,9 @@ fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
         "BLPOP order:l order:m 0",
         "BRPOP order:l 0",
         "BLMPOP 0 2 order:l order:m LEFT",
-        "SETRANGE order:1 0 x",
-        "SETNX order:9 v",
-        "GETSET order:1 v",
+        "BZPOPMIN order:y order:z 0",
+        "BZPOPMAX order:z 0",
+        "BZMPOP 0 1 order:z MIN",
         "xadd order:s 1-1 f v",
     ] {
         let reply = client.run(line);

@@ -170,8 +170,8 @@ pub(super) fn events(subscriber: &mut Client, server: &Server) -> [Vec<(String, 
 }
 
 /// Commands that have no native one, or one that can't run beside others.
-const NOT_COMPARED: [&str; 7] = [
-    "APPLY", "DEBUG", "FLUSHALL", "FLUSHDB", "REJECT", "REWRITE", "WAIT",
+const NOT_COMPARED: [&str; 10] = [
+    "APPLY", "DEBUG", "EVAL", "EVALSHA", "FCALL", "FLUSHALL", "FLUSHDB", "REJECT", "REWRITE", "WAIT",
 ];
 
 fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {

@@ -7,6 +7,7 @@ use fastrand::Rng;
 
 use super::parity::{NATIVE_DB, TWIN_DB, client, events, rounds, seed};
 use super::parity_commands::Command;
+use super::replica::{agree as same_state, primary, replica_of};
 use super::zset_commands::{KEYS, TWINS, any};
 use crate::support::keyspace::{picture, same, survives_kill9};
 use crate::support::{Client, Reply, Server, rewriting};
@@ -123,6 +124,7 @@ fn compare_keys(native: &mut Client, twin: &mut Client, seed: u64) {
         let expected = match &*kinds[0] {
             "zset" => "mylog-zst",
             "string" => "mylog-str",
+            "set" => "mylog-set",
             other => other,
         };
         assert_eq!(kinds[1], expected, "seed {seed}: {shown}");
@@ -138,11 +140,13 @@ fn compare_keys(native: &mut Client, twin: &mut Client, seed: u64) {
     }
 }
 
-/// Ends of keys, and a string now and then: what else the commands meet.
+/// Ends of keys, a string and a set: what else the commands meet.
 fn disturb(rng: &mut Rng, native: &mut Client, twin: &mut Client) {
     let key = KEYS[rng.usize(..KEYS.len())];
-    for (client, set) in [(native, b"SET".as_slice()), (twin, b"MYLOG.SET")] {
-        client.cmd([set, b"string", b"text"]);
+    for (client, prefix) in [(native, ""), (twin, "MYLOG.")] {
+        client.run("DEL set");
+        client.ok(&format!("{prefix}SET string text"));
+        client.run(&format!("{prefix}SADD set m1 m2 m3 3 m11"));
         client.cmd([b"PEXPIREAT".as_slice(), key, b"4102444800123"]);
     }
 }
@@ -395,6 +399,41 @@ fn native_sorted_set_commands_on_captured_keys_are_durable() {
     assert_eq!(client.run("ZRANGE board:1 0 -1").items().len(), 2);
     assert_eq!(client.run("ZSCORE board:2 c").text(), "6");
     assert_eq!(client.run("ZCARD board:3").int(), 1);
+}
+
+#[test]
+fn every_sorted_set_twin_runs_for_its_native_command_on_captured_prefixes() {
+    let seed = seed();
+    eprintln!("PARITY_SEED={seed}");
+    let mut rng = Rng::with_seed(seed);
+    // The first bytes of all names that the commands use.
+    let server = Server::build().mylog("capture", "z lex big s m").start();
+    let mut client = server.client();
+    for _ in 0..3000 {
+        client.cmd(any(&mut rng).native());
+    }
+    let stats = client.info("commandstats");
+    for name in TWINS {
+        let twin = format!("cmdstat_mylog.{}", name.to_lowercase());
+        assert!(stats.contains_key(&twin), "seed {seed}: {name} was not routed");
+    }
+}
+
+#[test]
+fn sorted_sets_are_the_same_on_a_replica() {
+    let seed = seed();
+    eprintln!("PARITY_SEED={seed}");
+    let mut rng = Rng::with_seed(seed);
+    let primary = primary();
+    let replica = replica_of(&primary);
+    let mut client = primary.client();
+    for _ in 0..3 {
+        for _ in 0..5 * SEQUENCE {
+            client.cmd(any(&mut rng).twin());
+        }
+        client.run("MYLOG.ZADD kept 1 a");
+        same_state(&replica, &primary);
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub const TWINS: [&str; 32] = [
 ];
 
 /// Every key that the commands use. Those of `lex` hold one score only.
-pub const KEYS: [&[u8]; 10] = [
+pub const KEYS: [&[u8]; 11] = [
     b"z\0\r\n0",
     b"z1",
     b"z2",
@@ -54,6 +54,7 @@ pub const KEYS: [&[u8]; 10] = [
     b"big0",
     b"big1",
     b"string",
+    b"set",
 ];
 
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
@@ -72,7 +73,8 @@ fn key(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..40) {
         0 => b"missing".to_vec(),
         1 => b"string".to_vec(),
-        2..=7 => pick(rng, &KEYS[7..9]).to_vec(),
+        2 | 3 => b"set".to_vec(),
+        4..=7 => pick(rng, &KEYS[7..9]).to_vec(),
         _ => pick(rng, &KEYS[..4]).to_vec(),
     }
 }
