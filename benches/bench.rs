@@ -30,6 +30,7 @@ mod huge_rewrite;
 mod huge_steps;
 mod huge_values;
 mod load_time;
+mod longest_step;
 mod machine;
 mod memory;
 mod paced;
@@ -62,7 +63,7 @@ use scale::Scale;
 type Part = fn(&Scale) -> report::Section;
 
 /// The parts by the name that `ONLY=` takes; some names have several.
-const PARTS: [(&str, Part); 13] = [
+const PARTS: [(&str, Part); 14] = [
     ("writes", writes::section),
     ("readers", readers::section),
     ("delayed", delayed_readers::section),
@@ -71,6 +72,7 @@ const PARTS: [(&str, Part); 13] = [
     ("child", child_trouble::section),
     ("full", disk_full::section),
     ("stall", backpressure::section),
+    ("huge", longest_step::section),
     ("huge", huge_steps::section),
     ("huge", huge_rewrite::section),
     ("load", load_time::section),

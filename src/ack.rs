@@ -10,11 +10,12 @@ use mylog_core::log::commit::Listener;
 use mylog_core::log::failure::Failure;
 use parking_lot::Mutex;
 
+use crate::api::acl::UserName;
 use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{engine, unit, waits};
+use crate::{engine, grouped, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -75,12 +76,17 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
             return not_durable(seq, &reason).emit(ctx);
         }
     }
+    // A client of another module's call is in no list: the grouping refuses it.
+    if !flags.any(Flags::LUA | Flags::LOADING) && grouped::takes(ctx) {
+        unit::waits_with_the_turn(seq);
+        return reply.emit(ctx);
+    }
     if flags.any(CANT_HOLD) {
         unit::must_wait(seq);
         return reply.emit(ctx);
     }
     match Held::new(ctx) {
-        Some(client) => hold(client, reply, seq),
+        Some(client) => answer_when_durable(client, reply, seq),
         None => {
             unit::must_wait(seq);
             reply.emit(ctx);
@@ -88,7 +94,27 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
     }
 }
 
-fn hold(client: Held<Answer>, reply: Reply, seq: u64) {
+/// Holds the client of a command that runs later, and tells who he is. `None` where it can't be held.
+pub(crate) fn hold(ctx: Ctx<'_>) -> Option<(Held<Answer>, UserName)> {
+    if ctx.flags().any(CANT_HOLD | Flags::REPLICATED) {
+        return None;
+    }
+    let user = ctx.user_name()?;
+    Some((Held::new(ctx)?, user))
+}
+
+/// Answers a held client at the end of this turn: nothing that he is told waits for the disk.
+pub(crate) fn answer_now(client: Held<Answer>, reply: Reply) {
+    client.unblock(Box::new(Answer {
+        reply,
+        seq: 0,
+        since: Instant::now(),
+        failure: None,
+    }));
+}
+
+/// Answers a held client once `seq` is durable.
+pub(crate) fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     let answer = Box::new(Answer {
         reply,
         seq,
@@ -108,10 +134,15 @@ fn hold(client: Held<Answer>, reply: Reply, seq: u64) {
     drop(waiting);
     engine::with(|engine| {
         engine.ask_sync(seq);
-        if PAST_SLEEP_HOOK.load(Ordering::Relaxed) {
+        if past_sleep_hook() {
             engine.seal();
         }
     });
+}
+
+/// True between our last look at a turn and its sleep: what runs now is not covered by that look.
+pub(crate) fn past_sleep_hook() -> bool {
+    PAST_SLEEP_HOOK.load(Ordering::Relaxed)
 }
 
 /// Clients held now.
@@ -136,14 +167,14 @@ pub(crate) fn give_up_all(reason: &str) {
 
 /// Hears from the writer thread.
 pub(crate) struct Releaser {
-    /// Errno of the failure last told in the server's log, 0 for none.
+    /// Errno of the failure last told in the server's log, -1 for none: some have no errno.
     told: AtomicI32,
 }
 
 impl Releaser {
     pub(crate) const fn new() -> Self {
         Self {
-            told: AtomicI32::new(0),
+            told: AtomicI32::new(-1),
         }
     }
 }
@@ -169,7 +200,7 @@ impl Listener for Releaser {
     }
 
     fn on_recovered(&self) {
-        self.told.store(0, Ordering::Relaxed);
+        self.told.store(-1, Ordering::Relaxed);
         log::notice("the log works again, durable writes are taken");
     }
 }

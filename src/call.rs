@@ -93,6 +93,14 @@ pub(crate) unsafe fn run(
     0
 }
 
+/// The error for a user who may not run a native command.
+pub(crate) fn no_permission(native: &[u8]) -> Reply {
+    let native = String::from_utf8_lossy(native);
+    Reply::error_text(&format!(
+        "NOPERM this user has no permissions to run the '{native}' command"
+    ))
+}
+
 /// What replicas and the server's AOF get.
 enum Propagation {
     /// Nothing: nothing has changed.
@@ -142,12 +150,7 @@ impl<'c> Call<'c> {
             return None;
         }
         let args: Vec<&[u8]> = std::iter::once(native).chain(self.args.from(1)).collect();
-        (!self.ctx.may_run(&args)).then(|| {
-            let native = String::from_utf8_lossy(native);
-            Reply::error_text(&format!(
-                "NOPERM this user has no permissions to run the '{native}' command"
-            ))
-        })
+        (!self.ctx.may_run(&args)).then(|| no_permission(native))
     }
 
     fn propagate(&self) {
@@ -208,6 +211,28 @@ impl<'c> Call<'c> {
         self.read(place, f)
     }
 
+    /// Reads several keys at once, each of one of these types; `f` gets their values in order, `None` for a key
+    /// that is not there.
+    pub(crate) fn read_many<R>(
+        &self,
+        places: std::ops::Range<usize>,
+        kinds: &[Kind],
+        f: impl FnOnce(&[Option<&Value>]) -> R,
+    ) -> Result<R, Reply> {
+        let word = |place| match self.look(place) {
+            Holds::Nothing => Ok(None),
+            Holds::Ours(kind, word) if kinds.contains(&kind) => Ok(Some(word)),
+            _ => Err(WRONG_TYPE),
+        };
+        let words = places.map(word).collect::<Result<Vec<_>, Reply>>()?;
+        types::with_values(&words, f).ok_or(NOT_STARTED)
+    }
+
+    /// True for a client of RESP3, for whom some replies have another shape.
+    pub(crate) fn is_resp3(&self) -> bool {
+        self.ctx.flags().any(Flags::RESP3)
+    }
+
     /// Opens a key to write.
     pub(crate) fn open(&self, place: usize) -> Target<'c> {
         let name = self.args.string(place);
@@ -236,6 +261,18 @@ impl<'c> Call<'c> {
             })
         });
         target.follow(left.flatten());
+        if matches!(self.propagation, Propagation::None) {
+            self.propagation = Propagation::Verbatim;
+        }
+    }
+
+    /// Takes a key away, of whatever type: of the server's own the log knows nothing.
+    pub(crate) fn delete(&mut self, target: &mut Target<'_>) {
+        if target.is_ours() {
+            let key = target.name();
+            return self.commit(target, &Effect::Del { db: self.db, key });
+        }
+        target.follow(None);
         if matches!(self.propagation, Propagation::None) {
             self.propagation = Propagation::Verbatim;
         }
@@ -282,6 +319,11 @@ impl<'c> Target<'c> {
     /// The key's end.
     pub(crate) fn expire_at(&self) -> i64 {
         self.key.expire_at()
+    }
+
+    /// True for a key of the server's or of another module.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.holds, Holds::Foreign)
     }
 
     /// True if the store holds the key: what an effect keeps of it is really there.

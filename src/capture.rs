@@ -72,7 +72,8 @@ fn set_pending(new: Pending) {
     PENDING.with(|pending| *pending = new);
 }
 
-fn is_pending() -> bool {
+/// True while something has happened that may still turn out to be something else.
+pub(crate) fn is_pending() -> bool {
     PENDING.with(|pending| !matches!(pending, Pending::Nothing))
 }
 

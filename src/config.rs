@@ -18,6 +18,7 @@ static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
 static ALWAYS_PREFIXES: Gil<Vec<u8>> = Gil::new(Vec::new());
 static READ_MODE: AtomicI32 = AtomicI32::new(0);
 static FSYNC: AtomicI32 = AtomicI32::new(1);
+static ALWAYS_MODE: AtomicI32 = AtomicI32::new(0);
 static FLUSH: AtomicI32 = AtomicI32::new(0);
 static LOAD_MISSING: AtomicI32 = AtomicI32::new(0);
 static LOAD_TRUNCATED: AtomicBool = AtomicBool::new(true);
@@ -25,8 +26,11 @@ static PERCENTAGE: AtomicI64 = AtomicI64::new(0);
 static MIN_SIZE: AtomicI64 = AtomicI64::new(0);
 static MAX_SIZE: AtomicI64 = AtomicI64::new(0);
 static BACKLOG_LIMIT: AtomicI64 = AtomicI64::new(0);
+static REWRITE_YIELD: AtomicBool = AtomicBool::new(false);
 static REWRITE_TIMEOUT: AtomicI64 = AtomicI64::new(0);
 static MAX_WAIT: AtomicI64 = AtomicI64::new(0);
+static MAX_UNSYNCED_AGE: AtomicI64 = AtomicI64::new(0);
+static MAX_UNWRITTEN: AtomicI64 = AtomicI64::new(0);
 
 /// What FLUSHALL and FLUSHDB do where there are durable keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,11 @@ pub(crate) fn fsync_policy() -> FsyncPolicy {
         1 => FsyncPolicy::EverySec,
         _ => FsyncPolicy::No,
     }
+}
+
+/// True where the event loop waits once a turn, false where each client that wrote is held.
+pub(crate) fn always_waits() -> bool {
+    ALWAYS_MODE.load(Ordering::Relaxed) != 0
 }
 
 /// True where a read of durable data sees durable data only.
@@ -95,9 +104,24 @@ pub(crate) fn rewrite_timeout_ms() -> u64 {
     REWRITE_TIMEOUT.load(Ordering::Relaxed).unsigned_abs() * 1000
 }
 
+/// True where a rewrite gives way to a child of the server's that waits for its own.
+pub(crate) fn rewrite_yields() -> bool {
+    REWRITE_YIELD.load(Ordering::Relaxed)
+}
+
 /// Longest that the event loop waits for the disk, in ms.
 pub(crate) fn max_wait_ms() -> u64 {
     MAX_WAIT.load(Ordering::Relaxed).unsigned_abs()
+}
+
+/// Age in ms of the oldest write not on disk past which durable writes are refused; 0 none.
+pub(crate) fn max_unsynced_age_ms() -> u64 {
+    MAX_UNSYNCED_AGE.load(Ordering::Relaxed).unsigned_abs() * 1000
+}
+
+/// Bytes waiting to be written past which durable writes are refused; 0 none.
+pub(crate) fn max_unwritten() -> u64 {
+    MAX_UNWRITTEN.load(Ordering::Relaxed).unsigned_abs()
 }
 
 static TEXTS: [Text; 3] = [
@@ -133,12 +157,13 @@ static TEXTS: [Text; 3] = [
         set: |value| {
             ALWAYS_PREFIXES.with(|prefixes| *prefixes = value.to_vec());
             strict::set_prefixes(value);
+            filter::watch(strict::anything());
             Ok(())
         },
     },
 ];
 
-static WORDS: [Word; 4] = [
+static WORDS: [Word; 5] = [
     Word {
         name: c"appendfsync",
         words: &[c"always", c"everysec", c"no"],
@@ -148,6 +173,19 @@ static WORDS: [Word; 4] = [
         set: |value| {
             FSYNC.store(value, Ordering::Relaxed);
             engine::with(|engine| engine.set_fsync_policy(fsync_policy()));
+            filter::watch(strict::anything());
+            Ok(())
+        },
+    },
+    Word {
+        name: c"always-mode",
+        words: &[c"hold", c"wait"],
+        default: 0,
+        flags: 0,
+        get: || ALWAYS_MODE.load(Ordering::Relaxed),
+        // In force once the server tells that its configuration has changed: `grouped`.
+        set: |value| {
+            ALWAYS_MODE.store(value, Ordering::Relaxed);
             Ok(())
         },
     },
@@ -187,16 +225,28 @@ static WORDS: [Word; 4] = [
     },
 ];
 
-static SWITCHES: [Switch; 1] = [Switch {
-    name: c"load-truncated",
-    default: true,
-    flags: 0,
-    get: load_truncated,
-    set: |value| {
-        LOAD_TRUNCATED.store(value, Ordering::Relaxed);
-        Ok(())
+static SWITCHES: [Switch; 2] = [
+    Switch {
+        name: c"load-truncated",
+        default: true,
+        flags: 0,
+        get: load_truncated,
+        set: |value| {
+            LOAD_TRUNCATED.store(value, Ordering::Relaxed);
+            Ok(())
+        },
     },
-}];
+    Switch {
+        name: c"rewrite-yield",
+        default: false,
+        flags: 0,
+        get: rewrite_yields,
+        set: |value| {
+            REWRITE_YIELD.store(value, Ordering::Relaxed);
+            Ok(())
+        },
+    },
+];
 
 macro_rules! number {
     ($name:literal, $default:expr, $min:expr, $max:expr, $flags:expr, $in:ident) => {
@@ -215,7 +265,7 @@ macro_rules! number {
     };
 }
 
-static NUMBERS: [Number; 6] = [
+static NUMBERS: [Number; 8] = [
     number!(c"auto-rewrite-percentage", 100, 0, i64::MAX, 0, PERCENTAGE),
     number!(c"auto-rewrite-min-size", 64 << 20, 0, i64::MAX, MEMORY, MIN_SIZE),
     number!(c"auto-rewrite-max-size", 0, 0, i64::MAX, MEMORY, MAX_SIZE),
@@ -229,6 +279,8 @@ static NUMBERS: [Number; 6] = [
     ),
     number!(c"rewrite-timeout", 600, 1, 1 << 32, 0, REWRITE_TIMEOUT),
     number!(c"max-wait", 1000, 1, 1 << 32, 0, MAX_WAIT),
+    number!(c"max-unsynced-age", 10, 0, 1 << 32, 0, MAX_UNSYNCED_AGE),
+    number!(c"max-unwritten", 256 << 20, 0, i64::MAX, MEMORY, MAX_UNWRITTEN),
 ];
 
 /// Why the arguments of MODULE LOAD can't be used.

@@ -1,20 +1,24 @@
 //! The engine as the event loop sees it: the store, the group being built, and the log behind them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mylog_core::changes::Changes;
 use mylog_core::effect::{Db, Effect, ExpireAt};
 use mylog_core::group::GroupBuilder;
+use mylog_core::log::failure::Healing;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer};
 use mylog_core::rewrite::backlog::OverLimit;
+use mylog_core::rewrite::schedule::space_needed;
 use mylog_core::store::{Applied, SlotId, Store};
 use mylog_core::value::Value;
 
 use crate::api::{log, server};
 use crate::gil::Gil;
+use crate::pressure::{self, Pressure};
 use crate::reply::Reply;
 use crate::rewrite::feed::Feed;
 use crate::{config, reaper, strict};
@@ -42,7 +46,11 @@ pub(crate) struct Engine {
     pub(crate) mute: bool,
     /// Why durable writes are refused though the log works.
     pub(crate) refusing: Option<String>,
+    /// Whether the disk is too far behind.
+    pub(crate) pressure: Pressure,
 }
+
+static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 static ENGINE: Gil<Option<Engine>> = Gil::new(None);
 
@@ -66,6 +74,7 @@ pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
         feed_over: None,
         mute: false,
         refusing: None,
+        pressure: Pressure::default(),
     };
     ENGINE.with(|slot| *slot = Some(engine));
 }
@@ -82,11 +91,7 @@ impl Engine {
             Ok(applied) => {
                 if !self.mute {
                     let seq = self.group.append(effect);
-                    let durable = self.marks().durable();
-                    self.changes.note(effect, applied.entry, seq, durable);
-                    if strict::is_effect(effect) {
-                        self.strict_seq = seq;
-                    }
+                    self.note(effect, applied.entry, seq);
                 }
                 self.give_back_discarded();
                 applied
@@ -118,7 +123,17 @@ impl Engine {
         match self.store.put_value(db, key, expire_at, value) {
             Ok(id) => {
                 if let (false, Some(entry)) = (self.mute, self.store.entry(id)) {
-                    self.group.append_put(db, key, expire_at, entry.value());
+                    let value = entry.value();
+                    let seq = self.group.append_put(db, key, expire_at, value);
+                    let (kind, body) = (value.kind(), &[][..]);
+                    let effect = Effect::Put {
+                        db,
+                        key,
+                        expire_at,
+                        kind,
+                        body,
+                    };
+                    self.note(&effect, Some(id), seq);
                 }
                 self.give_back_discarded();
                 Some(id)
@@ -129,6 +144,15 @@ impl Engine {
                 ));
                 None
             }
+        }
+    }
+
+    /// An effect was applied, left this entry, and got this seq. The body of a value is not looked at.
+    fn note(&mut self, effect: &Effect<'_>, left: Option<SlotId>, seq: u64) {
+        let durable = self.marks().durable();
+        self.changes.note(effect, left, seq, durable);
+        if strict::is_effect(effect) {
+            self.strict_seq = seq;
         }
     }
 
@@ -162,6 +186,16 @@ impl Engine {
     /// Watermarks of the log.
     pub(crate) fn marks(&self) -> &Arc<Watermarks> {
         self.writer.watermarks()
+    }
+
+    /// Bytes of the group being built.
+    pub(crate) fn building_bytes(&self) -> u64 {
+        self.group.bytes() as u64
+    }
+
+    /// Bytes of memory that wait to be written, those of the group being built included.
+    pub(crate) fn unwritten_bytes(&self) -> u64 {
+        self.marks().unwritten_bytes() + self.building_bytes()
     }
 
     /// Ends the group and hands it on. Between two units only.
@@ -220,9 +254,17 @@ impl Engine {
 
     /// Why nothing new becomes durable; `None` while the log works.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.marks()
-            .is_down()
-            .then(|| self.marks().last_error().unwrap_or_default())
+        if !self.marks().is_down() {
+            return None;
+        }
+        let mut reason = self.marks().last_error().unwrap_or_default();
+        let (free, needed) = (self.marks().free_bytes(), space_needed(self.store.live_bytes()));
+        if self.marks().healing() == Healing::Ready && free < needed {
+            reason.push_str(&format!(
+                "; it waits for room: {free} bytes are free, about {needed} are needed"
+            ));
+        }
+        Some(reason)
     }
 
     /// Why durable writes are refused now; `None` while they are not.
@@ -230,12 +272,24 @@ impl Engine {
         if let Some(reason) = &self.refusing {
             return Some(reason.clone());
         }
-        self.trouble()
+        self.trouble().or_else(|| self.pressure_reason())
     }
 }
 
 /// What a durable write is answered while the log can't take it; nothing has changed then.
 pub(crate) fn refusal() -> Option<Reply> {
+    pressure::look_at_size();
     let reason = with(|engine| engine.down_reason()).unwrap_or_else(|| Some("the log is not open".into()))?;
-    Some(Reply::error_text(&format!("MYLOGDOWN {reason}")))
+    Some(Reply::error_text(&refused(&reason)))
+}
+
+/// The text of a refusal, which is counted.
+pub(crate) fn refused(reason: &str) -> String {
+    REFUSED.fetch_add(1, Ordering::Relaxed);
+    format!("MYLOGDOWN {reason}")
+}
+
+/// Durable writes refused since the start.
+pub(crate) fn refused_writes() -> u64 {
+    REFUSED.load(Ordering::Relaxed)
 }

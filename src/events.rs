@@ -7,7 +7,9 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
-use crate::{ack, capture, conditions, engine, evicted, rewrite, sentinel, startup, unit, waits};
+use crate::{
+    ack, capture, conditions, engine, evicted, grouped, pressure, rewrite, sentinel, startup, unit, waits,
+};
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
 /// would pay for each.
@@ -32,6 +34,7 @@ pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
         Some(role_changed),
     )?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_MASTER_LINK_CHANGE, Some(link_changed))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_MODULE_CHANGE, Some(modules_changed))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_CONFIG, Some(config_changed))
 }
 
@@ -62,6 +65,7 @@ unsafe extern "C" fn event_loop(
     let ctx = unsafe { Ctx::from_raw(ctx) };
     startup::enter(ctx);
     unit::end(ctx);
+    grouped::look_again();
     unit::prepare();
     if let Some(own) = unit::context() {
         sentinel::clean(own);
@@ -71,6 +75,7 @@ unsafe extern "C" fn event_loop(
     rewrite::turn();
     sample_fsyncs();
     release_if_down();
+    pressure::sample();
     waits::release();
     ack::set_past_sleep_hook(true);
 }
@@ -111,6 +116,7 @@ unsafe extern "C" fn loading(
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
         }
         _ => {
+            unit::before_load();
             conditions::set_loading(true);
             startup::load_begins(sub == raw::REDISMODULE_SUBEVENT_LOADING_RDB_START);
         }
@@ -158,6 +164,7 @@ unsafe extern "C" fn cron(
     _sub: u64,
     _data: *mut c_void,
 ) {
+    pressure::sample();
     rewrite::cron();
 }
 
@@ -196,6 +203,19 @@ unsafe extern "C" fn config_changed(
 ) {
     if let Some(ctx) = unit::context() {
         settings::refresh(ctx);
+        grouped::refresh(ctx);
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn modules_changed(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
+    if let Some(ctx) = unit::context() {
+        grouped::refresh(ctx);
     }
 }
 
@@ -210,6 +230,13 @@ unsafe extern "C" fn shutdown(
     rewrite::shut_down();
     let report = engine::with(|engine| {
         engine.seal();
+        let behind = engine.last_seq().saturating_sub(engine.marks().durable());
+        if behind > 0 {
+            // A disk that stalls holds the shutdown up, as it does with the server's own AOF.
+            log::notice(&format!(
+                "writing and syncing the last {behind} records of the log"
+            ));
+        }
         let began = std::time::Instant::now();
         engine.writer.stop(true).map(|report| (report, began.elapsed()))
     });

@@ -1,6 +1,6 @@
 //! `INFO mylog`. It also runs in the server's crash report: what can't be had then is left out.
 
-use std::ffi::c_int;
+use std::ffi::{CString, c_int};
 use std::time::Duration;
 
 use mylog_core::log::failure::Health;
@@ -38,6 +38,20 @@ fn log_fields(info: Info<'_>) {
         info.number(c"durable_seq", marks.durable());
         info.number(c"oldest_unwritten_age_ms", marks.oldest_unwritten_age_ms());
         info.number(c"oldest_unsynced_age_ms", marks.oldest_unsynced_age_ms());
+        info.number(c"unwritten_bytes", engine.unwritten_bytes());
+        info.number(
+            c"oldest_unwritten_age_peak_ms",
+            marks.oldest_unwritten_age_peak_ms(),
+        );
+        info.number(
+            c"oldest_unsynced_age_peak_ms",
+            marks.oldest_unsynced_age_peak_ms(),
+        );
+        info.number(c"unwritten_bytes_peak", marks.unwritten_bytes_peak());
+        info.number(c"refused_writes", engine::refused_writes());
+        if let Some(free) = Some(marks.free_bytes()).filter(|free| *free != u64::MAX) {
+            info.number(c"free_bytes", free);
+        }
         info.number(c"fsync_p50_usec", marks.fsync_times().percentile_usec(50));
         info.number(c"fsync_p99_usec", marks.fsync_times().percentile_usec(99));
         info.number(c"acks_waiting", ack::waiting() as u64);
@@ -47,8 +61,12 @@ fn log_fields(info: Info<'_>) {
             .down_reason()
             .or_else(|| marks.last_error())
             .unwrap_or_default();
-        info.text(c"last_error", &c_text(&error.replace(['\r', '\n'], " ")));
+        info.text(c"last_error", &one_line(&error));
     });
+}
+
+fn one_line(text: &str) -> CString {
+    c_text(&text.replace(['\r', '\n'], " "))
 }
 
 fn status(health: Health) -> &'static std::ffi::CStr {
@@ -57,15 +75,13 @@ fn status(health: Health) -> &'static std::ffi::CStr {
 
 fn rewrite_fields(info: Info<'_>) {
     let (backlog, peak) = engine::with(|engine| engine.feed.bytes()).unwrap_or_default();
-    let progress = rewrite::hold::progress();
     rewrite::with(|rewriter| {
         let stats = &rewriter.stats;
         info.number(c"rewrite_in_progress", u64::from(rewriter.in_progress()));
         info.number(c"rewrite_scheduled", u64::from(rewriter.is_scheduled()));
-        info.fraction(
-            c"rewrite_progress",
-            if rewriter.in_progress() { progress } else { 0.0 },
-        );
+        info.fraction(c"rewrite_progress", rewriter.progress());
+        info.text(c"rewrite_blocks", &c_text(&rewriter.in_the_way_of().names()));
+        info.number(c"rewrite_yields", stats.yields);
         info.number(c"rewrites", stats.rewrites);
         info.number(c"rewrite_failures", stats.failures);
         info.number(c"rewrite_next_retry_sec", rewriter.next_retry().as_secs());
@@ -73,6 +89,8 @@ fn rewrite_fields(info: Info<'_>) {
             c"last_rewrite_status",
             if stats.last_failed { c"err" } else { c"ok" },
         );
+        info.text(c"last_rewrite_error", &one_line(&stats.last_error));
+        info.number(c"last_rewrite_rounds", stats.last_rounds);
         info.number(c"last_rewrite_msec", millis(stats.last));
         info.number(c"last_rewrite_child_usec", micros(stats.last_child));
         info.number(c"last_rewrite_entries", stats.last_entries);

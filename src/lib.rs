@@ -4,10 +4,10 @@
 //! each using those before it:
 //!
 //! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock.
-//! 2. `engine`: store, group and log. `strict`, `sight`, `ack`, `unit`, `waits`: when a reply may leave.
-//!    `rewrite`: the compaction.
+//! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`, `grouped`,
+//!    `waits`: when a reply may leave. `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`: what the server tells, and what becomes of it.
-//! 4. `call`, `commands`, `filter`: what clients send. `config`, `info`: what operators see.
+//! 4. `call`, `commands`, `scripts`, `filter`: what clients send. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
 
 mod ack;
@@ -24,14 +24,17 @@ mod events;
 mod evicted;
 mod filter;
 mod gil;
+mod grouped;
 mod info;
 mod load;
 mod loaded;
 mod panic;
 mod prefixes;
+mod pressure;
 mod reaper;
 mod reply;
 mod rewrite;
+mod scripts;
 mod sentinel;
 mod sight;
 mod startup;

@@ -14,7 +14,7 @@ use mylog_core::log::create::make_folder;
 use mylog_core::log::damage::BadRecords;
 use mylog_core::log::file::{AppendError, LogFile};
 use mylog_core::log::ids::run_id;
-use mylog_core::log::lock::{FolderLock, LockError};
+use mylog_core::log::lock::{Claim, LockError};
 use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
 use mylog_core::log::scan::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
@@ -28,7 +28,8 @@ use crate::api::{Ctx, Refused, latency, log, server, settings};
 use crate::config::{self, ConfigError};
 use crate::gil::Gil;
 use crate::{
-    commands, conditions, engine, events, filter, info, loaded, panic, rewrite, startup, types, unit,
+    commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, scripts, startup,
+    types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -37,7 +38,7 @@ const VERSION: c_int = 1;
 const API_VERSION: c_int = 1;
 
 /// Held for as long as the process lives: a second server on the folder would end both logs.
-static LOCK: Gil<Option<FolderLock>> = Gil::new(None);
+static LOCK: Gil<Option<Arc<Claim>>> = Gil::new(None);
 
 /// Why the module does not load.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +117,8 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     let starting = is_startup(ctx);
     conditions::ask();
     settings::refresh(own);
+    grouped::refresh(own);
+    scripts::attach(ctx.detached());
     open_log()?;
     types::register(ctx)?;
     commands::register(ctx)?;
@@ -151,7 +154,7 @@ fn open_log() -> Result<(), LoadError> {
         path: dir.clone(),
         source,
     })?;
-    let lock = FolderLock::take(&dir)?;
+    let lock = Arc::new(Claim::take(&dir)?);
     let run = run_id().map_err(|source| LoadError::Folder {
         path: dir.clone(),
         source,
@@ -183,7 +186,12 @@ fn open_log() -> Result<(), LoadError> {
         source,
     };
     let mut file = LogFile::new(file, identity, run, end, next_seq).map_err(opened)?;
-    file.begin_run(run, durable_seq, engine::wall_ms())?;
+    match file.begin_run(run, durable_seq, engine::wall_ms()) {
+        // The writer tries again, and refuses durable writes until it works: a full disk must not keep the
+        // server, and the cache with it, from starting.
+        Ok(_) | Err(AppendError::CutBack { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let live = path.clone();
     let policy = config::fsync_policy();
     let writer = Writer::spawn(
@@ -192,6 +200,7 @@ fn open_log() -> Result<(), LoadError> {
             live,
             file,
             policy,
+            claim: Some(Arc::clone(&lock)),
         },
         Arc::new(Releaser::new()),
     )

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::sync::Arc;
 
 use crate::api::Ctx;
-use crate::api::call::{CallReply, Part, ReplyType};
+use crate::api::call::{CallReply, LastingReply, Part, ReplyType};
 use crate::api::config::c_text;
 use crate::sight::Sight;
 
@@ -23,10 +24,18 @@ pub(crate) enum Reply {
     Bulk(Vec<u8>),
     /// Null.
     Null,
+    /// Null where an array would be: as `Null` in RESP3.
+    NullArray,
+    /// A double: a bulk string in RESP2.
+    Double(f64),
     /// The head of an array of so many elements, which follow.
     Array(usize),
     /// The head of a map of so many pairs, which follow.
     Map(usize),
+    /// What a native command answered, to be sent as the server encoded it.
+    Native(Arc<LastingReply>),
+    /// The head of a set of so many members, which follow: an array in RESP2.
+    Set(usize),
     /// Parts, one behind the other: a head with what follows it.
     Parts(Vec<Reply>),
 }
@@ -54,8 +63,12 @@ impl Reply {
             Self::Error(text) => ctx.reply_error(text),
             Self::Bulk(bytes) => ctx.reply_bulk(bytes),
             Self::Null => ctx.reply_null(),
+            Self::NullArray => ctx.reply_null_array(),
+            Self::Double(value) => ctx.reply_double(*value),
             Self::Array(len) => ctx.reply_array(*len),
             Self::Map(pairs) => ctx.reply_map(*pairs),
+            Self::Native(reply) => ctx.reply_with(reply.get()),
+            Self::Set(len) => ctx.reply_set(*len),
             Self::Parts(parts) => parts.iter().for_each(|part| part.emit(ctx)),
         }
     }
@@ -138,6 +151,11 @@ impl<'a> Out<'a> {
             None => self.ctx.reply_bulk(bytes),
             Some(parts) => parts.push(Reply::Bulk(bytes.to_vec())),
         }
+    }
+
+    /// Adds a double.
+    pub(crate) fn double(&mut self, value: f64) {
+        self.put(Reply::Double(value));
     }
 
     /// Adds a bulk string, or null.

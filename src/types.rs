@@ -77,6 +77,23 @@ pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(&Value) -> R) -> Option<
     }
 }
 
+/// Gives `f` the values that several words stand for, in their order; `None` for no word, and for one that stands
+/// for nothing.
+pub(crate) fn with_values<R>(words: &[Option<usize>], f: impl FnOnce(&[Option<&Value>]) -> R) -> Option<R> {
+    engine::with(|engine| {
+        let value_of = |word: usize| match Word::read(word) {
+            Word::Entry(id) => engine.store.entry(id).map(|entry| entry.value()),
+            // SAFETY: as in `with_value`.
+            Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
+                Loaded::Value(value) => Some(value),
+                Loaded::CopyOf(db, key) => engine.store.get(*db, key).map(|entry| entry.value()),
+            },
+        };
+        let values: Vec<_> = words.iter().map(|word| word.and_then(value_of)).collect();
+        f(&values)
+    })
+}
+
 /// Registers the types. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     let methods = |load, aux| raw::RedisModuleTypeMethods {

@@ -10,10 +10,11 @@ use std::os::fd::RawFd;
 use mylog_core::effect::Db;
 use mylog_core::log::writer::WaitOutcome;
 
+use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, conditions, config, engine, sentinel, strict};
+use crate::{ack, conditions, config, engine, grouped, scripts, sentinel, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -65,7 +66,11 @@ impl Drop for HeldCommand {
 
 /// A callback has, or may have, something for the log: the end of the unit must be heard of.
 pub(crate) fn watch() {
-    if strict::anything() && waits_for_anybody() && UNIT.with(|unit| unit.held == 0) {
+    if strict::anything()
+        && waits_for_anybody()
+        && UNIT.with(|unit| unit.held == 0 && !unit.armed)
+        && !grouped::takes_everybody()
+    {
         arm();
     }
 }
@@ -76,17 +81,34 @@ pub(crate) fn must_wait(seq: u64) {
     if !waits_for_anybody() {
         return;
     }
-    let alone = UNIT.with(|unit| {
+    let unheard = UNIT.with(|unit| {
         let owed = if unit.held == 0 {
             &mut unit.wait
         } else {
             &mut unit.owed
         };
         *owed = seq.max(*owed);
-        unit.held == 0
+        unit.held == 0 && !unit.armed
     });
-    if alone {
+    if unheard && !grouped::takes_everybody() {
         arm();
+    }
+}
+
+/// As `must_wait`, for a client whose replies don't leave before the turn's end.
+pub(crate) fn waits_with_the_turn(seq: u64) {
+    UNIT.with(|unit| unit.wait = seq.max(unit.wait));
+}
+
+/// Replies of this turn may leave before its end: they wait now. Between two units; a script that calls what
+/// must not be called from scripts comes here in the middle of one, and is left alone.
+pub(crate) fn before_yield() {
+    grouped::look_again();
+    let due = UNIT.with(|unit| unit.wait > 0 && !unit.armed && unit.held == 0) || capture::is_pending();
+    if due && waits_for_anybody() && !Flags::of_server().any(Flags::LUA) {
+        if let Some(ctx) = context() {
+            end(ctx);
+        }
     }
 }
 
@@ -109,6 +131,9 @@ fn arm() {
         return;
     }
     let Some(ctx) = context() else { return };
+    if Flags::of_server().any(Flags::LUA) {
+        scripts::wrote();
+    }
     match ctx.after_unit(end) {
         // Refused on a read-only replica, where nobody waits.
         Some(_) => {}
@@ -120,6 +145,19 @@ fn arm() {
 pub(crate) fn prepare() {
     if let (true, false, Some(ctx)) = (strict::anything(), Ctx::hears_unit_ends(), context()) {
         sentinel::prepare(ctx);
+    }
+}
+
+/// A load begins, during which buffers are sent: what this turn has grouped waits now. What the running command
+/// has flushed for the load is not for the log, so nothing is made final.
+pub(crate) fn before_load() {
+    grouped::look_again();
+    let due = UNIT.with(|unit| match unit.armed {
+        true => 0,
+        false => std::mem::take(&mut unit.wait),
+    });
+    if let (true, Some(ctx)) = (due > 0, context()) {
+        wait_for_disk(ctx, due);
     }
 }
 

@@ -16,7 +16,49 @@ impl Drop for User {
     }
 }
 
+/// The name of a client's user, for what is done on his behalf later.
+pub(crate) struct UserName(OwnedStr);
+
+impl User {
+    fn named(name: &OwnedStr) -> Option<Self> {
+        // SAFETY: the name is alive. The handle is null for an unknown user.
+        let user = unsafe { api!(RedisModule_GetModuleUserFromUserName)(name.lend().raw()) };
+        (!user.is_null()).then_some(Self(user))
+    }
+
+    fn may_run(&self, args: &[&[u8]]) -> bool {
+        let args = ArgVector::new(args);
+        let mut pointers = args.pointers();
+        let count = i32::try_from(pointers.len()).unwrap_or(i32::MAX);
+        // SAFETY: user and strings are alive, `count` of them.
+        unsafe { api!(RedisModule_ACLCheckCommandPermissions)(self.0, pointers.as_mut_ptr(), count) == 0 }
+    }
+}
+
+impl Ctx<'static> {
+    /// Runs `f`, whose calls with the modifier `C` are that user's, if he may run this command, its name
+    /// first. `None` if he may not, or is gone.
+    pub(crate) fn as_user<R>(self, name: &UserName, args: &[&[u8]], f: impl FnOnce() -> R) -> Option<R> {
+        let user = User::named(&name.0)?;
+        if !user.may_run(args) {
+            return None;
+        }
+        // SAFETY: the context is never freed, and forgets the user before the handle is freed.
+        unsafe { api!(RedisModule_SetContextUser)(self.raw(), user.0) };
+        let done = f();
+        // SAFETY: as above; null is "none".
+        unsafe { api!(RedisModule_SetContextUser)(self.raw(), std::ptr::null()) };
+        Some(done)
+    }
+}
+
 impl Ctx<'_> {
+    /// The user of the client.
+    pub(crate) fn user_name(self) -> Option<UserName> {
+        // SAFETY: the context is a command's; the name is null or ours to free.
+        unsafe { OwnedStr::from_raw(api!(RedisModule_GetCurrentUserName)(self.raw())) }.map(UserName)
+    }
+
     /// Asks `f` about the current user. True where there is none: replication and the server's own calls.
     fn user_may(self, f: impl FnOnce(&User) -> bool) -> bool {
         // The client of a primary has no user, and 7.0 reads its name all the same.
@@ -28,20 +70,12 @@ impl Ctx<'_> {
         else {
             return true;
         };
-        // SAFETY: the name is alive. The handle is null for an unknown user.
-        let user = unsafe { api!(RedisModule_GetModuleUserFromUserName)(name.lend().raw()) };
-        !user.is_null() && f(&User(user))
+        User::named(&name).is_some_and(|user| f(&user))
     }
 
     /// Whether the current user may run this command with these arguments, its name first.
     pub(crate) fn may_run(self, args: &[&[u8]]) -> bool {
-        self.user_may(|user| {
-            let args = ArgVector::new(args);
-            let mut pointers = args.pointers();
-            let count = i32::try_from(pointers.len()).unwrap_or(i32::MAX);
-            // SAFETY: user and strings are alive, `count` of them.
-            unsafe { api!(RedisModule_ACLCheckCommandPermissions)(user.0, pointers.as_mut_ptr(), count) == 0 }
-        })
+        self.user_may(|user| user.may_run(args))
     }
 
     /// Whether the current user may see what a key holds.

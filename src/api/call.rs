@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use redis_module::raw;
 
@@ -26,8 +27,26 @@ pub(crate) enum ReplyType {
     Other,
 }
 
-/// A reply that we own.
+/// A reply that we own. Equal to itself only.
+#[derive(Debug, PartialEq)]
 pub(crate) struct CallReply(NonNull<raw::RedisModuleCallReply>);
+
+/// A reply that may outlive the command that asked for it: it was made on a context that is never freed, which
+/// the server looks at when the reply is freed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct LastingReply(CallReply);
+
+// SAFETY: other threads only hand it on; it is made, read and freed on the main thread, under the global lock.
+unsafe impl Send for LastingReply {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for LastingReply {}
+
+impl LastingReply {
+    /// The reply, to be read on the main thread.
+    pub(crate) fn get(&self) -> &CallReply {
+        &self.0
+    }
+}
 
 /// A part of a reply, or all of it.
 #[derive(Clone, Copy)]
@@ -36,19 +55,78 @@ pub(crate) struct Part<'r> {
     scope: PhantomData<&'r CallReply>,
 }
 
+/// What the command filter is to leave alone. The server can leave out all that runs inside a call of ours, but
+/// not the call alone: what a script runs would be left out with it. Used on the main thread only.
+static UNFILTERED: AtomicU8 = AtomicU8::new(NOTHING);
+const NOTHING: u8 = 0;
+/// The next command: a script that is called by us.
+const NEXT: u8 = 1;
+/// All, inside of another call.
+const ALL: u8 = 2;
+
+/// Called by the filter for each command. True if that is a call of ours, or inside of one.
+pub(crate) fn is_own() -> bool {
+    match UNFILTERED.load(Ordering::Relaxed) {
+        NOTHING => false,
+        NEXT => {
+            UNFILTERED.store(NOTHING, Ordering::Relaxed);
+            true
+        }
+        _ => true,
+    }
+}
+
 impl Ctx<'_> {
+    /// Runs a script. What it runs goes through the filter, as from clients; itself it does not.
+    pub(crate) fn call_script(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
+        self.call_past_filter(NEXT, command, modifiers, args)
+    }
+
     /// Runs a command and returns its reply, in RESP2. `modifiers` are those of RM_Call: `!` propagates it,
     /// `E` turns a refusal into an error reply. `None` where the server would not run it at all.
     pub(crate) fn call(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
+        self.call_past_filter(ALL, command, modifiers, args)
+    }
+
+    fn call_past_filter(
+        self,
+        unfiltered: u8,
+        command: &CStr,
+        modifiers: &str,
+        args: &[&[u8]],
+    ) -> Option<CallReply> {
         let args = ArgVector::new(args);
         let mut pointers = args.pointers();
         let format = CString::new(format!("{modifiers}v")).ok()?;
         let (name, format) = (command.as_ptr(), format.as_ptr());
+        let outside = UNFILTERED.swap(unfiltered, Ordering::Relaxed);
         // SAFETY: all are alive; `v` takes a vector and its length as size_t, modifiers take nothing.
         let reply = unsafe {
             api!(RedisModule_Call)(self.raw(), name, format, pointers.as_mut_ptr(), pointers.len())
         };
+        UNFILTERED.store(outside, Ordering::Relaxed);
         NonNull::new(reply).map(CallReply)
+    }
+}
+
+impl Ctx<'static> {
+    /// As `call_script`, with a reply to keep.
+    pub(crate) fn call_script_to_keep(
+        self,
+        command: &CStr,
+        modifiers: &str,
+        args: &[&[u8]],
+    ) -> Option<LastingReply> {
+        self.call_script(command, modifiers, args).map(LastingReply)
+    }
+}
+
+impl Ctx<'_> {
+    /// Answers with the reply of a command, as the server encoded it for this client's protocol.
+    pub(crate) fn reply_with(self, reply: &CallReply) {
+        // SAFETY: context and reply are alive. It is refused only where the client's protocol is not the
+        // reply's: `call` was asked for the client's.
+        unsafe { api!(RedisModule_ReplyWithCallReply)(self.raw(), reply.0.as_ptr()) };
     }
 }
 

@@ -5,6 +5,7 @@ use std::ptr::{null, null_mut};
 
 use redis_module::raw;
 
+use super::string::Args;
 use super::{Ctx, Refused, api, later, ok};
 
 /// The server's entry into a command.
@@ -21,6 +22,8 @@ pub(crate) struct Keys {
     pub(crate) step: i32,
     /// REDISMODULE_CMD_KEY_ bits.
     pub(crate) flags: u32,
+    /// The argument at `first` is no key but says how many follow it.
+    pub(crate) counted: bool,
 }
 
 /// What an argument is.
@@ -84,6 +87,8 @@ impl Ctx<'_> {
     /// Registers a command. In OnLoad only.
     pub(crate) fn register_command(self, spec: &Spec) -> Result<(), Refused> {
         let (first, last, step) = match spec.keys.first() {
+            // No range tells where they are: the description below does.
+            Some(keys) if keys.counted => (0, 0, 0),
             Some(keys) if keys.last >= 0 => (keys.first, keys.first + keys.last, keys.step),
             Some(keys) => (keys.first, keys.last, keys.step),
             None => (0, 0, 0),
@@ -110,6 +115,36 @@ impl Ctx<'_> {
         }
         Ok(())
     }
+}
+
+/// Where the server asks a command for its keys, as older ones do in a cluster: tells it those behind their
+/// number at `place`. False where it runs the command.
+///
+/// # Safety
+/// The pointers are those that the server gave to the command's entry.
+pub(crate) unsafe fn tells_counted_keys(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+    place: i32,
+) -> bool {
+    // SAFETY: contract of this function.
+    let args = unsafe {
+        if api!(RedisModule_IsKeysPositionRequest)(ctx) == 0 {
+            return false;
+        }
+        Args::from_raw(argv, argc)
+    };
+    let count = usize::try_from(place).map_or(&[][..], |place| args.get(place));
+    let count: i32 = std::str::from_utf8(count)
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(0);
+    for key in (place + 1..argc).take(usize::try_from(count).unwrap_or(0)) {
+        // SAFETY: the context asks for keys; the place is one of the arguments.
+        unsafe { api!(RedisModule_KeyAtPos)(ctx, key) };
+    }
+    true
 }
 
 fn describe(command: *mut raw::RedisModuleCommand, spec: &Spec) -> Result<(), Refused> {
@@ -141,6 +176,15 @@ fn key_spec(keys: &Keys) -> raw::RedisModuleCommandKeySpec {
     spec.flags = u64::from(keys.flags);
     spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
     spec.bs.index.pos = keys.first;
+    if keys.counted {
+        spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_KEYNUM;
+        spec.fk.keynum = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_2 {
+            keynumidx: 0,
+            firstkey: 1,
+            keystep: keys.step,
+        };
+        return spec;
+    }
     spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
     spec.fk.range = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 {
         lastkey: keys.last,

@@ -71,6 +71,12 @@ impl<'c> Ctx<'c> {
         Flags(unsafe { api!(RedisModule_GetContextFlags)(self.raw) })
     }
 
+    /// The id of the client, as CLIENT LIST has it. A client of the server's own is in no list.
+    pub(crate) fn client_id(self) -> u64 {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_GetClientId)(self.raw()) }
+    }
+
     /// The database of the client, or of the callback.
     pub(crate) fn db(self) -> u32 {
         // SAFETY: the context is alive. A database number is never negative.

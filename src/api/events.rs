@@ -15,6 +15,12 @@ pub(crate) enum Class {
     String,
     /// Hashes.
     Hash,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    ZSet,
 }
 
 impl Class {
@@ -23,6 +29,9 @@ impl Class {
             Self::Generic => raw::REDISMODULE_NOTIFY_GENERIC,
             Self::String => raw::REDISMODULE_NOTIFY_STRING,
             Self::Hash => raw::REDISMODULE_NOTIFY_HASH,
+            Self::List => raw::REDISMODULE_NOTIFY_LIST,
+            Self::Set => raw::REDISMODULE_NOTIFY_SET,
+            Self::ZSet => raw::REDISMODULE_NOTIFY_ZSET,
         }
     }
 }

@@ -65,12 +65,11 @@ impl<'c> Filtered<'c> {
 }
 
 impl Ctx<'_> {
-    /// Registers the filter; it does not see this module's own calls. Do it last in OnLoad: 7.0 does not
+    /// Registers the filter; it also sees this module's own calls (`call::is_own`). Do it last in OnLoad: 7.0 does not
     /// take it back when the load fails.
     pub(crate) fn register_filter(self, filter: raw::RedisModuleCommandFilterFunc) -> Result<(), Refused> {
-        let flags = raw::REDISMODULE_CMDFILTER_NOSELF as c_int;
         // SAFETY: the context carries the module; the callback lives as long as the library.
-        let made = unsafe { api!(RedisModule_RegisterCommandFilter)(self.raw(), filter, flags) };
+        let made = unsafe { api!(RedisModule_RegisterCommandFilter)(self.raw(), filter, 0) };
         if made.is_null() {
             Err(Refused {
                 call: "RedisModule_RegisterCommandFilter",

@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
+pub(crate) mod double;
 pub(crate) mod event_loop;
 pub(crate) mod events;
 pub(crate) mod filter;
@@ -25,8 +26,10 @@ pub(crate) mod random;
 pub(crate) mod replicate;
 pub(crate) mod reply;
 pub(crate) mod server;
+pub(crate) mod server_info;
 pub(crate) mod settings;
 pub(crate) mod string;
+pub(crate) mod timer;
 
 pub(crate) use context::Ctx;
 pub(crate) use string::{OwnedStr, Str};

@@ -42,6 +42,18 @@ impl Ctx<'_> {
         unsafe { api!(RedisModule_ReplyWithNull)(self.raw()) };
     }
 
+    /// Null where an array would be: another null than elsewhere in RESP2.
+    pub(crate) fn reply_null_array(self) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithNullArray)(self.raw()) };
+    }
+
+    /// A double, in the digits that this server gives one.
+    pub(crate) fn reply_double(self, value: f64) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithDouble)(self.raw(), value) };
+    }
+
     /// The head of an array; its elements follow.
     pub(crate) fn reply_array(self, len: usize) {
         // SAFETY: the context is alive. Too few elements would break the client's stream, not ours.
@@ -52,5 +64,11 @@ impl Ctx<'_> {
     pub(crate) fn reply_map(self, pairs: usize) {
         // SAFETY: as for an array.
         unsafe { api!(RedisModule_ReplyWithMap)(self.raw(), long(pairs)) };
+    }
+
+    /// The head of a set of so many members: an array in RESP2.
+    pub(crate) fn reply_set(self, len: usize) {
+        // SAFETY: as for an array.
+        unsafe { api!(RedisModule_ReplyWithSet)(self.raw(), long(len)) };
     }
 }

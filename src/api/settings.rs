@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use super::Ctx;
 
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
+static IO_THREADS: AtomicI64 = AtomicI64::new(0);
+static BUSY_REPLY_MS: AtomicI64 = AtomicI64::new(0);
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
 static IS_VALKEY: AtomicBool = AtomicBool::new(false);
@@ -15,6 +17,8 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
     for (name, setting) in [
         (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
         (c"proto-max-bulk-len", &LONGEST_STRING),
+        (c"io-threads", &IO_THREADS),
+        (c"busy-reply-threshold", &BUSY_REPLY_MS),
     ] {
         if let Some(value) = read(ctx, name) {
             setting.store(value, Ordering::Relaxed);
@@ -40,6 +44,33 @@ pub(super) fn latency_threshold_ms() -> i64 {
 /// The server's `proto-max-bulk-len`: the longest string that a command may make.
 pub(crate) fn longest_string() -> usize {
     usize::try_from(LONGEST_STRING.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+}
+
+/// The server's `io-threads`; 0 if it does not tell.
+pub(crate) fn io_threads() -> i64 {
+    IO_THREADS.load(Ordering::Relaxed)
+}
+
+/// Runs `f`, during which no script lets the server do anything else: neither `-BUSY` nor SCRIPT KILL. `None` if
+/// the server does not let us say so.
+pub(crate) fn with_scripts_undisturbed<R>(ctx: Ctx<'_>, f: impl FnOnce() -> R) -> Option<R> {
+    let threshold = BUSY_REPLY_MS.load(Ordering::Relaxed);
+    if threshold <= 0 {
+        return Some(f());
+    }
+    if !set_busy_reply(ctx, 0) {
+        return None;
+    }
+    let done = f();
+    set_busy_reply(ctx, threshold);
+    Some(done)
+}
+
+fn set_busy_reply(ctx: Ctx<'_>, ms: i64) -> bool {
+    let ms = ms.to_string();
+    let args: [&[u8]; 3] = [b"SET", b"busy-reply-threshold", ms.as_bytes()];
+    ctx.call(c"CONFIG", "", &args)
+        .is_some_and(|reply| reply.whole().bytes() == b"OK")
 }
 
 /// A setting that is a number; `None` if the server does not tell, with CONFIG renamed away for example.

@@ -2,6 +2,7 @@
 
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
+use mylog_core::value::Value;
 
 use super::SYNTAX;
 use crate::api::context::Flags;
@@ -28,6 +29,9 @@ fn begin(in_unit: bool) -> Reply {
         Requested::Started => Reply::Simple(c"Background log rewrite started".into()),
         Requested::Scheduled => Reply::Simple(c"Background log rewrite scheduled".into()),
         Requested::InProgress => Reply::error(c"ERR Background log rewrite already in progress"),
+        Requested::NoRoom(shortage) => {
+            Reply::error_text(&format!("ERR Can't execute a log background rewriting: {shortage}"))
+        }
         Requested::Failed => {
             Reply::error(c"ERR Can't execute a log background rewriting. Please check the server logs for more information.")
         }
@@ -80,15 +84,44 @@ fn digest() -> Reply {
 
 fn contents_digest(store: &Store) -> u64 {
     store.entries().fold(0, |sum, entry| {
-        let mut record = Vec::new();
-        let (db, key) = (store.db_of(entry), entry.key());
-        mylog_core::effect::encode_put(&mut record, db, key, entry.expire_at(), entry.value());
-        // FNV-1a, summed: the same for any order of the entries.
-        let hash = record.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        sum.wrapping_add(hash)
+        let (db, len) = (store.db_of(entry), entry.key().len() as u64);
+        let name = [&db.to_le_bytes()[..], &len.to_le_bytes(), entry.key()];
+        let head = fnv(fnv_all(BASIS, &name), &entry.expire_at().to_le_bytes());
+        let value = match entry.value() {
+            Value::Str(bytes) => fnv(BASIS, bytes),
+            // The order of the fields means nothing.
+            Value::Hash(hash) => hash.iter().fold(1, |sum: u64, (field, value)| {
+                let len = field.len() as u64;
+                sum.wrapping_add(fnv_all(BASIS, &[&len.to_le_bytes(), field, value]))
+            }),
+            Value::List(list) => list.iter().fold(BASIS, |hash, element| {
+                let len = element.len() as u64;
+                fnv_all(hash, &[&len.to_le_bytes(), element])
+            }),
+            Value::Set(set) => set
+                .iter()
+                .fold(2, |sum: u64, member| sum.wrapping_add(fnv(BASIS, member))),
+            // The sign of zero does not count.
+            Value::ZSet(zset) => zset.iter().fold(3, |sum: u64, (member, score)| {
+                sum.wrapping_add(fnv_all(BASIS, &[&(score + 0.0).to_le_bytes(), member]))
+            }),
+        };
+        // Summed: the same for any order of the entries.
+        sum.wrapping_add(fnv(head, &value.to_le_bytes()))
     })
+}
+
+/// Where FNV-1a begins.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(basis: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(basis, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn fnv_all(basis: u64, parts: &[&[u8]]) -> u64 {
+    parts.iter().fold(basis, |hash, bytes| fnv(hash, bytes))
 }
 
 /// `MYLOG.REJECT text ...`: what the filter makes of a command that it refuses.

@@ -14,6 +14,7 @@ const NOVALUES_SINCE: i32 = 0x0007_0400;
 const STRICT_CURSOR_SINCE: i32 = 0x0007_0400;
 
 const INVALID_CURSOR: Reply = Reply::error(c"ERR invalid cursor");
+const NOVALUES_ELSEWHERE: Reply = Reply::error(c"ERR NOVALUES option can only be used in HSCAN");
 
 /// HGET key field
 pub(super) fn hget(call: &mut Call<'_>) -> Result<Reply, Reply> {
@@ -94,15 +95,26 @@ pub(super) fn hstrlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(len as i64))
 }
 
-/// What a step of HSCAN shows.
-struct Scan<'c> {
+/// What a step of a scan shows.
+pub(super) struct Scan<'c> {
     pattern: Option<&'c [u8]>,
-    count: usize,
+    pub(super) count: usize,
     values: bool,
 }
 
 impl<'c> Scan<'c> {
-    fn read(call: &Call<'c>) -> Result<Self, Reply> {
+    /// Where the step begins, as the arguments say.
+    pub(super) fn cursor(call: &Call<'c>) -> Result<u64, Reply> {
+        cursor(call.args.get(2), server::version() >= STRICT_CURSOR_SINCE).ok_or(INVALID_CURSOR)
+    }
+
+    /// True for what the step is to show.
+    pub(super) fn shows(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
+
+    /// Reads the options. Those of a scan `without_values` of their own can't leave them out.
+    pub(super) fn read(call: &Call<'c>, without_values: bool) -> Result<Self, Reply> {
         let (args, mut place) = (call.args, 3);
         let mut scan = Self {
             pattern: None,
@@ -121,7 +133,12 @@ impl<'c> Scan<'c> {
                         .ok_or(SYNTAX)?;
                 }
                 (b"MATCH", Some(value)) => scan.pattern = Some(value),
-                (b"NOVALUES", _) if server::version() >= NOVALUES_SINCE => scan.values = false,
+                (b"NOVALUES", _) if server::version() >= NOVALUES_SINCE => {
+                    if without_values {
+                        return Err(NOVALUES_ELSEWHERE);
+                    }
+                    scan.values = false;
+                }
                 _ => return Err(SYNTAX),
             }
             place += if &*word == b"NOVALUES" { 1 } else { 2 };
@@ -132,12 +149,12 @@ impl<'c> Scan<'c> {
 
 /// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let from = cursor(call.args.get(2), server::version() >= STRICT_CURSOR_SINCE).ok_or(INVALID_CURSOR)?;
+    let from = Scan::cursor(call)?;
     let mut out = call.out();
     call.read_hash(1, |hash| {
         // The native command looks at the options of an existing key only.
         let scan = match hash {
-            Some(_) => Scan::read(call)?,
+            Some(_) => Scan::read(call, false)?,
             None => Scan {
                 pattern: None,
                 count: 1,
@@ -147,7 +164,7 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
         let mut shown = Vec::new();
         let next = hash.map_or(0, |hash| {
             hash.scan(from, scan.count, |field, value| {
-                if scan.pattern.is_none_or(|pattern| glob::matches(pattern, field)) {
+                if scan.shows(field) {
                     shown.push(Reply::Bulk(field.to_vec()));
                     shown.extend(scan.values.then(|| Reply::Bulk(value.to_vec())));
                 }

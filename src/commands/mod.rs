@@ -15,20 +15,44 @@ mod hash_random;
 mod hash_read;
 mod hash_table;
 mod lcs;
+mod list;
+mod list_move;
+mod list_read;
+mod list_table;
 mod long_double;
 mod number;
+mod random;
 mod range;
+mod script;
+mod script_table;
 mod set;
+mod sets;
+mod sets_combine;
+mod sets_random;
+mod sets_read;
+mod sets_table;
 mod string;
 mod string_table;
 mod table;
 mod wait;
+mod zset;
+mod zset_bounds;
+mod zset_combine;
+mod zset_pop;
+mod zset_query_table;
+mod zset_range;
+mod zset_read;
+mod zset_store;
+mod zset_table;
+
+use std::ffi::CStr;
 
 use crate::api::{Ctx, Refused};
 use crate::reply::Reply;
 
 const SYNTAX: Reply = Reply::error(c"ERR syntax error");
 const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
+const NOT_POSITIVE: &CStr = c"ERR value is out of range, must be positive";
 const NOT_A_FLOAT: Reply = Reply::error(c"ERR value is not a valid float");
 const OVERFLOW: Reply = Reply::error(c"ERR increment or decrement would overflow");
 const TOO_LONG: Reply = Reply::error(c"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
@@ -40,7 +64,12 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         string_table::STRING,
         bit_table::BIT,
         hash_table::HASH,
+        list_table::LIST,
+        sets_table::SET,
+        zset_table::ZSET,
+        zset_query_table::ZSET_QUERY,
         forward_table::FORWARD,
+        script_table::SCRIPT,
         admin_table::ADMIN,
     ];
     families

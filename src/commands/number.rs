@@ -1,5 +1,14 @@
 //! Numbers in arguments and values, as the native commands read them.
 
+use std::ffi::CStr;
+
+use super::NOT_AN_INTEGER;
+use crate::reply::Reply;
+
+const BEYOND_RANGE: Reply = Reply::error(
+    c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+
 /// An integer as the server writes one: no plus, no leading zero or space, nothing behind it.
 pub(crate) fn integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -9,6 +18,20 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
         _ => return None,
     }
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// An integer whose negative is one, too, for a command that counts from either end.
+pub(super) fn either_way(text: &[u8]) -> Result<i64, Reply> {
+    match integer(text).ok_or(NOT_AN_INTEGER)? {
+        i64::MIN => Err(BEYOND_RANGE),
+        value => Ok(value),
+    }
+}
+
+/// An integer from `least` on; any other text gets this error.
+pub(super) fn at_least(least: usize, text: &[u8], error: &'static CStr) -> Result<usize, Reply> {
+    let value = integer(text).and_then(|value| usize::try_from(value).ok());
+    value.filter(|&value| value >= least).ok_or(Reply::error(error))
 }
 
 /// A cursor as the server reads one: by C's `strtoul`, and since 7.4 (`strict`) not an empty one, nor a

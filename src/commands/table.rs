@@ -24,6 +24,7 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
         first,
         last: 0,
         step: 1,
+        counted: false,
         flags,
     }
 }
@@ -42,6 +43,18 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
         first,
         last: -1,
         step,
+        counted: false,
+        flags,
+    }
+}
+
+/// As many keys as the argument before them says.
+pub(super) const fn keys_counted_at(count: i32, flags: u32) -> Keys {
+    Keys {
+        first: count,
+        last: 0,
+        step: 1,
+        counted: true,
         flags,
     }
 }
@@ -89,3 +102,11 @@ impl Arg {
 
 /// The key that most commands have.
 pub(super) const KEY: Arg = arg(c"key", ArgKind::Key(0));
+
+/// A part of a range.
+pub(super) const LIMIT: Arg = arg(
+    c"limit",
+    ArgKind::Block(&[arg(c"offset", ArgKind::Integer), arg(c"count", ArgKind::Integer)]),
+)
+.after(c"LIMIT")
+.optional();

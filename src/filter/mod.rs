@@ -5,11 +5,13 @@
 //! The common path makes two calls into the server and tests one byte: no allocation, no lock, no hash.
 
 mod route;
+mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
+use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
@@ -25,16 +27,21 @@ const REJECT: &[u8] = b"MYLOG.REJECT";
 
 struct State {
     prefixes: Prefixes,
-    /// Why durable keys must not be changed now.
-    down: Option<String>,
 }
 
 static STATE: Gil<State> = Gil::new(State {
     prefixes: Prefixes::NONE,
-    down: None,
 });
 /// Set while the log is down: then every command is looked at.
 static DOWN: AtomicBool = AtomicBool::new(false);
+
+/// Set while replies may have to wait for the disk: then every command's name is looked at.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Replies may have to wait for the disk from now on, or no longer.
+pub(crate) fn watch(watched: bool) {
+    WATCHED.store(watched, Ordering::Relaxed);
+}
 
 /// The prefixes have changed.
 pub(crate) fn set_prefixes(words: &[u8]) {
@@ -43,9 +50,8 @@ pub(crate) fn set_prefixes(words: &[u8]) {
 
 /// The log went down, or works again.
 pub(crate) fn refresh() {
-    let reason = engine::with(|engine| engine.down_reason()).flatten();
-    DOWN.store(reason.is_some(), Ordering::Relaxed);
-    STATE.with(|state| state.down = reason);
+    let down = engine::with(|engine| engine.down_reason().is_some());
+    DOWN.store(down == Some(true), Ordering::Relaxed);
 }
 
 /// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
@@ -55,9 +61,15 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
+    if call::is_own() {
+        return;
+    }
     // SAFETY: the server hands what it is about to run, alive during the call.
     let command = unsafe { Filtered::from_raw(raw) };
     let len = command.len();
+    if WATCHED.load(Ordering::Relaxed) && watch::look(command, len) {
+        return;
+    }
     let Some(first) = command.arg(1) else {
         if is_flush(command, len) {
             lead_flush(command);
@@ -127,7 +139,7 @@ fn look(command: Filtered<'_>, len: usize) {
         _ => Captured::Mixed,
     };
     match (captured, route.twin) {
-        (Captured::None, _) => refuse_while_down(command, route, &keys),
+        (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, &keys),
         // RENAME and COPY work across: both names are only names.
         (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
             replace_name(command, route.name.as_bytes());
@@ -156,31 +168,40 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
         Keys::Two => (1..len.min(3)).collect(),
         Keys::FromSecond => (2..len).collect(),
         Keys::All => (1..len).collect(),
+        Keys::Everything => Vec::new(),
         Keys::Pairs => (1..len).step_by(2).collect(),
-        Keys::Store => {
-            let count = command
-                .arg(2)
-                .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
-            let sources = (3..len).take(count.unwrap_or(0));
-            std::iter::once(1).chain(sources).collect()
-        }
+        Keys::Store => std::iter::once(1).chain(counted(command, len, 2)).collect(),
+        Keys::Counted => counted(command, len, 1).collect(),
+        Keys::CountedLater => counted(command, len, 2).collect(),
+        Keys::AllButLast => (1..len - 1).collect(),
     }
 }
 
-/// While the log is down a generic command must not change a durable key: nothing could undo it.
+/// As many places as the argument at `place` says, behind it.
+fn counted(command: Filtered<'_>, len: usize, place: usize) -> std::iter::Take<std::ops::Range<usize>> {
+    let count = command
+        .arg(place)
+        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+    (place + 1..len).take(count.unwrap_or(0))
+}
+
+/// While the log is down a native command must not change or replace a durable key: nothing could undo it.
 fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: &[usize]) {
-    if !DOWN.load(Ordering::Relaxed) || !route.generic_write {
+    if !DOWN.load(Ordering::Relaxed) || !route.overwrites {
         return;
     }
     // The filter does not know the database on every server: a durable key of that name in any counts.
     let durable = engine::with(|engine| {
-        keys.iter()
-            .filter_map(|place| command.arg(*place))
-            .any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some()))
+        let any = !engine.store.is_empty();
+        let mut named = keys.iter().filter_map(|place| command.arg(*place));
+        any && (route.keys == Keys::Everything
+            || named.any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some())))
     });
     if durable == Some(true) {
-        let reason = STATE.with(|state| state.down.clone()).unwrap_or_default();
-        reject(command, &format!("MYLOGDOWN {reason}"));
+        // `refresh` is told at the turn's end: the log may work by now.
+        if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
+            reject(command, &engine::refused(&reason));
+        }
     }
 }
 

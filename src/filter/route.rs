@@ -13,8 +13,16 @@ pub(crate) enum Keys {
     All,
     /// Every second argument from the first.
     Pairs,
+    /// As many from the second as the first argument says.
+    Counted,
+    /// As many from the third as the second argument says.
+    CountedLater,
+    /// Every argument but the last.
+    AllButLast,
     /// The first argument and as many from the third as the second says.
     Store,
+    /// None in its arguments, but all keys there are.
+    Everything,
 }
 
 /// What becomes of a native command on captured keys.
@@ -24,6 +32,8 @@ pub(crate) enum Twin {
     Runs,
     /// It has no twin: an error names the prefix.
     Missing,
+    /// It runs as it is on keys of any type.
+    Native,
 }
 
 /// A native command that the filter looks at.
@@ -37,6 +47,8 @@ pub(crate) struct Route {
     pub(crate) twin: Twin,
     /// It changes keys of any type: refused on durable keys while the log is down.
     pub(crate) generic_write: bool,
+    /// It replaces a key of any type by one of its own: refused likewise.
+    pub(crate) overwrites: bool,
 }
 
 impl Route {
@@ -59,6 +71,7 @@ const fn twin(name: &'static str, arity: i32, keys: Keys) -> Route {
         keys,
         twin: Twin::Runs,
         generic_write: false,
+        overwrites: false,
     }
 }
 
@@ -69,6 +82,24 @@ const fn generic(name: &'static str, arity: i32, keys: Keys) -> Route {
         keys,
         twin: Twin::Runs,
         generic_write: true,
+        overwrites: true,
+    }
+}
+
+const fn over(mut route: Route) -> Route {
+    route.overwrites = true;
+    route
+}
+
+/// Changes keys of any type, and is never routed.
+const fn native(name: &'static str, arity: i32, keys: Keys) -> Route {
+    Route {
+        name,
+        arity,
+        keys,
+        twin: Twin::Native,
+        generic_write: false,
+        overwrites: true,
     }
 }
 
@@ -79,6 +110,7 @@ const fn none(name: &'static str, keys: Keys) -> Route {
         keys,
         twin: Twin::Missing,
         generic_write: false,
+        overwrites: false,
     }
 }
 
@@ -90,10 +122,16 @@ const ROUTES: &[Route] = &[
     twin("bitcount", -2, FIRST),
     twin("bitfield", -2, FIRST),
     twin("bitfield_ro", -2, FIRST),
-    twin("bitop", -4, Keys::FromSecond),
+    over(twin("bitop", -4, Keys::FromSecond)),
     twin("bitpos", -3, FIRST),
     none("blmove", Keys::Two),
+    none("blmpop", Keys::CountedLater),
+    none("blpop", Keys::AllButLast),
+    none("brpop", Keys::AllButLast),
     none("brpoplpush", Keys::Two),
+    none("bzmpop", Keys::At(3)),
+    none("bzpopmax", FIRST),
+    none("bzpopmin", FIRST),
     generic("copy", -3, Keys::Two),
     twin("decr", 2, FIRST),
     twin("decrby", 3, FIRST),
@@ -101,7 +139,9 @@ const ROUTES: &[Route] = &[
     generic("expire", -3, FIRST),
     generic("expireat", -3, FIRST),
     none("geoadd", FIRST),
-    none("geosearchstore", FIRST),
+    native("georadius", -6, Keys::All),
+    native("georadiusbymember", -5, Keys::All),
+    over(none("geosearchstore", FIRST)),
     twin("get", 2, FIRST),
     twin("getbit", 3, FIRST),
     twin("getdel", 2, FIRST),
@@ -140,49 +180,100 @@ const ROUTES: &[Route] = &[
     twin("incrby", 3, FIRST),
     twin("incrbyfloat", 3, FIRST),
     twin("lcs", -3, Keys::Two),
-    none("linsert", FIRST),
-    none("lmove", Keys::Two),
-    none("lpush", FIRST),
-    none("lpushx", FIRST),
-    none("lset", FIRST),
+    twin("lindex", 3, FIRST),
+    twin("linsert", 5, FIRST),
+    twin("llen", 2, FIRST),
+    twin("lmove", 5, Keys::Two),
+    twin("lmpop", -4, Keys::Counted),
+    twin("lpop", -2, FIRST),
+    twin("lpos", -3, FIRST),
+    twin("lpush", -3, FIRST),
+    twin("lpushx", -3, FIRST),
+    twin("lrange", 4, FIRST),
+    twin("lrem", 4, FIRST),
+    twin("lset", 4, FIRST),
+    twin("ltrim", 4, FIRST),
     twin("mget", -2, Keys::All),
-    twin("mset", -3, Keys::Pairs),
+    native("move", 3, FIRST),
+    over(twin("mset", -3, Keys::Pairs)),
     twin("msetnx", -3, Keys::Pairs),
     generic("persist", 2, FIRST),
     generic("pexpire", -3, FIRST),
     generic("pexpireat", -3, FIRST),
     none("pfadd", FIRST),
     none("pfmerge", Keys::All),
-    twin("psetex", 4, FIRST),
+    over(twin("psetex", 4, FIRST)),
     generic("rename", 3, Keys::Two),
     generic("renamenx", 3, Keys::Two),
-    none("rpoplpush", Keys::Two),
-    none("rpush", FIRST),
-    none("rpushx", FIRST),
-    none("sadd", FIRST),
-    none("sdiffstore", Keys::All),
-    twin("set", -3, FIRST),
+    native("restore", -4, FIRST),
+    twin("rpop", -2, FIRST),
+    twin("rpoplpush", 3, Keys::Two),
+    twin("rpush", -3, FIRST),
+    twin("rpushx", -3, FIRST),
+    twin("sadd", -3, FIRST),
+    twin("scard", 2, FIRST),
+    twin("sdiff", -2, Keys::All),
+    over(twin("sdiffstore", -3, Keys::All)),
+    over(twin("set", -3, FIRST)),
     twin("setbit", 4, FIRST),
-    twin("setex", 4, FIRST),
+    over(twin("setex", 4, FIRST)),
     twin("setnx", 3, FIRST),
     twin("setrange", 4, FIRST),
-    none("sinterstore", Keys::All),
-    none("smove", Keys::Two),
+    twin("sinter", -2, Keys::All),
+    twin("sintercard", -3, Keys::Counted),
+    over(twin("sinterstore", -3, Keys::All)),
+    twin("sismember", 3, FIRST),
+    twin("smembers", 2, FIRST),
+    twin("smismember", -3, FIRST),
+    twin("smove", 4, Keys::Two),
+    native("sort", -4, Keys::All),
+    twin("spop", -2, FIRST),
+    twin("srandmember", -2, FIRST),
+    twin("srem", -3, FIRST),
+    twin("sscan", -3, FIRST),
     twin("strlen", 2, FIRST),
     twin("substr", 4, FIRST),
-    none("sunionstore", Keys::All),
+    twin("sunion", -2, Keys::All),
+    over(twin("sunionstore", -3, Keys::All)),
+    native("swapdb", 3, Keys::Everything),
     generic("unlink", -2, Keys::All),
     none("xadd", FIRST),
-    none("zadd", FIRST),
-    none("zdiffstore", Keys::Store),
-    none("zincrby", FIRST),
-    none("zinterstore", Keys::Store),
-    none("zrangestore", Keys::Two),
-    none("zunionstore", Keys::Store),
+    twin("zadd", -4, FIRST),
+    twin("zcard", 2, FIRST),
+    twin("zcount", 4, FIRST),
+    twin("zdiff", -3, Keys::Counted),
+    over(twin("zdiffstore", -4, Keys::Store)),
+    twin("zincrby", 4, FIRST),
+    twin("zinter", -3, Keys::Counted),
+    twin("zintercard", -3, Keys::Counted),
+    over(twin("zinterstore", -4, Keys::Store)),
+    twin("zlexcount", 4, FIRST),
+    twin("zmpop", -4, Keys::Counted),
+    twin("zmscore", -3, FIRST),
+    twin("zpopmax", -2, FIRST),
+    twin("zpopmin", -2, FIRST),
+    twin("zrandmember", -2, FIRST),
+    twin("zrange", -4, FIRST),
+    twin("zrangebylex", -4, FIRST),
+    twin("zrangebyscore", -4, FIRST),
+    over(twin("zrangestore", -5, Keys::Two)),
+    twin("zrank", -3, FIRST),
+    twin("zrem", -3, FIRST),
+    twin("zremrangebylex", 4, FIRST),
+    twin("zremrangebyrank", 4, FIRST),
+    twin("zremrangebyscore", 4, FIRST),
+    twin("zrevrange", -4, FIRST),
+    twin("zrevrangebylex", -4, FIRST),
+    twin("zrevrangebyscore", -4, FIRST),
+    twin("zrevrank", -3, FIRST),
+    twin("zscan", -3, FIRST),
+    twin("zscore", 3, FIRST),
+    twin("zunion", -3, Keys::Counted),
+    over(twin("zunionstore", -4, Keys::Store)),
 ];
 
 /// The longest name in the table.
-const LONGEST: usize = 14;
+const LONGEST: usize = 17;
 
 /// The route of a command name in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {

@@ -40,10 +40,20 @@ struct Link {
     ends: ChildEnds,
     start: Instant,
     answer: Vec<u8>,
+    done: f64,
     last_heartbeat: Duration,
 }
 
 impl Link {
+    /// Tells the server that the child lives and how far it is, also while it waits or writes one large value.
+    fn beat(&mut self) {
+        let now = self.now();
+        if now - self.last_heartbeat >= HEARTBEAT {
+            self.last_heartbeat = now;
+            process::heartbeat(self.done);
+        }
+    }
+
     fn poll(&self, longest_ms: u16) -> io::Result<()> {
         let of = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = [of(self.ends.data.as_fd()), of(self.ends.ack_down.as_fd())];
@@ -56,6 +66,7 @@ impl Link {
 
 impl ParentLink for Link {
     fn read_diffs(&mut self, buf: &mut [u8]) -> io::Result<Got> {
+        self.beat();
         Ok(match take(&self.ends.data, buf)? {
             Taken::Bytes(n) => Got::Bytes(n),
             Taken::Nothing => Got::Nothing,
@@ -93,11 +104,8 @@ impl ParentLink for Link {
 
     fn progress(&mut self, done: f64) {
         hold::tell_progress(done);
-        let now = self.now();
-        if now - self.last_heartbeat >= HEARTBEAT {
-            self.last_heartbeat = now;
-            process::heartbeat(done);
-        }
+        self.done = self.done.max(done);
+        self.beat();
     }
 
     fn stage(&mut self, stage: Stage) {
@@ -109,9 +117,12 @@ impl ParentLink for Link {
 pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
     panic::set_in_child();
     die_with(setup.parent);
+    process::lower_priority();
     let code = match rewrite(setup, ends, store) {
         Ok(()) => 0,
         Err(error) => {
+            // At once, and not when the parent hears of it: on a full disk the log itself is out of room.
+            let _ = std::fs::remove_file(&setup.path);
             log::warning(&format!("log rewrite, child: {error}"));
             1
         }
@@ -145,6 +156,7 @@ fn rewrite(setup: &Setup, ends: ChildEnds, store: &mut Store) -> Result<(), Chil
         ends,
         start: Instant::now(),
         answer: Vec::new(),
+        done: 0.0,
         last_heartbeat: Duration::ZERO,
     };
     let out = SnapshotFile::create(&OsFs, path, identity, *run, *wall_ms)?;

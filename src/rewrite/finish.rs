@@ -81,8 +81,11 @@ pub(super) fn conclude_switch() {
             log::notice("log rewrite: the switch was given up, the live log is as it was");
         }
         SwitchOutcome::Failed(failure) => {
-            log::warning(&format!("log rewrite: {failure}"));
-            failed();
+            log::warning(&format!(
+                "log rewrite: {failure}, {} ms after it began",
+                running.started.elapsed().as_millis()
+            ));
+            failed(&failure.to_string());
         }
     }
 }
@@ -93,11 +96,14 @@ fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: 
         rewriter.identity = running.identity;
         rewriter.base_size = switched.base_size;
         rewriter.back_off.reset();
+        rewriter.courtesy.reset();
+        rewriter.healing.healed();
         let stats = &mut rewriter.stats;
         stats.rewrites += 1;
         stats.last_failed = false;
         stats.last = took;
         stats.last_entries = report.entries;
+        stats.last_rounds = report.rounds;
         stats.last_exclusive_usec = switched.exclusive_usec;
         stats.backlog_peak = stats.backlog_peak.max(peak);
         stats.absorbed += report.absorbed;
@@ -105,12 +111,13 @@ fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: 
         stats.last_residual_bytes = switched.residual_bytes;
     });
     log::notice(&format!(
-        "log rewrite: epoch {} is the log: {} bytes for {} entries ({} diff records absorbed, {} names written again, {} bytes residual), {} ms in all, exclusive for {} us",
+        "log rewrite: epoch {} is the log: {} bytes for {} entries ({} diff records absorbed, {} names written again in {} rounds, {} bytes residual), {} ms in all, exclusive for {} us",
         running.identity.epoch,
         switched.new_size,
         report.entries,
         report.absorbed,
         report.emitted,
+        report.rounds,
         switched.residual_bytes,
         took.as_millis(),
         switched.exclusive_usec,

@@ -90,7 +90,10 @@ pub(super) fn clear() {
 /// In the child: how far it is, 0 to 1.
 pub(super) fn tell_progress(done: f64) {
     if let Some(shared) = shared() {
-        shared.progress.store((done * 1000.0) as u32, Ordering::Relaxed);
+        // It never goes back, though the child has more to do with every key that is added.
+        shared
+            .progress
+            .fetch_max((done * 1000.0) as u32, Ordering::Relaxed);
     }
 }
 

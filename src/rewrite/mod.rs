@@ -6,9 +6,12 @@
 mod child;
 pub(crate) mod feed;
 mod finish;
+mod give_way;
 pub(crate) mod hold;
+mod others;
 mod pipes;
 mod run;
+mod space;
 mod stats;
 
 use std::path::{Path, PathBuf};
@@ -17,15 +20,18 @@ use std::time::{Duration, Instant};
 
 use mylog_core::format::header::Identity;
 use mylog_core::io::Fs;
-use mylog_core::log::failure::Health;
-use mylog_core::log::watermarks::Watermarks;
-use mylog_core::rewrite::schedule::BackOff;
+use mylog_core::log::failure::Healing;
+use mylog_core::rewrite::courtesy::Courtesy;
+use mylog_core::rewrite::healing::HealingSchedule;
+use mylog_core::rewrite::schedule::{BackOff, space_needed};
 
 use crate::api::context::Flags;
 use crate::api::log;
 use crate::gil::Gil;
 use crate::{capture, config, engine, startup};
-use run::Running;
+use others::Waiting;
+use run::{Phase, Running};
+pub(crate) use space::Shortage;
 pub(crate) use stats::Stats;
 
 /// The rewrite as the event loop knows it.
@@ -44,6 +50,11 @@ pub(crate) struct Rewriter {
     /// One is to begin as soon as it can.
     scheduled: bool,
     back_off: BackOff,
+    healing: HealingSchedule,
+    /// Whether it stands back for another child.
+    courtesy: Courtesy,
+    /// An automatic one waits for room on the disk, and that has been said.
+    short_of_room: bool,
     epoch_of_clock: Instant,
     pub(crate) stats: Stats,
 }
@@ -67,6 +78,9 @@ pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, b
         running: None,
         scheduled: false,
         back_off: BackOff::default(),
+        healing: HealingSchedule::default(),
+        courtesy: Courtesy::default(),
+        short_of_room: false,
         epoch_of_clock: Instant::now(),
         stats: Stats::default(),
     };
@@ -74,7 +88,7 @@ pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, b
 }
 
 /// The answer to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requested {
     /// It runs.
     Started,
@@ -82,8 +96,17 @@ pub(crate) enum Requested {
     Scheduled,
     /// One runs already.
     InProgress,
+    /// The disk has too little room.
+    NoRoom(Shortage),
     /// The fork or what it needs failed; the server's log says why.
     Failed,
+}
+
+/// What became of an attempt to begin.
+enum Begun {
+    Yes,
+    NoRoom(Shortage),
+    No,
 }
 
 /// Why a rewrite begins.
@@ -93,7 +116,7 @@ pub(crate) enum Reason {
     Asked,
     /// The log has grown.
     Growth,
-    /// The log's file is tainted: a new one, from memory, is the only cure.
+    /// The log needs a new file, from memory: nothing else helps.
     Healing,
     /// It was scheduled.
     Scheduled,
@@ -116,7 +139,25 @@ impl Rewriter {
 
     /// How long automatic ones are held back after failures.
     pub(crate) fn next_retry(&self) -> Duration {
-        self.back_off.remaining(self.now())
+        match healing() {
+            Healing::NotNeeded => self.back_off.remaining(self.now()),
+            Healing::Waiting | Healing::Ready => self.healing.wait(self.now()),
+        }
+    }
+
+    /// How far the present one is, 0 to 1: the part of the entries that the child has passed.
+    pub(crate) fn progress(&self) -> f64 {
+        match self.running.as_ref().map(|running| &running.phase) {
+            None => 0.0,
+            Some(Phase::Switching(..)) => 1.0,
+            Some(_) => hold::progress(),
+        }
+    }
+
+    /// What of the server's own waits for the child.
+    pub(crate) fn in_the_way_of(&self) -> Waiting {
+        let running = self.running.as_ref().filter(|running| running.has_child());
+        running.map_or_else(Waiting::default, |running| running.waiting)
     }
 }
 
@@ -124,19 +165,31 @@ impl Rewriter {
 pub(crate) fn request(in_unit: bool) -> Requested {
     let state = with(|rewriter| {
         rewriter.back_off.reset();
-        rewriter.in_progress()
+        rewriter.healing.healed();
+        (rewriter.in_progress(), rewriter.courtesy.stands_back())
     });
-    if state != Some(false) {
+    let Some((false, stands_back)) = state else {
         return Requested::InProgress;
-    }
-    if in_unit || !can_fork() {
-        with(|rewriter| rewriter.scheduled = true);
+    };
+    // The folder is gone, or takes no file: it is made ready if it can be, and the rewrite begins then.
+    let unready = engine::with(|engine| {
+        let waits = engine.marks().healing() == Healing::Waiting;
+        if waits {
+            engine.writer.reclaim();
+        }
+        waits
+    });
+    if in_unit || stands_back || unready == Some(true) || !can_fork() {
+        schedule();
         return Requested::Scheduled;
     }
-    if begin(Reason::Asked) {
-        Requested::Started
-    } else {
-        Requested::Failed
+    match begin(Reason::Asked) {
+        Begun::Yes => Requested::Started,
+        Begun::NoRoom(shortage) => {
+            log::warning(&format!("log rewrite: it can't begin: {shortage}"));
+            Requested::NoRoom(shortage)
+        }
+        Begun::No => Requested::Failed,
     }
 }
 
@@ -149,19 +202,45 @@ fn can_fork() -> bool {
     startup::serves() && !Flags::of_server().any(Flags::ACTIVE_CHILD | Flags::LOADING)
 }
 
-fn begin(reason: Reason) -> bool {
-    capture::settle(capture::Cause::Command);
+fn begin(reason: Reason) -> Begun {
     if engine::with(|engine| engine.mute) != Some(false) {
-        return false;
+        return Begun::No;
     }
-    with(|rewriter| rewriter.scheduled = false);
+    if let Some(shortage) = space::shortage() {
+        return Begun::NoRoom(shortage);
+    }
+    capture::settle(capture::Cause::Command);
+    let free = engine::with(|engine| engine.marks().free_bytes()).unwrap_or(u64::MAX);
+    with(|rewriter| {
+        rewriter.scheduled = false;
+        rewriter.short_of_room = false;
+        rewriter.healing.began(free);
+    });
     match run::fork(reason) {
-        Ok(()) => true,
+        Ok(()) => Begun::Yes,
         Err(error) => {
             log::warning(&format!("log rewrite: it could not begin: {error}"));
-            failed();
-            false
+            failed(&error.to_string());
+            Begun::No
         }
+    }
+}
+
+/// Begins one that nobody waits for. Without room for it, it is tried again until there is some: that costs
+/// nothing, so it is said and counted once and nothing is backed off from.
+fn begin_by_itself(reason: Reason) {
+    let Begun::NoRoom(shortage) = begin(reason) else {
+        return;
+    };
+    let news = with(|rewriter| {
+        let news = !std::mem::replace(&mut rewriter.short_of_room, true);
+        if news {
+            rewriter.stats.failed(&shortage.to_string());
+        }
+        news
+    });
+    if news == Some(true) {
+        log::warning(&format!("log rewrite: it waits for room on the disk: {shortage}"));
     }
 }
 
@@ -169,40 +248,51 @@ fn begin(reason: Reason) -> bool {
 pub(crate) fn turn() {
     run::after_seal();
     finish::conclude_switch();
-    if with(|rewriter| rewriter.scheduled && rewriter.running.is_none()) == Some(true) && can_fork() {
-        begin(Reason::Scheduled);
+    let due =
+        with(|rewriter| rewriter.scheduled && rewriter.running.is_none() && !rewriter.courtesy.stands_back());
+    if due == Some(true) && healing() != Healing::Waiting && can_fork() {
+        begin_by_itself(Reason::Scheduled);
     }
 }
 
-/// The server's cron: the log's health and growth, and the child's age.
+/// The server's cron: the log's health and growth, the child's age, and who waits for it.
 pub(crate) fn cron() {
     run::watch_for_lost_child();
     run::watch_age();
+    give_way::watch();
+    give_way::look_again();
     let due = with(|rewriter| {
-        if rewriter.running.is_some() || rewriter.scheduled || !rewriter.next_retry().is_zero() {
+        if rewriter.running.is_some() || rewriter.scheduled {
             return None;
         }
-        engine::with(|engine| {
+        let due = engine::with(|engine| {
             let marks = engine.marks();
-            if is_tainted(marks) {
-                return Some(Reason::Healing);
+            match marks.healing() {
+                Healing::NotNeeded => {}
+                state => {
+                    let (now, ready) = (rewriter.now(), state == Healing::Ready);
+                    let needed = space_needed(engine.store.live_bytes());
+                    let due = rewriter.healing.is_due(now, ready, marks.free_bytes(), needed);
+                    return due.then_some(Reason::Healing);
+                }
             }
-            config::growth()
-                .is_due(marks.current_size(), rewriter.base_size)
-                .then_some(Reason::Growth)
+            let due = rewriter.back_off.remaining(rewriter.now()).is_zero()
+                && config::growth().is_due(marks.current_size(), rewriter.base_size);
+            due.then_some(Reason::Growth)
         })
-        .flatten()
+        .flatten();
+        rewriter.short_of_room &= due.is_some();
+        due
     })
     .flatten();
     if let (Some(reason), true) = (due, can_fork()) {
-        begin(reason);
+        begin_by_itself(reason);
     }
 }
 
-fn is_tainted(marks: &Watermarks) -> bool {
-    [marks.write_health(), marks.fsync_health()]
-        .iter()
-        .any(|health| matches!(health, Health::Tainted(_)))
+/// Whether only a new file helps the log.
+fn healing() -> Healing {
+    engine::with(|engine| engine.marks().healing()).unwrap_or(Healing::NotNeeded)
 }
 
 /// The state was flushed or its databases swapped, which a child can't follow: what runs is given up, and
@@ -230,6 +320,7 @@ pub(crate) enum Aborted {
 pub(crate) fn abort() -> Aborted {
     let (running, child) = with(|rewriter| {
         let scheduled = std::mem::take(&mut rewriter.scheduled);
+        rewriter.courtesy.reset();
         (
             rewriter.in_progress() || scheduled,
             rewriter.running.as_ref().is_some_and(Running::has_child),
@@ -252,11 +343,12 @@ pub(crate) fn shut_down() {
 }
 
 /// Counts a failure.
-fn failed() {
+fn failed(why: &str) {
     with(|rewriter| {
-        rewriter.stats.failures += 1;
-        rewriter.stats.last_failed = true;
+        rewriter.stats.failed(why);
+        rewriter.courtesy.reset();
         let now = rewriter.now();
         rewriter.back_off.failed(now);
+        rewriter.healing.failed(now);
     });
 }

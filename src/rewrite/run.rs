@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 
 use mylog_core::format::header::Identity;
 use mylog_core::log::names;
+use mylog_core::rewrite::ack_up::{AckUp, Garbled, Said};
 use mylog_core::rewrite::backlog::{Backlog, OverLimit};
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::switch::CancelFlag;
-use mylog_core::rewrite::wire::{REPORT_BYTES, Report, STOP, answer};
+use mylog_core::rewrite::wire::{REPORT_BYTES, Report, answer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::feed::Feed;
+use super::give_way::Watch;
+use super::others::Waiting;
 use super::pipes::{self, ParentEnds, Taken, give, take};
 use super::{Aborted, Reason, child, failed, finish, hold, with};
 use crate::api::context::Flags;
@@ -50,7 +53,10 @@ pub(super) struct Running {
     /// The data pipe's writable event is registered.
     sending: bool,
     /// What came up so far.
-    up: Vec<u8>,
+    up: AckUp,
+    pub(super) watch: Watch,
+    /// What of the server's own waits for the child.
+    pub(super) waiting: Waiting,
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
     pub(super) started: Instant,
@@ -113,6 +119,7 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
         parent,
     };
     hold::clear();
+    let watch = Watch::begin();
     let forking = Instant::now();
     let pid = match process::fork(ended) {
         process::Forked::Child => {
@@ -138,16 +145,23 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
             pid,
             ends: Some(ends),
             sending: false,
-            up: Vec::new(),
+            up: AckUp::default(),
+            watch,
+            waiting: Waiting::default(),
             path,
             identity,
             started,
             forked: Instant::now(),
         });
     });
-    let keys = engine::with(|engine| engine.store.len()).unwrap_or(0);
+    let (keys, live, size) = engine::with(|engine| {
+        let store = &engine.store;
+        (store.len(), store.live_bytes(), engine.marks().current_size())
+    })
+    .unwrap_or_default();
     log::notice(&format!(
-        "log rewrite: epoch {} begun ({}), child {pid}, {keys} keys as of seq {fork_seq}, fork took {} us",
+        "log rewrite: epoch {} begun ({}), child {pid}, {keys} keys of about {live} bytes as of seq {fork_seq}, \
+         log of {size} bytes, fork took {} us",
         identity.epoch,
         match reason {
             Reason::Asked => "asked for",
@@ -182,16 +196,13 @@ pub(super) fn after_seal() {
 fn over_limit(over: OverLimit) {
     let child = with(|rewriter| rewriter.running.as_ref().map(Running::has_child)).flatten();
     match child {
-        None => return,
-        Some(true) => abort(&over.to_string()),
-        Some(false) => {
-            if finish::cancel_switch() == Aborted::TooLate {
-                return;
-            }
+        Some(true) => give_up(&over.to_string()),
+        Some(false) if finish::cancel_switch() != Aborted::TooLate => {
             log::warning(&format!("log rewrite: the switch is given up: {over}"));
+            failed(&over.to_string());
         }
+        Some(false) | None => {}
     }
-    failed();
 }
 
 impl Running {
@@ -252,31 +263,38 @@ fn on_data_writable() {
 
 /// The child has sent `!`, or its report, or has closed its end.
 fn on_ack_up() {
+    if let Some(garbled) = hear() {
+        give_up(&garbled.to_string());
+    }
+}
+
+/// Takes what the child has said; returned if it is not what a child says.
+fn hear() -> Option<Garbled> {
     with(|rewriter| {
-        let Some(running) = &mut rewriter.running else {
-            return;
-        };
+        let running = rewriter.running.as_mut()?;
         let mut buf = [0; REPORT_BYTES + 1];
-        let Some(ends) = &running.ends else { return };
-        match take(&ends.ack_up, &mut buf) {
-            Ok(Taken::Bytes(n)) => running.up.extend_from_slice(buf.get(..n).unwrap_or_default()),
-            Ok(Taken::Nothing) => {}
+        let ends = running.ends.as_ref()?;
+        let said = match take(&ends.ack_up, &mut buf) {
+            Ok(Taken::Bytes(n)) => running.up.push(buf.get(..n).unwrap_or_default()),
+            Ok(Taken::Nothing) => Ok(Said::Nothing),
             // What the child was able to say it has said; its end will be told.
             Ok(Taken::Closed) | Err(_) => {
                 let _ = event_loop::remove(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read);
+                Ok(Said::Nothing)
             }
-        }
-        if matches!(running.phase, Phase::Feeding) && running.up.first() == Some(&STOP) {
-            running.up.remove(0);
-            running.answer();
-        }
-        if let Phase::Stopped(h) = running.phase {
-            if let Some(report) = Report::decode(&running.up) {
+        };
+        match (said, &running.phase) {
+            (Ok(Said::Asks), Phase::Feeding) => running.answer(),
+            (Ok(Said::Reports(report)), Phase::Stopped(h)) => {
                 rewriter.stats.last_child = running.forked.elapsed();
-                running.phase = Phase::Reported(h, report);
+                running.phase = Phase::Reported(*h, report);
             }
+            (Err(garbled), _) => return Some(garbled),
+            (Ok(_), _) => {}
         }
-    });
+        None
+    })
+    .flatten()
 }
 
 impl Running {
@@ -298,6 +316,7 @@ impl Running {
             return;
         };
         self.phase = Phase::Stopped(h);
+        self.up.answered(h);
         // The pipe is empty: it has room. If not, the child waits in vain and its age ends it.
         let _ = give(&ends.ack_down, &[io::IoSlice::new(&answer(h))]);
     }
@@ -314,21 +333,30 @@ pub(super) fn abort(why: &str) {
         if server_has_child() {
             let _ = kill(Pid::from_raw(running.pid), Signal::SIGKILL);
         }
-        Some(running.pid)
+        Some((running.pid, running.forked.elapsed()))
     });
-    if let Some(Some(pid)) = aborted {
+    if let Some(Some((pid, age))) = aborted {
+        let (held, _) = engine::with(|engine| engine.feed.bytes()).unwrap_or_default();
         drop_feed();
-        log::warning(&format!("log rewrite: child {pid} is given up: {why}"));
+        log::warning(&format!(
+            "log rewrite: child {pid} is given up after {} ms, {} % of the entries passed, {held} bytes of diffs not taken: {why}",
+            age.as_millis(),
+            (hold::progress() * 100.0) as u32,
+        ));
     }
+}
+
+/// As `abort`, counted as a failure.
+fn give_up(why: &str) {
+    abort(why);
+    failed(why);
 }
 
 /// The child has ended, as the server's cron tells.
 fn ended(exit_code: i32, signal: i32) {
     let began = Instant::now();
     // A long turn of the event loop may have both, the child's report and its end: the report first.
-    for _ in 0..ACK_READS {
-        on_ack_up();
-    }
+    let garbled = (0..ACK_READS).find_map(|_| hear());
     let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) else {
         return;
     };
@@ -337,7 +365,8 @@ fn ended(exit_code: i32, signal: i32) {
     let verdict = match running.phase {
         Phase::Reported(h, report) if exit_code == 0 && signal == 0 && report.base_seq == h => Some(report),
         _ => None,
-    };
+    }
+    .filter(|_| garbled.is_none());
     match verdict {
         Some(report) => {
             finish::hand_over(running, report);
@@ -346,7 +375,10 @@ fn ended(exit_code: i32, signal: i32) {
             with(|rewriter| rewriter.stats.finalized(took));
         }
         None => {
-            let how = format!("the child ended with exit code {exit_code}, signal {signal}");
+            let how = match garbled {
+                Some(garbled) => garbled.to_string(),
+                None => format!("the child ended with exit code {exit_code}, signal {signal}"),
+            };
             fell_through(running, &how);
         }
     }
@@ -363,8 +395,11 @@ fn drop_feed() {
 fn fell_through(running: Running, how: &str) {
     drop_feed();
     if !matches!(running.phase, Phase::Aborted) {
-        log::warning(&format!("log rewrite: {how}; the live log is as it was"));
-        failed();
+        log::warning(&format!(
+            "log rewrite: {how}, {} ms after it began; the live log is as it was",
+            running.started.elapsed().as_millis()
+        ));
+        failed(how);
     }
     remove_elsewhere(running.path);
 }
@@ -406,11 +441,10 @@ pub(super) fn watch_age() {
             .is_some_and(|running| running.has_child() && running.forked.elapsed() > limit)
     });
     if old == Some(true) {
-        abort(&format!(
+        give_up(&format!(
             "it took longer than mylog.rewrite-timeout ({} s)",
             limit.as_secs()
         ));
-        failed();
     }
 }
 

@@ -7,10 +7,16 @@ use std::time::Duration;
 pub(crate) struct Stats {
     pub(crate) rewrites: u64,
     pub(crate) failures: u64,
-    /// Of the last rewrite that ended; true before the first.
+    /// Of the last rewrite that ended; false before the first.
     pub(crate) last_failed: bool,
+    /// Of the last one that failed.
+    pub(crate) last_error: String,
+    /// How often one has given way to another child.
+    pub(crate) yields: u64,
     pub(crate) last: Duration,
     pub(crate) last_entries: u64,
+    /// Rounds over what had changed behind the child.
+    pub(crate) last_rounds: u64,
     pub(crate) last_fork: Duration,
     /// What handing the residual over cost the event loop.
     pub(crate) last_finalize: Duration,
@@ -25,6 +31,13 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
+    /// Counts a failure.
+    pub(super) fn failed(&mut self, why: &str) {
+        self.failures += 1;
+        self.last_failed = true;
+        why.clone_into(&mut self.last_error);
+    }
+
     /// Counts a finalize.
     pub(super) fn finalized(&mut self, took: Duration) {
         self.last_finalize = took;

@@ -130,9 +130,8 @@ pub(crate) fn became_primary() {
     delete_all(ctx);
     let unfinished = engine::with(|engine| {
         engine.mute = false;
-        let unfinished = std::mem::replace(&mut engine.store, *before);
         engine.store_replaced();
-        unfinished
+        std::mem::replace(&mut engine.store, *before)
     });
     reaper::give_back(unfinished);
     enter_all(ctx);

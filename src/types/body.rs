@@ -105,10 +105,15 @@ pub(super) fn digest(state: Digest, value: &Value) {
     match value {
         Value::Str(bytes) => element(&[bytes]),
         Value::Hash(hash) => hash.iter().for_each(|(field, value)| element(&[field, value])),
-        Value::List(list) => list.iter().for_each(|item| element(&[item])),
+        // Elements have an order: all of them are one.
+        Value::List(list) => {
+            list.iter().for_each(|item| state.add(item));
+            state.end_element();
+        }
         Value::Set(set) => set.iter().for_each(|member| element(&[member])),
-        Value::ZSet(zset) => zset
-            .iter()
-            .for_each(|(member, score)| element(&[member, &score.to_bits().to_be_bytes()])),
+        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+            // One place, one digest: the sign of zero does not count.
+            element(&[member, &(score + 0.0).to_bits().to_le_bytes()]);
+        }),
     }
 }

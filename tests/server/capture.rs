@@ -58,6 +58,9 @@ fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
     for line in [
         "MSET order:2 v other v",
         "MSET other v order:2 v",
+        "BLPOP other order:l 0",
+        "LMPOP 2 order:l other LEFT",
+        "SUNIONSTORE order:s order:t other",
         "MGET order:1 other",
         "MGET other order:1",
     ] {
@@ -68,11 +71,13 @@ fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
         );
     }
     for line in [
-        "LPUSH order:l v",
+        "XADD order:x 1-1 f v",
+        "BLPOP order:l order:m 0",
+        "BRPOP order:l 0",
+        "BLMPOP 0 2 order:l order:m LEFT",
         "PFADD order:p v",
-        "XADD order:x * f v",
         "GEOADD order:g 1 1 m",
-        "sadd order:s m",
+        "xadd order:s 1-1 f v",
     ] {
         let reply = client.run(line);
         assert!(
@@ -82,7 +87,7 @@ fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
     }
     for way in [
         "return redis.call('MSET', 'order:2', 'v', 'other', 'v')",
-        "return redis.call('LPUSH', 'order:l', 'v')",
+        "return redis.call('XADD', 'order:x', '1-1', 'f', 'v')",
     ] {
         let reply = client.cmd(["EVAL", way, "0"]);
         assert!(
@@ -92,7 +97,7 @@ fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
     }
     client.ok("MULTI");
     client.run("MSET order:2 v other v");
-    client.run("LPUSH order:l v");
+    client.run("XADD order:x 1-1 f v");
     let replies = client.run("EXEC").items();
     assert!(replies.iter().all(|reply| reply.is_error("ERR '")), "{replies:?}");
     assert_eq!(picture(&mut client), before);

@@ -1,8 +1,6 @@
 //! Child or server ended at every stage of a rewrite: the live log is whole, the server goes on or comes up
 //! again with all that it had, and no file, descriptor or process is left.
 
-use std::fs;
-
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -164,29 +162,4 @@ fn a_shutdown_at_any_stage_seals_the_log_and_takes_the_child_along() {
         assert!(said.contains(", sealed"), "{stage}: {said}");
         scene.restart(stage, &digest);
     }
-}
-
-#[test]
-fn without_its_folder_the_server_goes_on_refuses_durable_writes_and_recovers_with_it() {
-    let server = Server::build()
-        .mylog("auto-rewrite-percentage", "0")
-        .mylog("appendfsync", "always")
-        .start();
-    let mut client = server.client();
-    client.ok("MYLOG.SET key value");
-    let away = server.data_dir().join("away");
-    fs::rename(server.log_dir(), &away).unwrap();
-    assert_eq!(
-        client.run("MYLOG.REWRITE").text(),
-        "Background log rewrite started"
-    );
-    wait_for("it has failed", || info(&mut client, "rewrite_failures") == 1);
-    wait_for("the log is known to be away", || {
-        client.run("MYLOG.SET other value").is_error("MYLOGDOWN")
-    });
-    assert_eq!(client.run("MYLOG.GET key").text(), "value");
-    client.ok("SET native value");
-    fs::rename(&away, server.log_dir()).unwrap();
-    wait_for("the log is back", || client.run("MYLOG.SET other value").is_ok());
-    rewriting::run(&mut client);
 }

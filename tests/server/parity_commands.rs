@@ -2,6 +2,8 @@
 
 use fastrand::Rng;
 
+use super::{parity_lists, parity_sets};
+
 /// A native command.
 pub struct Command {
     /// Its native name.
@@ -17,6 +19,15 @@ impl Command {
     pub fn key(&self) -> &[u8] {
         let place = if self.name == "BITOP" { 1 } else { 0 };
         self.args.get(place).expect("a key")
+    }
+
+    /// A command that has a twin.
+    pub fn with_twin(name: &str, args: Vec<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            args,
+            has_twin: true,
+        }
     }
 
     /// The native command.
@@ -45,13 +56,16 @@ impl std::fmt::Debug for Command {
     }
 }
 
-pub(super) type Args = Vec<Vec<u8>>;
+/// Arguments of a command.
+pub type Args = Vec<Vec<u8>>;
 
-pub(super) fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+/// One of these.
+pub fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-pub(super) fn words(text: &[&[u8]]) -> Args {
+/// Arguments that are written down.
+pub fn words(text: &[&[u8]]) -> Args {
     text.iter().map(|word| word.to_vec()).collect()
 }
 
@@ -134,7 +148,8 @@ pub(super) fn value(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-pub(super) fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
+/// A name: of a family that mostly holds one type, or one that holds any.
+pub fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
     match rng.bool() {
         true => vec![family, b'0' + rng.u8(..5)],
         false => vec![b'k', 0, b'\r', b'\n', b'%', b's', b'0' + rng.u8(..6)],
@@ -190,7 +205,8 @@ fn set_options(rng: &mut Rng) -> Args {
     options
 }
 
-pub(super) fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
+/// The same once, twice or thrice.
+pub fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
     (0..rng.usize(1..4)).flat_map(|_| each(rng)).collect()
 }
 
@@ -203,7 +219,8 @@ pub(super) fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
     pairs
 }
 
-fn scan_args(rng: &mut Rng) -> Args {
+/// Cursor and options of a scan.
+pub fn scan_args(rng: &mut Rng) -> Args {
     const CURSORS: [&[u8]; 9] = [
         b"0",
         b"0",
@@ -303,11 +320,23 @@ const NAMES: [&str; 44] = [
     "RENAME",
     "RENAMENX",
     "COPY",
-    "LPUSH",
+    "XADD",
 ];
 
 /// Every command that has a twin.
-pub const TWINS: [&str; 39] = [
+pub fn twins() -> Vec<&'static str> {
+    let families: [&[&str]; 5] = [
+        &TWINS,
+        &super::parity_strings::TWINS,
+        &parity_lists::TWINS,
+        &parity_sets::TWINS,
+        &super::zset_commands::TWINS,
+    ];
+    families.concat()
+}
+
+/// Those without a file of their own.
+const TWINS: [&str; 39] = [
     "SET",
     "GET",
     "MSET",
@@ -349,20 +378,29 @@ pub const TWINS: [&str; 39] = [
     "FLUSHDB",
 ];
 
+/// First bytes of the names that mostly hold one type.
+const FAMILIES: [u8; 4] = [b's', b'h', parity_lists::FAMILY, parity_sets::FAMILY];
+
 /// Any command.
 pub fn any(rng: &mut Rng) -> Command {
-    if rng.u8(..3) == 0 {
-        return super::parity_strings::any(rng);
+    match rng.u8(..6) {
+        0 | 1 => return super::parity_strings::any(rng),
+        2 => return parity_lists::any(rng),
+        3 => return parity_sets::any(rng),
+        _ => {}
     }
     let name = pick(rng, &NAMES);
-    let family = if name.starts_with('H') || (name.contains("EXPIRE") && rng.bool()) {
+    let generic = ["EXPIRE", "PERSIST", "RENAME", "COPY"];
+    let family = if name.starts_with('H') {
         b'h'
+    } else if generic.iter().any(|word| name.contains(word)) {
+        pick(rng, &FAMILIES)
     } else {
         b's'
     };
     let first = match name {
         // The only key of another type that both sides have.
-        "LPUSH" if rng.u8(..4) > 0 => b"list".to_vec(),
+        "XADD" if rng.u8(..4) > 0 => b"stream".to_vec(),
         _ => key(rng, family),
     };
     let rest = match name {
@@ -373,7 +411,7 @@ pub fn any(rng: &mut Rng) -> Command {
         }
         "MGET" => repeated(rng, |rng| vec![key(rng, b's')]),
         "DEL" | "UNLINK" => repeated(rng, |rng| {
-            let family = pick(rng, b"sh");
+            let family = pick(rng, &FAMILIES);
             vec![key(rng, family)]
         }),
         "APPEND" => vec![value(rng)],
@@ -394,12 +432,12 @@ pub fn any(rng: &mut Rng) -> Command {
             words(pick(rng, &[&[], &[b"REPLACE".as_slice()]])),
         ]
         .concat(),
-        "LPUSH" => vec![b"1".to_vec()],
+        "XADD" => words(&[b"1-1", b"f", b"v"]),
         _ => Args::new(),
     };
     Command {
         name: name.to_owned(),
         args: [vec![first], rest].concat(),
-        has_twin: name != "LPUSH",
+        has_twin: name != "XADD",
     }
 }

@@ -5,7 +5,8 @@ use super::parity_commands::any;
 use crate::support::keyspace::{durable, fill, picture, same, survives_kill9};
 use crate::support::{Client, Server, wait_for};
 
-fn replica_of(primary: &Server) -> Server {
+/// A server that follows this one.
+pub fn replica_of(primary: &Server) -> Server {
     let replica = Server::build().mylog("appendfsync", "everysec").start();
     follow(&replica, primary);
     replica
@@ -28,7 +29,8 @@ fn caught_up(replica: &Server, primary: &Server) {
     });
 }
 
-fn primary() -> Server {
+/// A server that others can follow.
+pub fn primary() -> Server {
     Server::build()
         .mylog("appendfsync", "always")
         .config("repl-diskless-sync-delay", "0")
@@ -37,7 +39,8 @@ fn primary() -> Server {
 }
 
 /// Both have the same keys. What has expired here may still be there: only the primary deletes it.
-fn agree(replica: &Server, primary: &Server) {
+/// Panics unless the replica has what its primary has.
+pub fn agree(replica: &Server, primary: &Server) {
     caught_up(replica, primary);
     same(&picture(&mut replica.client()), &picture(&mut primary.client()));
     let digest = |client: &mut Client| client.run("MYLOG.DEBUG DIGEST");

@@ -132,8 +132,8 @@ fn values_of_64_mb_survive() {
     assert!(client.run("MYLOG.HGET hash field").bytes() == Some(value(2)));
 }
 
-/// Commands that must fail, written for the native types. `STR` and `HASH` are the keys.
-const BAD: [&str; 103] = [
+/// Commands that must fail, written for the native types. `STR`, `HASH` and so on are the keys.
+const BAD: [&str; 184] = [
     "GET",
     "GET STR x",
     "SET",
@@ -237,6 +237,87 @@ const BAD: [&str; 103] = [
     "HRANDFIELD HASH x",
     "HRANDFIELD HASH 1 VALUES",
     "HRANDFIELD HASH -9223372036854775808",
+    "LPUSH",
+    "LPUSH LIST",
+    "LPUSH STR a",
+    "LPUSHX LIST",
+    "LPOP",
+    "LPOP LIST x",
+    "LPOP LIST -1",
+    "LPOP LIST 1 2",
+    "LPOP STR",
+    "LPOP STR 1",
+    "LPOP STR -1",
+    "RPOP LIST 1 2",
+    "LLEN STR",
+    "LRANGE LIST 0",
+    "LRANGE LIST 0 x",
+    "LRANGE STR x 0",
+    "LRANGE STR 0 1",
+    "LINDEX LIST x",
+    "LINDEX STR x",
+    "LSET LIST 9 v",
+    "LSET LIST x v",
+    "LSET STR x v",
+    "LSET missing x v",
+    "LINSERT LIST at a b",
+    "LINSERT STR at a b",
+    "LINSERT STR BEFORE a b",
+    "LREM LIST x a",
+    "LREM STR x a",
+    "LREM STR 0 a",
+    "LTRIM LIST 0 x",
+    "LTRIM STR x 0",
+    "LTRIM STR 0 1",
+    "LPOS LIST a RANK 0",
+    "LPOS LIST a COUNT -1",
+    "LPOS LIST a MAXLEN -1",
+    "LPOS LIST a RANK",
+    "LPOS STR a RANK x",
+    "LPOS STR a",
+    "LMOVE LIST LIST LEFT up",
+    "LMOVE STR LIST LEFT RIGHT",
+    "LMOVE LIST STR LEFT RIGHT",
+    "RPOPLPUSH LIST STR",
+    "LMPOP 0 LIST LEFT",
+    "LMPOP 1 LIST",
+    "LMPOP 1 LIST up",
+    "LMPOP 1 LIST LEFT COUNT 0",
+    "LMPOP 1 LIST LEFT COUNT",
+    "LMPOP 1 STR LEFT",
+    "SADD SET",
+    "SADD STR a",
+    "SREM STR a",
+    "SISMEMBER STR a",
+    "SMISMEMBER STR a",
+    "SCARD STR",
+    "SMEMBERS STR",
+    "SPOP SET x",
+    "SPOP SET -1",
+    "SPOP SET 1 2",
+    "SPOP STR",
+    "SRANDMEMBER SET x",
+    "SRANDMEMBER SET 1 2",
+    "SRANDMEMBER STR 1",
+    "SSCAN SET x",
+    "SSCAN SET 0 COUNT 0",
+    "SSCAN SET 0 what",
+    "SMOVE STR SET a",
+    "SMOVE SET STR a",
+    "SINTER SET STR",
+    "SINTER missing STR",
+    "SUNION STR",
+    "SDIFF SET STR",
+    "SINTERSTORE SET SET STR",
+    "SUNIONSTORE SET STR",
+    "SDIFFSTORE SET STR missing",
+    "SINTERCARD 0 SET",
+    "SINTERCARD 2 SET",
+    "SINTERCARD x SET",
+    "SINTERCARD 1 SET LIMIT -1",
+    "SINTERCARD 1 SET LIMIT",
+    "SINTERCARD 1 STR LIMIT x",
+    "SINTERCARD 1 STR",
 ];
 
 fn set_up(client: &mut Client, commands: &str, keys: &str) {
@@ -253,13 +334,16 @@ fn set_up(client: &mut Client, commands: &str, keys: &str) {
         commands,
         keys,
     ));
+    for line in ["RPUSH LIST a b c", "SADD SET a b c"] {
+        assert_eq!(client.run(&with(line, commands, keys)).int(), 3);
+    }
 }
 
 /// The command under that prefix, on keys under that prefix.
 fn with(line: &str, commands: &str, keys: &str) -> String {
     let words = line.split(' ').enumerate().map(|(n, word)| match word {
         _ if n == 0 => format!("{commands}{word}"),
-        "STR" | "NUM" | "MAX" | "MIN" | "HASH" => format!("{keys}{word}"),
+        "STR" | "NUM" | "MAX" | "MIN" | "HASH" | "LIST" | "SET" => format!("{keys}{word}"),
         _ => word.to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
@@ -303,6 +387,12 @@ fn a_native_command_on_a_durable_key_and_ours_on_a_native_one_are_of_the_wrong_t
         "HSET HASH f v",
         "HGETALL HASH",
         "HDEL HASH f",
+        "LPUSH LIST x",
+        "LRANGE LIST 0 -1",
+        "LMPOP 1 LIST LEFT",
+        "SADD SET x",
+        "SMEMBERS SET",
+        "SINTER SET",
     ] {
         for (commands, keys) in [("", "d:"), ("MYLOG.", "n:")] {
             let reply = client.run(&with(line, commands, keys));

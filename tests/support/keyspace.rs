@@ -109,7 +109,8 @@ pub fn all_is_written(client: &mut Client) {
     });
 }
 
-fn entry(client: &mut Client, key: &[u8]) -> Entry {
+/// What a key of the client's database holds.
+pub fn entry(client: &mut Client, key: &[u8]) -> Entry {
     let kind = client.cmd([b"TYPE".as_slice(), key]).text();
     let mut read = |words: &[&str]| {
         let words: Vec<&[u8]> = words
@@ -124,8 +125,12 @@ fn entry(client: &mut Client, key: &[u8]) -> Entry {
         "hash" => fields(read(&["HGETALL", "key"])),
         "mylog-hsh" => fields(read(&["MYLOG.HGETALL", "key"])),
         "set" => sorted(read(&["SMEMBERS", "key"])),
+        "mylog-set" => sorted(read(&["MYLOG.SMEMBERS", "key"])),
         "zset" => parts(read(&["ZRANGE", "key", "0", "-1", "WITHSCORES"])),
+        "mylog-zst" => parts(read(&["MYLOG.ZRANGE", "key", "0", "-1", "WITHSCORES"])),
         "list" => parts(read(&["LRANGE", "key", "0", "-1"])),
+        "mylog-lst" => parts(read(&["MYLOG.LRANGE", "key", "0", "-1"])),
+        "stream" => vec![read(&["XLEN", "key"]).int().to_string().into_bytes()],
         other => panic!("{}: a value of type {other}", key.escape_ascii()),
     };
     let expire_at = read(&["PEXPIRETIME", "key"]).int();

@@ -10,8 +10,10 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod ack_pipe;
 pub mod artifacts;
 pub mod client;
+pub mod inject;
 pub mod keyspace;
 pub mod ledger;
 pub mod leftovers;
@@ -22,10 +24,14 @@ pub mod rewriting;
 pub mod server;
 pub mod server_builder;
 pub mod slow_disk;
+pub mod small_disk;
 pub mod steps;
 pub mod sync_gate;
+pub mod trace;
 pub mod wait;
+pub mod witness;
 
+pub use ack_pipe::AckPipe;
 pub use client::Client;
 pub use keyspace::{Entry, KeySpace};
 pub use ledger::{Cut, Ledger};

@@ -68,12 +68,18 @@ impl Server {
     pub fn try_restart(&mut self) -> Result<(), Refused> {
         assert!(self.process.is_none(), "end the server before starting it again");
         self.log_start = self.whole_log().len();
-        let child = Command::new(&self.binary)
-            .arg(self.home().join("server.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(self.stderr_file().expect("a file for stderr")))
-            .spawn()
+        let mut spawned = Err(io::ErrorKind::ExecutableFileBusy.into());
+        // A script just written is busy while another test's thread starts a process that has inherited it.
+        wait_for("the program can be started", || {
+            spawned = Command::new(&self.binary)
+                .arg(self.home().join("server.conf"))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::from(self.stderr_file().expect("a file for stderr")))
+                .spawn();
+            !matches!(&spawned, Err(why) if why.kind() == io::ErrorKind::ExecutableFileBusy)
+        });
+        let child = spawned
             .unwrap_or_else(|why| panic!("{}: {why}. Set SERVER to a server binary.", self.binary.display()));
         self.process = Some(child);
         let mut left = None;

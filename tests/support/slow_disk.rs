@@ -12,6 +12,7 @@ use super::artifacts;
 use super::client::{Client, encode};
 use super::reply::Reply;
 use super::server_builder::ServerBuilder;
+use super::trace;
 
 /// Time that each fdatasync is held up before it begins.
 pub const DELAY: Duration = Duration::from_millis(20);
@@ -49,6 +50,27 @@ impl SlowDisk {
         fs::write(&path, script).expect("a script");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
         Self { folder }
+    }
+
+    /// A disk whose syncs take `delay`, with a trace of what the server does to its log and its sockets.
+    pub fn traced(delay: Duration) -> Self {
+        let disk = Self::new();
+        // Every byte is shown: what was sent is read from the trace.
+        let strace = format!(
+            "strace -D -f --seccomp-bpf -q -y -s 2000000 -o {} -e trace={} -e inject=fdatasync:delay_enter={}",
+            disk.trace().display(),
+            trace::CALLS,
+            delay.as_micros()
+        );
+        let server = artifacts::server_binary();
+        let script = format!("#!/bin/sh\nexec {strace} {} \"$@\"\n", server.display());
+        fs::write(disk.path(), script).expect("a script");
+        disk
+    }
+
+    /// Where the trace of a traced disk is.
+    pub fn trace(&self) -> PathBuf {
+        self.folder.path().join("trace")
     }
 
     /// Settings of a server on this disk, under `always`.

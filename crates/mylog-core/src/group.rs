@@ -13,6 +13,12 @@ pub struct Group {
     payload_crc: u32,
 }
 
+/// Memory of a group beside its payload: itself, its counts of owners, its frame's header on the way to the
+/// file, and its place in a queue.
+const GROUP_OVERHEAD: usize = size_of::<Group>() + 192;
+/// Unused room of a payload that isn't worth a copy.
+const SPARE: usize = 4096;
+
 impl Group {
     /// A group of `count` encoded records, the first of which has `first_seq`; `wall_ms` is Unix time.
     pub fn new(first_seq: u64, count: u32, wall_ms: u64, payload: Vec<u8>) -> Self {
@@ -49,6 +55,11 @@ impl Group {
     /// The encoded records, one behind the other.
     pub fn payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> u64 {
+        (self.payload.capacity() + GROUP_OVERHEAD) as u64
     }
 
     /// CRC32C of the payload, computed once for the file, the pipe and the next file.
@@ -127,7 +138,11 @@ impl GroupBuilder {
         }
         // The next turn is likely to be as large: growing step by step would copy it several times.
         let next = Vec::with_capacity(self.payload.len().min(LARGEST_START));
-        let payload = std::mem::replace(&mut self.payload, next);
+        let mut payload = std::mem::replace(&mut self.payload, next);
+        // It may wait for the disk for long, and so would the room that it does not use.
+        if payload.capacity() > 2 * payload.len() + SPARE {
+            payload.shrink_to_fit();
+        }
         let count = std::mem::take(&mut self.count);
         Some(Group::new(
             self.next_seq - u64::from(count),

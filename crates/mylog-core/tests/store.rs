@@ -4,7 +4,7 @@
 mod model;
 
 use model::{Model, Rng, Shape};
-use mylog_core::effect::{Db, Effect, Ttl};
+use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, Side, Ttl};
 use mylog_core::store::{MAX_DBS, SlotId, Store};
 use mylog_core::value::Kind;
 
@@ -93,11 +93,103 @@ fn an_id_from_before_a_flush_never_names_a_later_entry() {
     }
 }
 
+/// Effects on parts of values that do not fit a string `s`, a hash `h`, a list `l` of three, a set `t` and a
+/// sorted set `z`.
+fn misfits() -> Vec<Effect<'static>> {
+    let (db, one) = (0, vec![&b"a"[..]]);
+    let mut all = Vec::new();
+    for key in [&b"none"[..], b"h", b"t", b"z", b"l"] {
+        let (count, index) = (if key == b"l" { 4 } else { 1 }, if key == b"l" { 3 } else { 0 });
+        let element = b"x";
+        for side in [Side::Head, Side::Tail] {
+            all.push(Effect::ListPop { db, key, side, count });
+        }
+        all.extend([
+            Effect::ListSet {
+                db,
+                key,
+                index,
+                element,
+            },
+            Effect::ListInsert {
+                db,
+                key,
+                index: index + 1,
+                element,
+            },
+            Effect::ListRemove {
+                db,
+                key,
+                start: index,
+                count: 1,
+            },
+            Effect::ListRemoveAt {
+                db,
+                key,
+                indexes: vec![0, index].into(),
+            },
+        ]);
+    }
+    let key = &b"l"[..];
+    let bad_runs = [vec![1, 0], vec![1, 1], vec![0, 1, 3], vec![u64::MAX]];
+    all.extend(bad_runs.map(|indexes| {
+        let indexes = indexes.into();
+        Effect::ListRemoveAt { db, key, indexes }
+    }));
+    for (start, count) in [(0, 0), (1, u64::MAX), (u64::MAX, 1), (2, 2)] {
+        all.push(Effect::ListRemove {
+            db,
+            key,
+            start,
+            count,
+        });
+    }
+    let (side, count) = (Side::Tail, 0);
+    all.push(Effect::ListPop { db, key, side, count });
+    let bytes = b"x";
+    for (key, offset) in [
+        (&b"s"[..], MAX_GAP + 6),
+        (b"none", MAX_GAP + 1),
+        (b"s", u64::MAX),
+        (b"l", 0),
+    ] {
+        all.push(Effect::StrRange {
+            db,
+            key,
+            offset,
+            bytes,
+        });
+    }
+    for key in [&b"s"[..], b"h", b"l", b"z"] {
+        let members: Fields<'_> = one.clone().into();
+        all.push(Effect::SetAdd { db, key, members });
+        let members = one.clone().into();
+        all.push(Effect::SetRemove { db, key, members });
+    }
+    for key in [&b"s"[..], b"h", b"l", b"t"] {
+        let members = vec![(1.0, &b"a"[..])].into();
+        all.push(Effect::ZSetSet { db, key, members });
+        let members = one.clone().into();
+        all.push(Effect::ZSetRemove { db, key, members });
+    }
+    let (key, side) = (&b"z"[..], Side::Head);
+    let elements = one.into();
+    all.push(Effect::ListPush {
+        db,
+        key,
+        side,
+        elements,
+    });
+    let members = vec![(2.0, &b"b"[..]), (f64::NAN, b"a")].into();
+    all.push(Effect::ZSetSet { db, key, members });
+    all
+}
+
 #[test]
 fn an_effect_that_does_not_fit_changes_nothing() {
     let mut store = Store::new();
-    let hash = [(&b"f"[..], &b"v"[..])];
-    let pairs = (&hash[..]).into();
+    const HASH: &[(&[u8], &[u8])] = &[(b"f", b"v")];
+    let pairs = HASH.into();
     store.apply(&set(0, b"s")).unwrap();
     store
         .apply(&Effect::HashSet {
@@ -106,7 +198,28 @@ fn an_effect_that_does_not_fit_changes_nothing() {
             pairs,
         })
         .unwrap();
-    let pairs = (&hash[..]).into();
+    let (a, b, c) = (&b"a"[..], &b"b"[..], &b"c"[..]);
+    for made in [
+        Effect::ListPush {
+            db: 0,
+            key: b"l",
+            side: Side::Tail,
+            elements: vec![a, b, c].into(),
+        },
+        Effect::SetAdd {
+            db: 0,
+            key: b"t",
+            members: vec![a].into(),
+        },
+        Effect::ZSetSet {
+            db: 0,
+            key: b"z",
+            members: vec![(1.0, a)].into(),
+        },
+    ] {
+        store.apply(&made).unwrap();
+    }
+    let pairs = HASH.into();
     let before = Model::of(&store);
     for bad in [
         Effect::Del { db: 0, key: b"none" },
@@ -175,10 +288,13 @@ fn an_effect_that_does_not_fit_changes_nothing() {
             body: b"\x02\x01f\0\x01f\0",
         },
         set(MAX_DBS, b"s"),
-    ] {
+    ]
+    .into_iter()
+    .chain(misfits())
+    {
         store.apply(&bad).unwrap_err();
         assert_eq!(Model::of(&store), before, "{bad:?}");
-        assert_eq!(store.len(), 2, "{bad:?}");
+        assert_eq!(store.len(), 5, "{bad:?}");
     }
 }
 
@@ -212,4 +328,108 @@ fn a_lineage_is_known_up_to_its_highest_seq_and_outlives_flushes() {
     assert!(!store.knows_lineage(&uuid, 10) && !store.knows_lineage(&[8; 16], 1));
     let all: Vec<Effect<'_>> = store.lineages().collect();
     assert_eq!(all, [Effect::Lineage { uuid, seq: 9 }]);
+}
+
+/// A store with a hash of some fields in each of two databases, and as many keys.
+fn large_store(n: u32) -> Store {
+    let mut store = Store::new();
+    for db in 0..2 {
+        for i in 0..n {
+            let (key, field) = (format!("key:{i}"), i.to_le_bytes());
+            let pairs = [(&field[..], &b"value"[..])];
+            let pairs = (&pairs[..]).into();
+            let hash_set = Effect::HashSet {
+                db,
+                key: b"hash",
+                pairs,
+            };
+            for effect in [set(db, key.as_bytes()), hash_set] {
+                assert!(store.apply(&effect).is_ok());
+            }
+        }
+    }
+    store
+}
+
+#[test]
+fn what_is_large_is_left_to_the_owner_whatever_effect_takes_it_away() {
+    const N: u32 = 20_000;
+    let whole = large_store(N);
+    let long = vec![7; 3 << 20];
+    let put_long = Effect::StrSet {
+        db: 0,
+        key: b"hash",
+        ttl: Ttl::Keep,
+        value: &long,
+    };
+    let (db, key, to_db, to) = (0, &b"key:1"[..], 0, &b"hash"[..]);
+    let cases: Vec<(Vec<Effect<'_>>, usize)> = vec![
+        (vec![Effect::Del { db, key: to }], 1),
+        (vec![set(0, to)], 1),
+        (vec![put_long.clone(), set(0, to)], 2),
+        (vec![put_long.clone(), Effect::Del { db, key: to }], 2),
+        (vec![Effect::Rename { db, key, to_db, to }], 1),
+        (vec![Effect::Copy { db, key, to_db, to }], 1),
+        (
+            vec![Effect::Put {
+                db,
+                key: to,
+                expire_at: 5,
+                kind: Kind::Str,
+                body: b"x",
+            }],
+            1,
+        ),
+        (vec![Effect::FlushDb { db: 1 }], 2),
+        (vec![Effect::FlushAll], 3),
+        (vec![Effect::SwapDb { a: 0, b: 1 }, Effect::FlushDb { db: 0 }], 2),
+    ];
+    for (effects, left) in cases {
+        let mut store = whole.clone();
+        let before = store.freed();
+        for effect in &effects {
+            store.apply(effect).unwrap();
+        }
+        assert!(store.freed() - before <= 4, "{effects:?}");
+        assert_eq!(store.take_discarded().len(), left, "{effects:?}");
+    }
+}
+
+#[test]
+fn a_flush_of_one_of_several_databases_leaves_the_others_and_its_slots_are_used_again() {
+    let mut store = large_store(5000);
+    store.apply(&set(2, b"other")).unwrap();
+    let (keys, bytes, slots) = (store.db_len(0), store.live_bytes(), store.slots_end());
+    for round in 0..3 {
+        store.apply(&Effect::FlushDb { db: 1 }).unwrap();
+        store.take_discarded();
+        assert_eq!(
+            (store.db_len(0), store.db_len(1), store.db_len(2)),
+            (keys, 0, 1),
+            "{round}"
+        );
+        assert_eq!(store.entries().count(), store.len());
+        assert!(store.live_bytes() < bytes);
+        assert!((0..5000).all(|i| store.get(0, format!("key:{i}").as_bytes()).is_some()));
+        for i in 0..5000 {
+            store.apply(&set(1, format!("key:{i}").as_bytes())).unwrap();
+        }
+        assert_eq!(store.db_len(1), 5000);
+        assert!(
+            store.slots_end() <= slots + 1024,
+            "{} of {slots}",
+            store.slots_end()
+        );
+    }
+    // A key that moved to another database stays when its old one is flushed.
+    let (db, key, to_db, to) = (1, &b"key:7"[..], 0, &b"moved"[..]);
+    store.apply(&Effect::Rename { db, key, to_db, to }).unwrap();
+    store.apply(&Effect::FlushDb { db: 1 }).unwrap();
+    assert_eq!(
+        store.get(0, b"moved").map(|entry| entry.key()),
+        Some(&b"moved"[..])
+    );
+    store.apply(&Effect::FlushDb { db: 0 }).unwrap();
+    assert_eq!((store.len(), store.entries().count()), (1, 1));
+    assert!(store.get(0, b"moved").is_none() && store.get(2, b"other").is_some());
 }

@@ -189,8 +189,8 @@ impl<'a> Effect<'a> {
                 put_head(out, tag::ZSET_SET, *db, key);
                 put(out, members.len() as u64);
                 for (score, member) in members.iter() {
-                    put_score(out, *score);
                     put_bytes(out, member);
+                    put_score(out, *score);
                 }
             }
             Self::ZSetRemove { db, key, members } => put_names(out, tag::ZSET_REMOVE, (*db, key), members),
@@ -303,7 +303,10 @@ impl<'a> Effect<'a> {
             tag::ZSET_SET => Self::ZSetSet {
                 db,
                 key,
-                members: take_list(bytes, |rest| Some((take_score(rest)?, take_bytes(rest)?)))?,
+                members: take_list(bytes, |rest| {
+                    let member = take_bytes(rest)?;
+                    Some((take_score(rest)?, member))
+                })?,
             },
             tag::ZSET_REMOVE => Self::ZSetRemove {
                 db,

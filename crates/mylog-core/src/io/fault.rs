@@ -34,10 +34,12 @@ pub enum OpKind {
     SyncDir,
     /// [`Fs::list`].
     List,
-    /// [`Fs::file_id`] and [`File::id`].
+    /// [`Fs::file_id`], [`File::id`] and [`File::has_name`].
     Id,
     /// [`Fs::free_bytes`].
     FreeBytes,
+    /// [`Fs::probe`].
+    Probe,
     /// [`File::len`].
     Len,
     /// [`File::read_at`].
@@ -52,7 +54,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// All of them, for loops.
-    pub const ALL: [OpKind; 16] = [
+    pub const ALL: [OpKind; 17] = [
         Self::CreateNew,
         Self::Open,
         Self::OpenRead,
@@ -64,6 +66,7 @@ impl OpKind {
         Self::List,
         Self::Id,
         Self::FreeBytes,
+        Self::Probe,
         Self::Len,
         Self::ReadAt,
         Self::WriteAt,
@@ -253,6 +256,11 @@ impl<F: Fs> Fs for FaultFs<F> {
         self.pass(OpKind::FreeBytes)?;
         self.inner.free_bytes(path)
     }
+
+    fn probe(&self, path: &Path) -> io::Result<()> {
+        self.pass(OpKind::Probe)?;
+        self.inner.probe(path)
+    }
 }
 
 struct FaultFile {
@@ -264,6 +272,11 @@ impl File for FaultFile {
     fn id(&self) -> io::Result<FileId> {
         pass(&self.plan, OpKind::Id)?;
         self.file.id()
+    }
+
+    fn has_name(&self) -> io::Result<bool> {
+        pass(&self.plan, OpKind::Id)?;
+        self.file.has_name()
     }
 
     fn len(&self) -> io::Result<u64> {

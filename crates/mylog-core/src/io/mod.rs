@@ -44,12 +44,16 @@ pub trait Fs: Send + Sync + 'static {
     fn file_id(&self, path: &Path) -> io::Result<FileId>;
     /// Bytes that an ordinary user could still write below `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+    /// Makes, writes, syncs and removes a small file at `path`: does its folder take a new file now?
+    fn probe(&self, path: &Path) -> io::Result<()>;
 }
 
 /// An open file, addressed by offset: there is no file position to lose.
 pub trait File: Send {
     /// Which file this is, whatever its name is by now.
     fn id(&self) -> io::Result<FileId>;
+    /// True while some name leads to the file: without one it is gone once it is closed.
+    fn has_name(&self) -> io::Result<bool>;
     /// Size in bytes.
     fn len(&self) -> io::Result<u64>;
     /// True for a file of no bytes.

@@ -16,6 +16,9 @@ use super::{File, FileId, Fs};
 /// Most buffers one `pwritev` takes on Linux; with more of them it fails instead of writing less.
 const IOV_MAX: usize = 1024;
 
+/// What a probe writes: a block, so that it needs room of its own.
+const PROBE: [u8; 4096] = [0; 4096];
+
 /// The file system of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsFs;
@@ -106,11 +109,34 @@ impl Fs for OsFs {
         let stat = retry(|| statvfs(path).map_err(io::Error::from))?;
         Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
     }
+
+    fn probe(&self, path: &Path) -> io::Result<()> {
+        match self.remove(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut file = self.create_new(path)?;
+        let written = file
+            .write_at(&[IoSlice::new(&PROBE)], 0)
+            .and_then(|n| {
+                if n == PROBE.len() {
+                    Ok(())
+                } else {
+                    Err(Errno::ENOSPC.into())
+                }
+            })
+            .and_then(|()| file.sync_data());
+        written.and(self.remove(path))
+    }
 }
 
 impl File for OsFile {
     fn id(&self) -> io::Result<FileId> {
         Ok(file_id(&retry(|| self.0.metadata())?))
+    }
+
+    fn has_name(&self) -> io::Result<bool> {
+        Ok(retry(|| self.0.metadata())?.nlink() > 0)
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -187,7 +213,14 @@ mod tests {
             .unwrap();
         assert_eq!(&buf[..read], b"ell");
         assert!(OsFs.free_bytes(&dir).unwrap() > 0);
+        OsFs.probe(&dir.join("probe")).unwrap();
+        assert_eq!(OsFs.list(&dir).unwrap(), ["a", "c"]);
+        assert!(file.has_name().unwrap());
+        OsFs.remove(&dir.join("c")).unwrap();
+        assert!(file.has_name().unwrap());
         OsFs.remove(&dir.join("a")).unwrap();
-        fs::remove_dir_all(dir).unwrap();
+        assert!(!file.has_name().unwrap());
+        fs::remove_dir_all(&dir).unwrap();
+        assert!(OsFs.probe(&dir.join("probe")).is_err());
     }
 }

@@ -291,6 +291,11 @@ impl Fs for SimFs {
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
         Ok(self.state.lock().free_bytes)
     }
+
+    /// Leaves no trace: a power cut between its steps leaves a file that every start sweeps away.
+    fn probe(&self, path: &Path) -> io::Result<()> {
+        self.state.lock().expect_parent(path)
+    }
 }
 
 #[derive(Debug)]
@@ -317,6 +322,11 @@ impl File for SimFile {
             dev: 1,
             ino: self.ino,
         })
+    }
+
+    fn has_name(&self) -> io::Result<bool> {
+        let state = self.fs.state.lock();
+        Ok(state.live.names.values().any(|ino| *ino == self.ino))
     }
 
     fn len(&self) -> io::Result<u64> {

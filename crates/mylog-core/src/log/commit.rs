@@ -2,18 +2,18 @@
 //! keep groups while writing fails, give a tainted file up, go over to a new one. It gets the time as a value.
 //! It must never report a seq as durable that is not on disk in the file that has the live name.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::clock::Now;
-use super::failure::{Failure, FailureKind, Health};
+use super::failure::{Failure, FailureKind, Healing, Health};
 use super::file::{AppendError, LogFile, Taint, TaintStage, errno};
+use super::home::{Home, Place};
 use super::policy::{FsyncPolicy, NextSync, next_sync};
 use super::queue::{Job, JobQueue};
 use super::watermarks::{Counters, Watermarks};
 use crate::group::Group;
-use crate::io::Fs;
+use crate::io::FileId;
 
 /// How long after a failed write the next one is tried.
 pub const PROBE_MS: u64 = 1000;
@@ -36,9 +36,9 @@ pub trait Listener: Send + Sync {
 
 /// A new file that is to take the live one's place. Runs between two appends, alone with the log.
 pub trait Successor: Send {
-    /// Brings the new file up to `dequeued_seq` and gives it the live name. `None` leaves the old file as it
-    /// was. The file may come back tainted, if it has the name but not durably.
-    fn publish(&mut self, dequeued_seq: u64, now: Now) -> Option<LogFile>;
+    /// Brings the new file up to `dequeued_seq` and gives it the live name, which `old` has, or had if nobody
+    /// took it away. `None` leaves the old file as it was. The file may come back tainted, if it has the name but not durably.
+    fn publish(&mut self, dequeued_seq: u64, old: FileId, now: Now) -> Option<LogFile>;
     /// Tells the outcome, after the watermarks did, and takes the old file to close it elsewhere: closing the
     /// last handle of a large file that has no name any more takes long.
     fn conclude(self: Box<Self>, retired: Option<LogFile>);
@@ -74,8 +74,7 @@ enum Trouble {
 
 /// The writer's state.
 pub struct Committer {
-    fs: Arc<dyn Fs>,
-    live: PathBuf,
+    home: Home,
     file: LogFile,
     queue: Arc<JobQueue>,
     watermarks: Arc<Watermarks>,
@@ -92,6 +91,10 @@ pub struct Committer {
     unsynced_since: Option<u64>,
     sync_wanted: bool,
     trouble: Trouble,
+    /// The present trouble in words, empty if there is none.
+    trouble_text: String,
+    /// Somebody asked for a rewrite: a file that was moved away is waited for no longer.
+    reclaim: bool,
     last_append_ms: u64,
     next_probe_ms: u64,
     next_check_ms: u64,
@@ -100,8 +103,7 @@ pub struct Committer {
 impl Committer {
     /// Takes over a live file, of which everything is on disk but perhaps a Run frame.
     pub fn new(
-        fs: Arc<dyn Fs>,
-        live: PathBuf,
+        home: Home,
         file: LogFile,
         policy: FsyncPolicy,
         queue: Arc<JobQueue>,
@@ -110,8 +112,7 @@ impl Committer {
         let watermarks = Arc::clone(queue.watermarks());
         let seq = file.last_seq();
         Self {
-            fs,
-            live,
+            home,
             file,
             queue,
             watermarks,
@@ -124,10 +125,17 @@ impl Committer {
             unsynced_since: None,
             sync_wanted: false,
             trouble: Trouble::None,
+            trouble_text: String::new(),
+            reclaim: false,
             last_append_ms: 0,
             next_probe_ms: 0,
             next_check_ms: 0,
         }
+    }
+
+    /// When it syncs.
+    pub(crate) fn policy(&self) -> FsyncPolicy {
+        self.policy
     }
 
     /// Does all of `jobs` and whatever else is due. All groups in them share one append and one sync.
@@ -148,6 +156,10 @@ impl Committer {
                     self.sync_wanted |= policy != self.policy;
                     self.policy = policy;
                 }
+                Job::Reclaim => {
+                    self.reclaim = true;
+                    self.next_check_ms = now.steady_ms;
+                }
                 Job::Switch(successor) => self.switch(successor, now),
                 Job::Stop { seal } => {
                     stop = Some(seal);
@@ -155,23 +167,39 @@ impl Committer {
                 }
             }
         }
-        self.check_path(now);
+        self.look_around(now);
         if let Some(seal) = stop {
             return Step::Stopped(self.finish(seal, now));
         }
+        self.begin_run_if_due(now);
         self.write_pending(now);
         self.sync_if_due(now);
         self.vouch_if_idle(now);
         Step::WaitUntil(self.next_wake(now))
     }
 
-    fn write_pending(&mut self, now: Now) {
-        let may_write = match self.trouble {
+    fn may_write(&self, now: Now) -> bool {
+        match self.trouble {
             Trouble::None => true,
             Trouble::Write(_) => now.steady_ms >= self.next_probe_ms,
             Trouble::Displaced(_) | Trouble::Tainted(_) => false,
-        };
-        if self.pending.is_empty() || !may_write {
+        }
+    }
+
+    /// The start found no room for its Run frame: the disk is full from the first.
+    fn begin_run_if_due(&mut self, now: Now) {
+        if !self.file.run_is_due() || !self.may_write(now) {
+            return;
+        }
+        match self.file.begin_run(self.file.run(), self.durable, now.wall_ms) {
+            Ok(_) if matches!(self.trouble, Trouble::Write(_)) => self.recover(),
+            Ok(_) => {}
+            Err(failed) => self.append_failed(failed, now),
+        }
+    }
+
+    fn write_pending(&mut self, now: Now) {
+        if self.pending.is_empty() || self.file.run_is_due() || !self.may_write(now) {
             return;
         }
         match self.file.append(&self.pending, self.durable) {
@@ -216,12 +244,8 @@ impl Committer {
     }
 
     fn forget_pending(&mut self, count: usize) {
-        let bytes: usize = self
-            .pending
-            .drain(..count)
-            .map(|group| group.payload().len())
-            .sum();
-        self.watermarks.sub_unwritten(bytes as u64);
+        let bytes = self.pending.drain(..count).map(|group| group.memory()).sum();
+        self.watermarks.sub_unwritten(bytes);
         if self.pending.is_empty() {
             self.pending_since = None;
         }
@@ -275,51 +299,78 @@ impl Committer {
                 Counters::add(&self.watermarks.counters().vouches, 1);
             }
             Err(AppendError::Tainted(taint)) => self.enter(Trouble::Tainted(taint), taint.to_string()),
-            // A full disk: no group waits, so nothing is failing yet. Tried again after the idle time.
-            Err(AppendError::CutBack { .. } | AppendError::Gap { .. }) => {}
+            // A full disk: no group waits, so nothing is failing yet.
+            Err(AppendError::CutBack { .. } | AppendError::Gap { .. }) => self.last_append_ms += PROBE_MS,
         }
     }
 
     fn vouch_wanted(&self) -> bool {
         self.trouble == Trouble::None
+            && !self.file.run_is_due()
             && self.pending.is_empty()
             && self.unsynced_since.is_none()
             && self.file.vouched_seq() < self.durable
     }
 
-    /// A log that nobody will find at the next start must not acknowledge anything.
-    fn check_path(&mut self, now: Now) {
-        if now.steady_ms < self.next_check_ms || matches!(self.trouble, Trouble::Tainted(_)) {
+    /// Once a second: is the log where the next start looks for it, how much room is there, and if a new file
+    /// is needed, can one be made?
+    fn look_around(&mut self, now: Now) {
+        if now.steady_ms < self.next_check_ms {
             return;
         }
         self.next_check_ms = now.steady_ms + PATH_CHECK_MS;
-        let found = self.fs.file_id(&self.live);
-        let displaced = matches!(self.trouble, Trouble::Displaced(_));
-        match found {
-            Ok(id) if id == self.file.id() => {
-                if displaced {
-                    self.recover();
-                }
-            }
-            Ok(_) => self.displace(0, "is another file now"),
-            Err(error) => self.displace(errno(&error), &error.to_string()),
+        self.watermarks.set_free_bytes(self.home.free_bytes());
+        let place = self.home.look(&self.file);
+        if !matches!(self.trouble, Trouble::Tainted(_)) {
+            self.follow(&place);
         }
+        let may_heal = match (&place, self.trouble) {
+            (_, Trouble::None | Trouble::Write(_)) => return,
+            (Place::Away(..), _) => self.reclaim,
+            (Place::Ours | Place::Lost(..), _) => true,
+        };
+        let healing = match may_heal.then(|| self.home.make_ready()) {
+            Some(Ok(())) => {
+                self.watermarks.set_last_error(&self.trouble_text);
+                Healing::Ready
+            }
+            Some(Err(why)) => {
+                let text = format!("{}; that can't be done yet: {why}", self.trouble_text);
+                self.watermarks.set_last_error(&text);
+                Healing::Waiting
+            }
+            None => {
+                self.watermarks.set_last_error(&self.trouble_text);
+                Healing::Waiting
+            }
+        };
+        self.watermarks.set_healing(healing);
     }
 
-    fn displace(&mut self, errno: i32, why: &str) {
-        let text = format!(
-            "{} no longer leads to the log ({why}): put it back, or run a rewrite to make a new one",
-            self.live.display()
-        );
+    /// A log that nobody will find at the next start must not acknowledge anything.
+    fn follow(&mut self, place: &Place) {
+        let (errno, why, what_to_do) = match place {
+            Place::Ours => {
+                if matches!(self.trouble, Trouble::Displaced(_)) {
+                    self.recover();
+                }
+                return;
+            }
+            Place::Lost(errno, why) => (*errno, why, "a new log is made as soon as its folder takes one"),
+            Place::Away(errno, why) => (*errno, why, "put it back, or run MYLOG.REWRITE to make a new one"),
+        };
+        let live = self.home.live().display();
+        let text = format!("{live} no longer leads to the log ({why}): {what_to_do}");
         self.enter(Trouble::Displaced(errno), text);
     }
 
     fn switch(&mut self, mut successor: Box<dyn Successor>, now: Now) {
-        let Some(file) = successor.publish(self.dequeued, now) else {
+        let Some(file) = successor.publish(self.dequeued, self.file.id(), now) else {
             successor.conclude(None);
             return;
         };
         let retired = std::mem::replace(&mut self.file, file);
+        self.home.renewed();
         let last_seq = self.file.last_seq();
         let covered = self
             .pending
@@ -343,10 +394,14 @@ impl Committer {
 
     fn finish(&mut self, seal: bool, now: Now) -> StopReport {
         self.next_probe_ms = now.steady_ms;
+        self.begin_run_if_due(now);
+        self.next_probe_ms = now.steady_ms;
         self.write_pending(now);
         self.sync();
-        let complete =
-            self.trouble == Trouble::None && self.pending.is_empty() && self.unsynced_since.is_none();
+        let complete = self.trouble == Trouble::None
+            && !self.file.run_is_due()
+            && self.pending.is_empty()
+            && self.unsynced_since.is_none();
         let sealed = seal && complete && self.file.seal(now.wall_ms).is_ok() && self.file.sync().is_ok();
         self.watermarks.set_written(self.file.last_seq(), self.file.end());
         StopReport {
@@ -364,9 +419,18 @@ impl Committer {
             Trouble::Tainted(taint) => FailureKind::Tainted(taint.stage),
         };
         let known = std::mem::replace(&mut self.trouble, trouble) == trouble;
+        if !known && !matches!(trouble, Trouble::Write(_)) {
+            // Before it is known to be down: who asks for a rewrite then is to wait for the folder.
+            self.watermarks.set_healing(Healing::Waiting);
+        }
+        if !known && matches!(trouble, Trouble::Tainted(_)) {
+            // What can be done about it is found out at once.
+            self.next_check_ms = 0;
+        }
         self.publish_health();
-        self.watermarks.set_last_error(&text);
+        self.trouble_text.clone_from(&text);
         if !known {
+            self.watermarks.set_last_error(&text);
             let errno = match trouble {
                 Trouble::Write(errno) | Trouble::Displaced(errno) => errno,
                 Trouble::Tainted(taint) => taint.errno,
@@ -383,7 +447,9 @@ impl Committer {
 
     fn recover(&mut self) {
         self.trouble = Trouble::None;
+        self.reclaim = false;
         self.publish_health();
+        self.watermarks.set_healing(Healing::NotNeeded);
         self.listener.on_recovered();
     }
 
@@ -402,11 +468,12 @@ impl Committer {
     }
 
     fn next_wake(&self, now: Now) -> u64 {
-        let mut wake = match self.trouble {
-            Trouble::Tainted(_) => return now.steady_ms + PATH_CHECK_MS,
-            _ => self.next_check_ms,
-        };
-        if matches!(self.trouble, Trouble::Write(_)) && !self.pending.is_empty() {
+        let mut wake = self.next_check_ms;
+        if matches!(self.trouble, Trouble::Tainted(_)) {
+            return wake;
+        }
+        let waits = !self.pending.is_empty() || self.file.run_is_due();
+        if matches!(self.trouble, Trouble::Write(_)) && waits {
             wake = wake.min(self.next_probe_ms);
         }
         if let NextSync::At(due) = next_sync(self.policy, now.steady_ms, self.unsynced_since, false) {

@@ -7,7 +7,8 @@ use super::file::TaintStage;
 pub enum FailureKind {
     /// Writes fail, on a full disk for example. The groups are kept and tried again each second.
     Write,
-    /// The live name no longer leads to the writer's file. Looked at again each second.
+    /// The live name no longer leads to the writer's file. Looked at again each second; ended by the file's
+    /// return, or by the switch to a new file.
     Displaced,
     /// The file must not be used any more; only the switch to a new file ends it.
     Tainted(TaintStage),
@@ -58,9 +59,45 @@ impl Health {
     }
 }
 
+/// Whether the log needs a new file, made from memory, and whether its folder takes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Healing {
+    /// The file will do, now or when the disk works again.
+    NotNeeded,
+    /// Only a new file helps, but none can be made now. Looked at again each second.
+    Waiting,
+    /// Only a new file helps, and the folder takes one. Whether it has room is another question.
+    Ready,
+}
+
+impl Healing {
+    pub(crate) fn to_bits(self) -> u8 {
+        match self {
+            Self::NotNeeded => 0,
+            Self::Waiting => 1,
+            Self::Ready => 2,
+        }
+    }
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        match bits {
+            0 => Self::NotNeeded,
+            1 => Self::Waiting,
+            _ => Self::Ready,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn healing_survives_as_bits() {
+        for healing in [Healing::NotNeeded, Healing::Waiting, Healing::Ready] {
+            assert_eq!(Healing::from_bits(healing.to_bits()), healing);
+        }
+    }
 
     #[test]
     fn health_keeps_its_errno_as_bits() {

@@ -92,6 +92,8 @@ pub struct LogFile {
     next_seq: u64,
     /// Highest `durable_seq` that a frame of the file carries; `< next_seq`.
     vouched: u64,
+    /// The Run frame of this start is not in the file: nothing else may be appended before it.
+    run_due: bool,
     /// Set once, never cleared: the file's contents are in doubt.
     taint: Option<Taint>,
 }
@@ -117,6 +119,7 @@ impl LogFile {
             end,
             next_seq,
             vouched: 0,
+            run_due: false,
             taint: None,
         })
     }
@@ -161,6 +164,11 @@ impl LogFile {
         self.id
     }
 
+    /// False if no name leads to the file any more; true also if that can't be told.
+    pub fn may_have_name(&self) -> bool {
+        self.file.has_name().unwrap_or(true)
+    }
+
     /// Appends groups behind each other in as few writes as the system allows and says how many bytes they
     /// took. `durable_seq` is the highest seq whose sync has returned.
     pub fn append(&mut self, groups: &[Arc<Group>], durable_seq: u64) -> Result<u64, AppendError> {
@@ -182,9 +190,18 @@ impl LogFile {
     }
 
     /// Appends the frame that begins a server start: frames of another run no longer belong to the log.
+    /// After a [`AppendError::CutBack`] it is still due, and the writer tries it again.
     pub fn begin_run(&mut self, run: u64, durable_seq: u64, wall_ms: u64) -> Result<u64, AppendError> {
         self.run = run;
-        self.append_mark(Kind::Run, durable_seq, wall_ms)
+        self.run_due = true;
+        let begun = self.append_mark(Kind::Run, durable_seq, wall_ms);
+        self.run_due = begun.is_err();
+        begun
+    }
+
+    /// True while the frame of [`LogFile::begin_run`] could not be written.
+    pub fn run_is_due(&self) -> bool {
+        self.run_due
     }
 
     /// Appends an empty frame, so that damage to the last group can be told from a torn tail.

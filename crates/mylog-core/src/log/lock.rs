@@ -4,21 +4,23 @@
 //! can't keep the next server out; flock and OFD locks would. The price: any other open and close of the file
 //! in this process drops it, and two locks in one process don't conflict. Nothing else may touch the file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use parking_lot::Mutex;
 
 use super::names::LOCK;
 
 /// The folder is ours for as long as this lives.
 #[derive(Debug)]
 pub struct FolderLock {
-    /// Never read: closing it is what lets go of the lock.
-    _file: File,
+    /// Closing it is what lets go of the lock.
+    file: File,
 }
 
 /// Why the folder can't be locked.
@@ -81,9 +83,53 @@ impl FolderLock {
             }
             Err(errno) => return Err(failed("locking")(errno.into())),
         }
-        write_pid(&mut file).map_err(failed("writing"))?;
-        Ok(Self { _file: file })
+        // For people, and for a holder that the kernel can't tell. A full disk must not keep the server out.
+        let _ = write_pid(&mut file);
+        Ok(Self { file })
     }
+}
+
+/// The lock of a folder that may be removed or replaced while it is held.
+#[derive(Debug)]
+pub struct Claim {
+    dir: PathBuf,
+    held: Mutex<(FolderLock, (u64, u64))>,
+}
+
+impl Claim {
+    /// Locks an existing folder.
+    pub fn take(dir: &Path) -> Result<Self, LockError> {
+        let lock = FolderLock::take(dir)?;
+        let id = id_of(lock.file.metadata(), dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            held: Mutex::new((lock, id)),
+        })
+    }
+
+    /// Makes sure that the folder which now has the name is locked by us. Another server may have it meanwhile.
+    pub fn keep(&self) -> Result<(), LockError> {
+        let mut held = self.held.lock();
+        // By its name, never by opening it: a close would drop the lock.
+        let found = std::fs::metadata(self.dir.join(LOCK));
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == held.1) {
+            return Ok(());
+        }
+        let lock = FolderLock::take(&self.dir)?;
+        let id = id_of(lock.file.metadata(), &self.dir)?;
+        *held = (lock, id);
+        Ok(())
+    }
+}
+
+fn id_of(found: io::Result<Metadata>, dir: &Path) -> Result<(u64, u64), LockError> {
+    found
+        .map(|found| (found.dev(), found.ino()))
+        .map_err(|source| LockError::Io {
+            path: dir.join(LOCK),
+            action: "looking at it",
+            source,
+        })
 }
 
 fn whole_file() -> libc::flock {

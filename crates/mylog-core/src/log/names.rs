@@ -12,6 +12,9 @@ pub const LOCK: &str = "LOCK";
 /// Folder of old epochs.
 pub const HISTORY: &str = "history";
 
+/// By which the writer finds out whether the folder takes a new file; swept away at a start.
+pub const PROBE: &str = "probe.mylog";
+
 const REWRITE: (&str, &str) = ("rewrite-", ".mylog");
 const TORN: &str = "current.mylog.torn-";
 
@@ -33,6 +36,11 @@ pub fn torn(offset: u64, copy: u32) -> String {
         1 => format!("{TORN}{offset}"),
         copy => format!("{TORN}{offset}-{copy}"),
     }
+}
+
+/// Where a file that somebody put in the live one's place is kept, when the log takes the name back.
+pub fn replaced(ino: u64) -> String {
+    format!("{CURRENT}.replaced-{ino}")
 }
 
 /// True for a tail that was cut off.

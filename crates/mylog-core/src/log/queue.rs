@@ -19,6 +19,8 @@ pub enum Job {
     Sync,
     /// Change the policy, and sync.
     SetPolicy(FsyncPolicy),
+    /// Make the folder ready for a new file though the old one may come back: somebody asked for a rewrite.
+    Reclaim,
     /// Go over to a new file.
     Switch(Box<dyn Successor>),
     /// Write and sync what was submitted before, and end; with a seal if all of it is on disk.
@@ -42,6 +44,10 @@ struct Inner {
     oldest_ms: Option<u64>,
     /// True while the writer waits on `wake`.
     sleeping: bool,
+    /// A group below this seq does not wake it: it waits for more.
+    wake_at: u64,
+    /// Somebody waits who keeps all others from coming.
+    hurry: bool,
     /// Set by the stop; nothing is taken in any more.
     closed: bool,
 }
@@ -75,12 +81,14 @@ impl JobQueue {
             inner.oldest_ms = Some(now_ms);
             self.watermarks.start_unwritten(now_ms);
         }
-        self.watermarks.add_unwritten(group.payload().len() as u64);
+        self.watermarks.add_unwritten(group.memory());
         inner.jobs.push(Job::Frame(group));
         // Inside the lock and after the push: who reads `queued` knows that the group stands in the queue
         // before any job submitted from then on. The switch relies on it.
         self.watermarks.set_queued(seq);
-        self.wake_up(&mut inner);
+        if seq >= inner.wake_at {
+            self.wake_up(&mut inner);
+        }
         true
     }
 
@@ -105,6 +113,32 @@ impl JobQueue {
         }
     }
 
+    /// Waits until groups up to `seq` are here, or any other job, or somebody hurries; at most for `limit`. True
+    /// if the groups came.
+    pub(crate) fn linger(&self, seq: u64, limit: Duration) -> bool {
+        let mut inner = self.inner.lock();
+        let others = inner.jobs.iter().any(|job| !matches!(job, Job::Frame(_)));
+        if !others && !inner.hurry && self.watermarks.queued() < seq {
+            inner.sleeping = true;
+            inner.wake_at = seq;
+            // Woken for nothing, it merely goes on too soon.
+            let _ = self.wake.wait_for(&mut inner, limit);
+            inner.sleeping = false;
+            inner.wake_at = 0;
+        }
+        inner.hurry = false;
+        self.watermarks.queued() >= seq
+    }
+
+    /// The event loop stands still for what is queued: whoever might come to share its sync can't.
+    pub(crate) fn hurry(&self) {
+        let mut inner = self.inner.lock();
+        inner.hurry = true;
+        if inner.wake_at > 0 {
+            self.wake_up(&mut inner);
+        }
+    }
+
     /// Moves all jobs to `out`, which must be empty, after waiting for one until `timeout`. The result is
     /// when the oldest group among them was submitted.
     pub fn take(&self, out: &mut Vec<Job>, timeout: Duration) -> Option<u64> {
@@ -124,5 +158,62 @@ impl JobQueue {
     pub(crate) fn publish_unwritten_since(&self, kept: Option<u64>) {
         let inner = self.inner.lock();
         self.watermarks.set_unwritten_since(kept.or(inner.oldest_ms));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::log::clock::Clock;
+
+    /// Far beyond any test.
+    const FOR_EVER: Duration = Duration::from_secs(1000);
+
+    fn queue() -> JobQueue {
+        JobQueue::new(Arc::new(Watermarks::new(Clock::default(), 0, 0)))
+    }
+
+    fn group(seq: u64) -> Arc<Group> {
+        Arc::new(Group::new(seq, 1, 0, vec![0; 8]))
+    }
+
+    /// Lingers for seq 3 while `meanwhile` runs.
+    fn lingered(meanwhile: impl FnOnce(&JobQueue)) -> bool {
+        let queue = queue();
+        queue.submit(group(1));
+        thread::scope(|scope| {
+            let lingering = scope.spawn(|| queue.linger(3, FOR_EVER));
+            while queue.inner.lock().wake_at == 0 {
+                thread::yield_now();
+            }
+            queue.submit(group(2));
+            assert!(queue.inner.lock().sleeping, "one is not enough");
+            meanwhile(&queue);
+            lingering.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn lingering_ends_when_all_have_come() {
+        assert!(lingered(|queue| assert!(queue.submit(group(3)))));
+    }
+
+    #[test]
+    fn lingering_ends_for_any_other_job_and_for_who_stands_still() {
+        assert!(!lingered(|queue| assert!(queue.push(Job::Sync))));
+        assert!(!lingered(JobQueue::hurry));
+    }
+
+    #[test]
+    fn nobody_lingers_with_all_there_or_behind_who_stands_still() {
+        let queue = queue();
+        queue.submit(group(1));
+        assert!(queue.linger(1, FOR_EVER));
+        queue.hurry();
+        assert!(!queue.linger(2, FOR_EVER));
+        queue.push(Job::Sync);
+        assert!(!queue.linger(2, FOR_EVER));
     }
 }

@@ -224,7 +224,7 @@ where
 /// the server log. An error leaves the rest for the next start.
 pub fn sweep(fs: &dyn Fs, dir: &Path) -> io::Result<Vec<OsString>> {
     let mut names = fs.list(dir)?;
-    names.retain(|name| names::is_rewrite(name) || name == CURRENT_NEW);
+    names.retain(|name| names::is_rewrite(name) || name == CURRENT_NEW || name == names::PROBE);
     for name in &names {
         fs.remove(&dir.join(name))?;
     }

@@ -15,6 +15,9 @@ use super::clock::Clock;
 use super::commit::{Committer, Listener, Step, StopReport, Successor};
 use super::failure::Failure;
 use super::file::LogFile;
+use super::home::Home;
+use super::linger::Linger;
+use super::lock::Claim;
 use super::policy::FsyncPolicy;
 use super::queue::{Job, JobQueue};
 use super::watermarks::Watermarks;
@@ -31,6 +34,8 @@ pub struct WriterConfig {
     pub file: LogFile,
     /// When to sync.
     pub policy: FsyncPolicy,
+    /// The folder's lock, to be kept on whatever folder has the name. `None` where nobody else can come.
+    pub claim: Option<Arc<Claim>>,
 }
 
 /// How a wait ended.
@@ -61,6 +66,7 @@ impl Writer {
             live,
             file,
             policy,
+            claim,
         } = config;
         let clock = Clock::default();
         let watermarks = Arc::new(Watermarks::new(clock, file.last_seq(), file.end()));
@@ -71,7 +77,13 @@ impl Writer {
             listener,
         });
         let heard = Arc::clone(&gate) as Arc<dyn Listener>;
-        let committer = Committer::new(fs, live, file, policy, Arc::clone(&queue), heard);
+        let committer = Committer::new(
+            Home::new(fs, live, claim),
+            file,
+            policy,
+            Arc::clone(&queue),
+            heard,
+        );
         let (jobs, at_end) = (Arc::clone(&queue), Arc::clone(&gate));
         let thread = thread::Builder::new()
             .name("mylog-writer".to_owned())
@@ -109,6 +121,11 @@ impl Writer {
         self.queue.push(Job::Switch(successor));
     }
 
+    /// Asks for a folder that takes a new file, though the live one may only have been moved away.
+    pub fn reclaim(&self) {
+        self.queue.push(Job::Reclaim);
+    }
+
     /// How far the writer is and how it fares.
     pub fn watermarks(&self) -> &Arc<Watermarks> {
         self.queue.watermarks()
@@ -121,6 +138,7 @@ impl Writer {
 
     /// Waits until `seq` is on disk, the log is in trouble, or the deadline. Asks for no sync.
     pub fn wait_durable(&self, seq: u64, deadline: Instant) -> WaitOutcome {
+        self.queue.hurry();
         let mut state = self.gate.state.lock();
         loop {
             if self.watermarks().durable() >= seq {
@@ -161,10 +179,21 @@ impl Drop for Writer {
 fn run(mut committer: Committer, queue: &JobQueue, clock: Clock) -> StopReport {
     let mut jobs = Vec::new();
     let mut timeout = Duration::ZERO;
+    let mut linger = Linger::new();
     loop {
         let oldest = queue.take(&mut jobs, timeout);
+        let (durable, began) = (queue.watermarks().durable(), Instant::now());
         match committer.step(&mut jobs, oldest, clock.now()) {
             Step::WaitUntil(wake) => {
+                let released = queue.watermarks().durable().saturating_sub(durable);
+                let limit = match committer.policy() {
+                    FsyncPolicy::Always => linger.limit(released, began.elapsed()),
+                    FsyncPolicy::EverySec | FsyncPolicy::No => None,
+                };
+                if let Some(limit) = limit {
+                    let all = queue.watermarks().queued() + released;
+                    linger.waited(queue.linger(all, limit));
+                }
                 timeout = Duration::from_millis(wake.saturating_sub(clock.steady_ms()));
             }
             Step::Stopped(report) => return report,

@@ -3,13 +3,15 @@
 //!
 //! It takes no lock, gives no large value back, and never renames: it leaves a finished file or none.
 
+mod entries;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use super::delta::{Deltas, PartRecords};
-use super::entry_records::{Sizes, next_part, whole};
-use super::named::Named;
+use super::delta::Deltas;
+use super::entry_records::Sizes;
+use super::rounds::Rounds;
 use super::snapshot_file::{SnapshotError, SnapshotFile, SnapshotReport};
 use super::wire::{GroupReader, Report, WireError};
 use crate::effect::{BadRecord, Db, Effect, decode_records};
@@ -21,8 +23,6 @@ const DRAIN_EVERY_SLOTS: u32 = 4096;
 /// Most of the stream taken at one look, in steps.
 const DRAIN_STEPS: usize = 8;
 const DRAIN_STEP_BYTES: usize = 1 << 20;
-/// A round of no more bytes than this is left to the end.
-const LITTLE: u64 = 64 << 10;
 /// What comes between two looks at the data pipe where the parent only passes on what it writes just now.
 const QUIET_BYTES: u64 = 16 << 10;
 /// Longest that the end of the stream is awaited after the last sync before asking for it.
@@ -124,6 +124,7 @@ pub struct Child<'a, L> {
     entries: u64,
     absorbed: u64,
     emitted: u64,
+    rounds: Rounds,
     /// Bytes of records given to `out`, and as many of them at the last look at the pipe.
     produced: u64,
     drained_at: u64,
@@ -147,6 +148,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
             entries: 0,
             absorbed: 0,
             emitted: 0,
+            rounds: Rounds::default(),
             produced: 0,
             drained_at: 0,
             stream_ended: false,
@@ -163,6 +165,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
     pub fn run(mut self, wall_ms: u64) -> Result<Report, ChildError> {
         self.link.stage(Stage::Start);
         self.walk()?;
+        self.link.progress(1.0);
         self.link.stage(Stage::Walked);
         self.rounds()?;
         // The slow sync comes while the parent still streams: what is left for the end is small.
@@ -186,6 +189,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
             entries,
             absorbed,
             emitted,
+            rounds,
             ..
         } = self;
         Ok(Report {
@@ -196,12 +200,15 @@ impl<'a, L: ParentLink> Child<'a, L> {
             entries,
             absorbed,
             emitted,
+            rounds: rounds.done(),
         })
     }
 
-    /// Writes every entry that is not written, those which diffs add meanwhile too.
+    /// Writes every entry that is not written. Those which diffs add meanwhile are left: a parent that adds
+    /// them faster than they are written would keep the walk going without end.
     fn walk(&mut self) -> Result<(), ChildError> {
-        while self.cursor < self.store.slots_end() {
+        let end = self.store.slots_end();
+        while self.cursor < end {
             if self.cursor % DRAIN_EVERY_SLOTS == 0 {
                 self.drain()?;
             }
@@ -227,18 +234,15 @@ impl<'a, L: ParentLink> Child<'a, L> {
         }
     }
 
-    /// Live migration's rounds: writes what became dirty, until little is left or a round is not half the
-    /// one before. The rest is written after the stream has ended.
+    /// Writes what became dirty, and the entries that diffs have added, as long as that gets less. The rest is
+    /// written after the stream has ended.
     fn rounds(&mut self) -> Result<(), ChildError> {
-        let mut before = u64::MAX;
         loop {
             self.drain()?;
-            self.walk()?;
-            let now = self.dirty_bytes();
-            if now <= LITTLE || now > before / 2 {
+            if !self.rounds.another(self.dirty_bytes() + self.added_bytes()) {
                 return Ok(());
             }
-            before = now;
+            self.walk()?;
             self.write_dirty()?;
         }
     }
@@ -286,82 +290,6 @@ impl<'a, L: ParentLink> Child<'a, L> {
         Ok(self.out.append_records(record, 1)?)
     }
 
-    /// Writes the entry in a slot whole, if there is one.
-    fn write_slot(&mut self, slot: u32) -> Result<(), ChildError> {
-        self.deltas.forget(slot);
-        let Some(entry) = self.store.at_slot(slot) else {
-            return Ok(());
-        };
-        if entry.live_bytes() > self.sizes.large {
-            self.deltas.begin(slot, entry.expire_at());
-            return self.write_parts(slot).map(drop);
-        }
-        let mut record = Vec::with_capacity(entry.live_bytes() + 32);
-        whole(self.store.db_of(entry), entry, &mut record);
-        self.emit(&record)
-    }
-
-    /// Writes what is left of a large value, and looks at the data pipe between its records. Stops when the delta
-    /// is dropped: the name is dirty then. Says whether there was anything.
-    fn write_parts(&mut self, slot: u32) -> Result<bool, ChildError> {
-        let mut any = false;
-        loop {
-            let (Some(entry), Some(delta)) = (self.store.at_slot(slot), self.deltas.get_mut(slot)) else {
-                return Ok(any);
-            };
-            let mut record = Vec::with_capacity(self.sizes.part + entry.key().len() + 64);
-            let db = self.store.db_of(entry);
-            let more = next_part(db, entry, self.sizes, &mut delta.place, &mut record);
-            if !record.is_empty() {
-                any = true;
-                self.emit(&record)?;
-            }
-            if !more {
-                return Ok(any);
-            }
-            self.look_at_pipe()?;
-        }
-    }
-
-    /// Writes an entry that was written before: of a large value what the file lacks of it.
-    fn write_again(&mut self, slot: u32) -> Result<(), ChildError> {
-        let (Some(entry), Some(delta)) = (self.store.at_slot(slot), self.deltas.get_mut(slot)) else {
-            self.emitted += 1;
-            return self.write_slot(slot);
-        };
-        let (db, key, expire_at) = (self.store.db_of(entry), entry.key(), entry.expire_at());
-        let mut record = Vec::new();
-        if std::mem::replace(&mut delta.expire_at, expire_at) != expire_at {
-            Effect::Expire { db, key, expire_at }.encode(&mut record);
-        }
-        if !record.is_empty() {
-            self.emitted += 1;
-            self.emit(&record)?;
-        }
-        self.emitted += u64::from(self.write_parts(slot)?);
-        self.write_dirty_parts(slot)
-    }
-
-    /// Writes the dirty fields or members of a large value. Stops as `write_parts` does.
-    fn write_dirty_parts(&mut self, slot: u32) -> Result<(), ChildError> {
-        let mut parts = PartRecords::new(self.deltas.take_dirty(slot));
-        while let Some(entry) = self.store.at_slot(slot).filter(|_| self.deltas.has(slot)) {
-            let Some(value) = Named::of(entry.value()) else {
-                break;
-            };
-            let mut record = Vec::new();
-            let name = (self.store.db_of(entry), entry.key());
-            let count = parts.next(name, value, self.sizes.part, &mut record);
-            if count == 0 {
-                break;
-            }
-            self.emitted += count;
-            self.emit(&record)?;
-            self.look_at_pipe()?;
-        }
-        Ok(())
-    }
-
     /// About how many bytes the dirty names are to write.
     fn dirty_bytes(&self) -> u64 {
         let bytes = self
@@ -377,6 +305,12 @@ impl<'a, L: ParentLink> Child<'a, L> {
                 None => key.len() as u64,
             });
         bytes.sum()
+    }
+
+    /// About how many bytes the entries are to write that the walk has not come to.
+    fn added_bytes(&self) -> u64 {
+        let added = (self.cursor..self.store.slots_end()).filter_map(|slot| self.store.at_slot(slot));
+        added.map(|entry| entry.live_bytes() as u64).sum()
     }
 
     /// Takes what the data pipe has, if enough was written since the last time.

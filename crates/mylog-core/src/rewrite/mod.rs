@@ -1,12 +1,16 @@
 //! The rewrite: the child that writes the state, the parent that feeds it, and the switch to its file.
 
+pub mod ack_up;
 pub mod backlog;
 pub mod child;
+pub mod courtesy;
 mod delta;
 pub mod entry_records;
+pub mod healing;
 mod list_image;
 mod named;
 pub mod residual;
+pub mod rounds;
 pub mod schedule;
 pub mod snapshot_file;
 mod successor;

@@ -6,6 +6,18 @@ use std::time::Duration;
 const FREE_FAILURES: u32 = 3;
 /// Longest wait between tries.
 const MAX_WAIT_MINUTES: u64 = 60;
+/// Part of the live bytes that is added for what changes while they are written.
+const MARGIN_PART: u64 = 8;
+/// And for frames and the last group, in bytes.
+const MARGIN_BYTES: u64 = 64 << 10;
+
+/// Free space, in bytes, without which a rewrite of `live_bytes` need not begin: it would fill the disk to the
+/// brim and fail. The old file goes only after the new one has taken its place.
+pub fn space_needed(live_bytes: u64) -> u64 {
+    live_bytes
+        .saturating_add(live_bytes / MARGIN_PART)
+        .saturating_add(MARGIN_BYTES)
+}
 
 /// Growth that makes a rewrite due. `mylog.auto-rewrite-*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,5 +129,12 @@ mod tests {
         assert_eq!(back_off.remaining(Duration::from_secs(1000 + 3599)).as_secs(), 1);
         back_off.reset();
         assert_eq!(back_off.remaining(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn space_is_needed_for_all_that_lives_and_a_part_of_it_again() {
+        assert_eq!(space_needed(0), 64 << 10);
+        assert_eq!(space_needed(800), 900 + (64 << 10));
+        assert_eq!(space_needed(u64::MAX), u64::MAX);
     }
 }

@@ -8,9 +8,11 @@ use std::thread;
 use std::time::Instant;
 
 use super::switch::{Attempt, Prepared, SwitchFailure, SwitchOutcome, SwitchReport, SwitchStage};
+use crate::io::FileId;
 use crate::log::clock::Now;
 use crate::log::commit::Successor;
 use crate::log::file::{LogFile, TaintStage, errno};
+use crate::log::names;
 
 /// A caught-up file on its way to the live name.
 pub(super) struct NewFile {
@@ -65,7 +67,7 @@ impl NewFile {
     }
 
     /// Gives the file the live name. The file comes back tainted, with the failure, if it may lose it again.
-    fn rename(&self, file: &mut LogFile) -> Result<Option<SwitchFailure>, SwitchFailure> {
+    fn rename(&self, file: &mut LogFile, old: FileId) -> Result<Option<SwitchFailure>, SwitchFailure> {
         let plan = &self.attempt.plan;
         let renamed = |error: std::io::Error| SwitchFailure::io(SwitchStage::Rename, &error);
         if plan.fs.file_id(&plan.temp).map_err(renamed)? != file.id() {
@@ -74,6 +76,7 @@ impl NewFile {
         }
         // Ordering 8. The old file gets its further name before it loses the live one, or it would have none.
         self.keep_history()?;
+        self.keep_foreign(old);
         if let Err(error) = plan.fs.rename(&plan.temp, &plan.live) {
             // Some failures come after the deed.
             if plan.fs.file_id(&plan.live).ok() != Some(file.id()) {
@@ -110,6 +113,18 @@ impl NewFile {
         })
     }
 
+    /// A file that somebody put in the live one's place is none of ours to destroy. Where it can't be kept, on
+    /// a file system without links, the log comes first: memory has what was acknowledged, that file has not.
+    fn keep_foreign(&self, old: FileId) {
+        let plan = &self.attempt.plan;
+        if let Ok(found) = plan.fs.file_id(&plan.live) {
+            if found != old {
+                let kept = folder_of(&plan.live).join(names::replaced(found.ino));
+                let _ = plan.fs.hard_link(&plan.live, &kept);
+            }
+        }
+    }
+
     /// The old file stays the log: a further name would be a copy that goes on changing.
     fn forget_history(&self) {
         if let Some(kept) = &self.attempt.plan.history {
@@ -119,12 +134,12 @@ impl NewFile {
 }
 
 impl Successor for NewFile {
-    fn publish(&mut self, dequeued_seq: u64, now: Now) -> Option<LogFile> {
+    fn publish(&mut self, dequeued_seq: u64, old: FileId, now: Now) -> Option<LogFile> {
         let began = Instant::now();
         let mut new = self.prepared.take()?;
         let result = self
             .complete(&mut new, dequeued_seq, now)
-            .and_then(|()| self.rename(&mut new.file));
+            .and_then(|()| self.rename(&mut new.file, old));
         self.attempt.outcome = Some(match &result {
             Ok(None) => SwitchOutcome::Switched(SwitchReport {
                 exclusive_usec: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),

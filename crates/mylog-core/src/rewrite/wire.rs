@@ -16,7 +16,7 @@ const REPORT: u8 = b'R';
 /// Bytes of the answer to [`STOP`]: itself and `H`.
 pub const ANSWER_BYTES: usize = 9;
 /// Bytes of a report.
-pub const REPORT_BYTES: usize = 1 + 8 * 8;
+pub const REPORT_BYTES: usize = 1 + 8 * 9;
 /// Bytes before a group's payload.
 pub const GROUP_HEADER_BYTES: usize = 32;
 
@@ -167,14 +167,27 @@ pub struct Report {
     pub absorbed: u64,
     /// Names written again because a diff changed them behind the walk.
     pub emitted: u64,
+    /// Rounds in which names were written again before the stream ended.
+    pub rounds: u64,
 }
 
 impl Report {
+    /// False if no report begins with this byte.
+    pub fn may_begin_with(byte: u8) -> bool {
+        byte == REPORT
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![REPORT];
         let FileId { dev, ino } = self.file;
-        let counts = [self.records, self.entries, self.absorbed, self.emitted];
+        let counts = [
+            self.records,
+            self.entries,
+            self.absorbed,
+            self.emitted,
+            self.rounds,
+        ];
         for field in [self.base_seq, self.bytes, dev, ino].into_iter().chain(counts) {
             out.extend_from_slice(&field.to_le_bytes());
         }
@@ -198,6 +211,7 @@ impl Report {
             entries: field(5)?,
             absorbed: field(6)?,
             emitted: field(7)?,
+            rounds: field(8)?,
         })
     }
 }

@@ -232,7 +232,7 @@ impl Store {
             Value::Hash(hash) => Ok(fill(hash)),
             other => Err(other.kind()),
         })?;
-        self.discard_pieces(left);
+        self.discard_pieces(left, pairs.len());
         Ok(id)
     }
 
@@ -246,7 +246,7 @@ impl Store {
             }
             other => Err(other.kind()),
         })?;
-        self.discard_pieces(left);
+        self.discard_pieces(left, 2 * fields.len());
         if empty {
             self.remove(db, key);
         }

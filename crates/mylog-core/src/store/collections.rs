@@ -78,7 +78,8 @@ impl Store {
         })?;
         let left = left.ok_or(ApplyError::Place { db, kind })?;
         if left.len() > MANY_PIECES || left.iter().any(|piece| is_large(piece)) {
-            self.discard_pieces(left);
+            let pieces = left.len();
+            self.discard_pieces(left, pieces);
         } else {
             self.freed += left.len() as u64;
         }

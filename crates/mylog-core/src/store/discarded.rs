@@ -38,8 +38,9 @@ impl Store {
         }
     }
 
-    /// Parts of a value have left.
-    pub(super) fn discard_pieces(&mut self, pieces: Vec<Box<[u8]>>) {
+    /// Parts of a value have left, of so many at most.
+    pub(super) fn discard_pieces(&mut self, pieces: Vec<Box<[u8]>>, of: usize) {
+        self.freed += (of - pieces.len().min(of)) as u64;
         if !pieces.is_empty() {
             self.discarded.push(Discarded(Remains::Pieces(pieces)));
         }

@@ -51,7 +51,13 @@ fn put(block: &mut Vec<u8>, element: &[u8]) {
 
 /// Splits the first element off.
 fn take_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut rest = bytes;
+    let (&first, mut rest) = bytes.split_first()?;
+    // Nearly all are short: a node is walked over hundreds of them.
+    if first < 0x80 {
+        let (element, rest) = rest.split_at_checked(usize::from(first))?;
+        return Some((element, rest.get(1..)?));
+    }
+    rest = bytes;
     let len = varint::take(&mut rest)? as usize;
     let (element, rest) = rest.split_at_checked(len)?;
     Some((element, rest.get(varint::len(len as u64)..)?))
@@ -59,6 +65,11 @@ fn take_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Splits the last element off; what is before it comes second.
 fn take_last(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&last, rest) = bytes.split_last()?;
+    if last < 0x80 {
+        let (rest, element) = rest.split_at_checked(rest.len().checked_sub(usize::from(last))?)?;
+        return Some((element, rest.get(..rest.len().checked_sub(1)?)?));
+    }
     let (mut len, mut shift, mut rest) = (0, 0, bytes);
     loop {
         let (&byte, before) = rest.split_last()?;

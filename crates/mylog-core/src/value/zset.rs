@@ -20,8 +20,8 @@ const SMALL_MEMBERS: usize = 128;
 /// Longest member of a small sorted set, as `zset-max-listpack-value` is by default.
 const SMALL_BYTES: usize = 64;
 
-/// Members by score. A score is never NaN. -0.0 and 0.0 are the same place; a small sorted set keeps 0.0 for both,
-/// a large one the sign, as the server's own does.
+/// Members by score. A score is never NaN, and -0.0 is kept as 0.0: a form that kept the sign, beside one that does
+/// not, would make another value of it in a snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct ZSet(Form);
 
@@ -85,6 +85,7 @@ impl ZSet {
         if score.is_nan() {
             return None;
         }
+        let score = without_sign_of_zero(score);
         if let Form::Small(packed) = &mut self.0 {
             let old = take_packed(packed, member);
             if packed.len() < 2 * SMALL_MEMBERS && member.len() <= SMALL_BYTES {
@@ -289,11 +290,15 @@ impl ZSet {
     }
 
     pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
-        put(out, self.len() as u64);
-        for (member, score) in self.iter() {
-            put_bytes(out, member);
-            varint::put_score(out, score);
-        }
+        encode(self.iter(), out);
+    }
+
+    /// The bytes of a sorted set of these members, as `Value::encode_body` writes it. Each comes once, and no
+    /// score is a NaN.
+    pub fn body_of<'a>(members: impl ExactSizeIterator<Item = (&'a [u8], f64)>) -> Vec<u8> {
+        let mut body = Vec::new();
+        encode(members, &mut body);
+        body
     }
 
     pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
@@ -303,6 +308,19 @@ impl ZSet {
             .into_iter()
             .all(|(member, score)| zset.set(member, score).is_none());
         distinct.then_some(zset)
+    }
+}
+
+/// The same score, but 0.0 for -0.0.
+fn without_sign_of_zero(score: f64) -> f64 {
+    if score == 0.0 { 0.0 } else { score }
+}
+
+fn encode<'a>(members: impl ExactSizeIterator<Item = (&'a [u8], f64)>, out: &mut Vec<u8>) {
+    put(out, members.len() as u64);
+    for (member, score) in members {
+        put_bytes(out, member);
+        varint::put_score(out, score);
     }
 }
 
@@ -399,3 +417,20 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl ExactSizeIterator for Iter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_form_keeps_the_sign_of_zero() {
+        let mut zset = ZSet::default();
+        zset.set(b"zero", -0.0);
+        assert_eq!(zset.score(b"zero").map(f64::to_bits), Some(0));
+        zset.set(&[b'x'; SMALL_BYTES + 1], 1.0);
+        assert!(!zset.is_small());
+        zset.set(b"other", -0.0);
+        zset.set(b"zero", -0.0);
+        assert!(zset.lowest(2).all(|(_, score)| score.to_bits() == 0));
+    }
+}

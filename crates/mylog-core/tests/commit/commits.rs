@@ -228,3 +228,27 @@ fn a_clean_stop_writes_syncs_and_seals_under_every_policy() {
         assert_eq!((log.last_seq, log.vouched, log.sealed), (2, 2, true));
     }
 }
+
+#[test]
+fn free_space_is_told_each_second_and_on_a_tainted_log_too() {
+    let sim = first_log();
+    let fs = FaultFs::new(sim.clone());
+    let mut rig = Rig::new(&sim, Arc::new(fs.clone()), FsyncPolicy::Always);
+    assert_eq!(rig.marks().free_bytes(), u64::MAX, "not known yet");
+    sim.set_free_bytes(1000);
+    rig.step(1);
+    assert_eq!(rig.marks().free_bytes(), 1000);
+    sim.set_free_bytes(0);
+    rig.step(1000);
+    assert_eq!(rig.marks().free_bytes(), 1000);
+    rig.step(1001);
+    assert_eq!(rig.marks().free_bytes(), 0);
+    fs.fail(OpKind::SyncData, 1, Fault::Once(Errno::EIO));
+    rig.submit(1);
+    rig.step(1002);
+    assert!(matches!(rig.marks().fsync_health(), Health::Tainted(_)));
+    sim.set_free_bytes(77);
+    let due = wake(rig.step(1003));
+    rig.step(due);
+    assert_eq!(rig.marks().free_bytes(), 77);
+}

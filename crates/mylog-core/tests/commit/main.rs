@@ -7,6 +7,7 @@ mod append;
 mod commits;
 mod crash;
 mod faults;
+mod healing;
 mod rig;
 mod scan;
 mod switch;

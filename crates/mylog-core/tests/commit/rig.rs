@@ -14,6 +14,7 @@ use mylog_core::log::clock::{Clock, Now};
 use mylog_core::log::commit::{Committer, Listener, Step};
 use mylog_core::log::failure::{Failure, FailureKind};
 use mylog_core::log::file::LogFile;
+use mylog_core::log::home::Home;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::{Job, JobQueue};
 use mylog_core::log::recover::{Start, recover};
@@ -161,13 +162,17 @@ impl Rig {
         let file = open_live(sim, 1, 0);
         drop(file);
         let file = open_live(fs.as_ref(), 1, 0);
+        Self::with_file(sim, fs, file, policy)
+    }
+
+    /// A writer of this file, the first log of `sim`.
+    pub fn with_file(sim: &SimFs, fs: Arc<dyn Fs>, file: LogFile, policy: FsyncPolicy) -> Self {
         let ear = Ear::new(sim);
         let watermarks = Arc::new(Watermarks::new(Clock::default(), 0, file.end()));
         let queue = Arc::new(JobQueue::new(watermarks));
         let listener = Arc::clone(&ear) as Arc<dyn Listener>;
         let committer = Committer::new(
-            Arc::clone(&fs),
-            live(),
+            Home::new(Arc::clone(&fs), live(), None),
             file,
             policy,
             Arc::clone(&queue),

@@ -328,4 +328,7 @@ impl Fs for LateFailure {
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         self.0.free_bytes(path)
     }
+    fn probe(&self, path: &Path) -> io::Result<()> {
+        self.0.probe(path)
+    }
 }

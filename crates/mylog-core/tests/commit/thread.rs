@@ -69,6 +69,9 @@ impl File for SlowFile {
     fn id(&self) -> io::Result<FileId> {
         self.file.id()
     }
+    fn has_name(&self) -> io::Result<bool> {
+        self.file.has_name()
+    }
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }
@@ -117,6 +120,7 @@ fn start(policy: FsyncPolicy) -> Bench {
         live: live(),
         file,
         policy,
+        claim: None,
     };
     let writer = Writer::spawn(config, Arc::clone(&ear) as Arc<dyn Listener>).unwrap();
     Bench {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Effect, NEVER, Side, Ttl};
 use mylog_core::format::frame::{FrameHeader, Kind};
 use mylog_core::format::header::Identity;
 use mylog_core::format::padding;
@@ -17,6 +17,7 @@ use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::store::Store;
 use mylog_core::value::{Kind as Type, Value};
 
+use crate::model::collections::score;
 use crate::model::{Model, Plain};
 use crate::oracle::{dir, open};
 use crate::server::live;
@@ -172,6 +173,110 @@ fn every_effect() -> Vec<Effect<'static>> {
     ]
 }
 
+/// Every effect on lists, sets and sorted sets, and what came later on strings.
+fn every_collection_effect() -> Vec<Effect<'static>> {
+    const ABC: &[&[u8]] = &[b"a", b"b", b"c"];
+    const DE: &[&[u8]] = &[b"d", b""];
+    const B: &[&[u8]] = &[b"b"];
+    const SCORES: &[(f64, &[u8])] = &[(1.5, b"a"), (f64::NEG_INFINITY, b"b"), (-0.0, b"\xff")];
+    let (db, l) = (0, &b"l"[..]);
+    let push = |side, elements: &'static [&[u8]]| Effect::ListPush {
+        db,
+        key: b"l",
+        side,
+        elements: elements.into(),
+    };
+    let put = |key, kind, body| Effect::Put {
+        db,
+        key,
+        expire_at: 7,
+        kind,
+        body,
+    };
+    vec![
+        put(b"pl", Type::List, b"\x02\x01x\0"),
+        put(b"ps", Type::Set, b"\x01\x01m"),
+        put(b"pz", Type::ZSet, b"\x01\x01m\0\0\0\0\0\0\xf0?"),
+        Effect::StrRange {
+            db,
+            key: b"range",
+            offset: 3,
+            bytes: b"bytes",
+        },
+        push(Side::Tail, ABC),
+        push(Side::Head, DE),
+        push(Side::Tail, ABC),
+        Effect::ListPop {
+            db,
+            key: l,
+            side: Side::Head,
+            count: 1,
+        },
+        Effect::ListPop {
+            db,
+            key: l,
+            side: Side::Tail,
+            count: 1,
+        },
+        Effect::ListSet {
+            db,
+            key: l,
+            index: 1,
+            element: b"A",
+        },
+        Effect::ListInsert {
+            db,
+            key: l,
+            index: 6,
+            element: b"end",
+        },
+        Effect::ListRemove {
+            db,
+            key: l,
+            start: 2,
+            count: 1,
+        },
+        Effect::ListRemoveAt {
+            db,
+            key: l,
+            indexes: (&[0, 2][..]).into(),
+        },
+        Effect::SetAdd {
+            db,
+            key: b"t",
+            members: ABC.into(),
+        },
+        Effect::SetRemove {
+            db,
+            key: b"t",
+            members: B.into(),
+        },
+        Effect::ZSetSet {
+            db,
+            key: b"z",
+            members: SCORES.into(),
+        },
+        Effect::ZSetRemove {
+            db,
+            key: b"z",
+            members: B.into(),
+        },
+    ]
+}
+
+fn write_collections() -> Vec<u8> {
+    let sim = new_disk();
+    let mut file = snapshot(&sim);
+    let mut groups = GroupBuilder::new(BASE_SEQ + 1);
+    for effect in &every_collection_effect() {
+        groups.append(effect);
+    }
+    let group = Arc::new(groups.seal(WALL_MS + 3).unwrap());
+    file.append(&[group], BASE_SEQ).unwrap();
+    file.seal(WALL_MS + 4).unwrap();
+    sim.contents(&live()).unwrap()
+}
+
 /// A group of every kind of record, one of a flush of everything, frames that vouch, and the seal.
 fn write_everything() -> Vec<u8> {
     let sim = new_disk();
@@ -204,7 +309,7 @@ fn hash(pairs: &[(&[u8], &[u8])]) -> Plain {
 }
 
 fn model(keys: Vec<(u32, &[u8], Plain, i64)>) -> Model {
-    let named = |(db, key, plain, end): (u32, &[u8], _, _)| ((db, key.to_vec()), (plain, end));
+    let named = |(db, key, plain, end): (u32, &[u8], _, _)| ((db, key.to_vec()), (Arc::new(plain), end));
     Model {
         keys: keys.into_iter().map(named).collect(),
     }
@@ -230,6 +335,37 @@ fn a_log_of_every_frame_and_record_loads_as_ever() {
         (1, b"q", hash(&[(b"f", b"v")]), 0),
         (2, b"copy", hash(&[(b"g", b"w")]), NEVER),
         (2, b"renamed", string(b"tail"), NEVER),
+        (300, KEY, hash(&[(b"a", b"1"), (b"", b"\x00")]), NEVER),
+    ]);
+    assert_eq!(Model::of(&store), expected);
+}
+
+#[test]
+fn a_log_of_every_collection_record_is_written_as_ever() {
+    is_the_fixture("collections.mylog", &write_collections());
+}
+
+#[test]
+fn a_log_of_every_collection_record_loads_as_ever() {
+    let sim = SimFs::new();
+    sim.put(&live(), &fixture("collections.mylog"));
+    let (recovered, store) = open(&sim).unwrap();
+    assert_eq!(recovered.next_seq, BASE_SEQ + 18);
+    let list = |all: &[&[u8]]| Plain::List(all.iter().map(|one| one.to_vec()).collect());
+    let set = |all: &[&[u8]]| Plain::Set(all.iter().map(|one| one.to_vec()).collect());
+    let zset = |all: &[(&[u8], f64)]| {
+        let scored = all.iter().map(|(name, of)| (name.to_vec(), score(*of)));
+        Plain::ZSet(scored.collect())
+    };
+    let expected = model(vec![
+        (0, b"l", list(&[b"A", b"a", b"b", b"end"]), NEVER),
+        (0, b"pl", list(&[b"x", b""]), 7),
+        (0, b"ps", set(&[b"m"]), 7),
+        (0, b"pz", zset(&[(b"m", 1.0)]), 7),
+        (0, b"range", string(b"\0\0\0bytes"), NEVER),
+        (0, b"session", string(b"\xde\xad"), 1_800_000_000_000),
+        (0, b"t", set(&[b"a", b"c"]), NEVER),
+        (0, b"z", zset(&[(b"a", 1.5), (b"\xff", 0.0)]), NEVER),
         (300, KEY, hash(&[(b"a", b"1"), (b"", b"\x00")]), NEVER),
     ]);
     assert_eq!(Model::of(&store), expected);

@@ -21,6 +21,9 @@ use mylog_core::rewrite::wire::Report;
 use crate::oracle::dir;
 use crate::server::{Feed, Server, Switching, kept, live};
 
+/// Backlog past which the server takes no writes.
+const MOST_BACKLOG: u64 = 1 << 20;
+
 /// How a rewrite is to go.
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
@@ -57,7 +60,9 @@ impl Link<'_> {
         if self.course.killed_one_in.is_some_and(|n| server.rng.one_in(n)) {
             server.dead = true;
         }
-        if self.course.busy {
+        // As a server does that gives up past its limit: a pipe that takes less than comes would never be empty.
+        let backlogged = matches!(&server.feed, Feed::Child(backlog) if backlog.bytes() > MOST_BACKLOG);
+        if self.course.busy && !backlogged {
             server.turn();
         }
         let room = self.pipe_bytes - self.pipe.len();

@@ -13,6 +13,7 @@ use mylog_core::io::sim::SimFs;
 use mylog_core::log::clock::{Clock, Now};
 use mylog_core::log::commit::{Committer, Step, StopReport};
 use mylog_core::log::file::LogFile;
+use mylog_core::log::home::Home;
 use mylog_core::log::names;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::{Job, JobQueue};
@@ -94,7 +95,13 @@ impl Server {
         let heard = Arc::new(Heard::new(sim.clone(), seq));
         let live = live();
         let listener = Arc::clone(&heard) as _;
-        let committer = Committer::new(Arc::clone(&fs), live, file, policy, Arc::clone(&queue), listener);
+        let committer = Committer::new(
+            Home::new(Arc::clone(&fs), live, None),
+            file,
+            policy,
+            Arc::clone(&queue),
+            listener,
+        );
         Self {
             rng: Rng::new(seed),
             shape: Shape {

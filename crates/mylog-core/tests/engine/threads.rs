@@ -99,6 +99,7 @@ fn groups_submitted_during_a_switch_are_in_the_new_log_once_and_in_order() {
         live: live(),
         file,
         policy: FsyncPolicy::Always,
+        claim: None,
     };
     let writer = Writer::spawn(config, Arc::new(Failures(failed))).unwrap();
     let mut server = Loop {

@@ -1,45 +1,26 @@
 //! A plain model of the store, and random effects that fit it. Every test prints the seed it ran with.
 
-use std::collections::BTreeMap;
+pub mod collections;
+mod rng;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use mylog_core::effect::{Effect, ExpireAt, NEVER, Ttl};
 use mylog_core::store::Store;
 use mylog_core::value::{Kind, Value};
 
-/// Small and fast, and the same everywhere for a seed (splitmix64).
-#[derive(Debug, Clone)]
-pub struct Rng(u64);
-
-impl Rng {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    pub fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn bytes(&mut self, most: u64) -> Vec<u8> {
-        (0..self.below(most + 1)).map(|_| self.next() as u8).collect()
-    }
-}
+pub use collections::Change;
+pub use rng::Rng;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plain {
     Str(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    List(Vec<Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
+    /// Scores as `collections::score` makes them.
+    ZSet(BTreeMap<Vec<u8>, u64>),
 }
 
 pub type Name = (u32, Vec<u8>);
@@ -47,7 +28,8 @@ pub type Name = (u32, Vec<u8>);
 /// What the store should hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Model {
-    pub keys: BTreeMap<Name, (Plain, ExpireAt)>,
+    /// Shared by the states of a history, which differ in little: there are thousands of them.
+    pub keys: BTreeMap<Name, (Arc<Plain>, ExpireAt)>,
 }
 
 /// An effect that owns its bytes.
@@ -62,6 +44,7 @@ pub enum Op {
     Append(Name, Vec<u8>),
     HashSet(Name, Vec<(Vec<u8>, Vec<u8>)>),
     HashDel(Name, Vec<Vec<u8>>),
+    Change(Name, Change),
     FlushDb(u32),
     FlushAll,
     SwapDb(u32, u32),
@@ -76,8 +59,14 @@ fn body(plain: &Plain) -> (Kind, Vec<u8>) {
             for (field, value) in fields {
                 hash.set(field, value);
             }
-            Value::Hash(Box::new(hash)).encode_body(&mut out);
+            Value::Hash(hash).encode_body(&mut out);
             (Kind::Hash, out)
+        }
+        collection => {
+            let value = collections::value(collection).unwrap();
+            value.encode_body(&mut out);
+            assert_eq!(out.len(), value.body_len());
+            (value.kind(), out)
         }
     }
 }
@@ -140,6 +129,7 @@ impl Op {
                     fields: fields.into(),
                 })
             }
+            Op::Change(name, change) => change.with_effect(name, f),
             Op::FlushDb(db) => f(&Effect::FlushDb { db: *db }),
             Op::FlushAll => f(&Effect::FlushAll),
             Op::SwapDb(a, b) => f(&Effect::SwapDb { a: *a, b: *b }),
@@ -172,13 +162,14 @@ impl Model {
     }
 
     fn field(i: u64) -> Vec<u8> {
-        let bytes = (i as u32).to_be_bytes();
-        bytes[bytes.iter().position(|byte| *byte != 0).unwrap_or(3)..].to_vec()
+        format!("{i:x}").into_bytes()
     }
 
     fn plain(rng: &mut Rng, shape: Shape) -> Plain {
-        if rng.one_in(2) {
-            return Plain::Str(rng.bytes(shape.value_bytes));
+        match rng.below(3) {
+            0 => return Plain::Str(rng.bytes(shape.value_bytes)),
+            1 => return Plain::random_collection(rng, shape),
+            _ => {}
         }
         Plain::Hash(
             (0..=rng.below(shape.fields))
@@ -205,7 +196,7 @@ impl Model {
         let Some(old) = self.existing(rng) else {
             return Op::Put(name, Self::plain(rng, shape), end);
         };
-        let held = &self.keys[&old].0;
+        let held = &*self.keys[&old].0;
         match rng.below(11) {
             0 | 1 => Op::Put(name, Self::plain(rng, shape), end),
             2 => Op::Del(old),
@@ -216,6 +207,19 @@ impl Model {
                 let kept = rng.one_in(2).then_some(end);
                 Op::StrSet(name, kept, rng.bytes(shape.value_bytes))
             }
+            7.. if !matches!(held, Plain::Hash(_)) && rng.one_in(2) => {
+                let made = Plain::random_collection(rng, shape);
+                match self.keys.contains_key(&name) {
+                    // One that makes a name, if the change is one that may.
+                    false if made.len() > 0 && rng.one_in(6) => loop {
+                        let change = made.random_change(rng, shape);
+                        if matches!(change, Change::Push(..) | Change::SetAdd(_) | Change::ZSetSet(_)) {
+                            return Op::Change(name, change);
+                        }
+                    },
+                    _ => Op::Change(old, held.random_change(rng, shape)),
+                }
+            }
             7 | 8 => match held {
                 Plain::Str(_) => Op::Append(old, rng.bytes(shape.value_bytes / 4)),
                 Plain::Hash(_) => {
@@ -225,6 +229,7 @@ impl Model {
                     };
                     Op::HashSet(old, vec![(field, rng.bytes(shape.value_bytes))])
                 }
+                _ => Op::Change(old, held.random_change(rng, shape)),
             },
             _ => match held {
                 Plain::Str(_) => Op::StrSet(old, None, rng.bytes(8)),
@@ -243,6 +248,7 @@ impl Model {
                         .collect();
                     Op::HashDel(old, some)
                 }
+                _ => Op::Change(old, held.random_change(rng, shape)),
             },
         }
     }
@@ -250,7 +256,7 @@ impl Model {
     /// What the effect means, said once more in plain words.
     pub fn apply(&mut self, op: &Op) {
         match op.clone() {
-            Op::Put(name, plain, end) => drop(self.keys.insert(name, (plain, end))),
+            Op::Put(name, plain, end) => drop(self.keys.insert(name, (Arc::new(plain), end))),
             Op::Del(name) => drop(self.keys.remove(&name)),
             Op::Expire(name, end) => self.keys.get_mut(&name).unwrap().1 = end,
             Op::Rename(from, to) => {
@@ -263,25 +269,35 @@ impl Model {
             }
             Op::StrSet(name, end, value) => {
                 let kept = self.keys.get(&name).map_or(NEVER, |held| held.1);
-                self.keys.insert(name, (Plain::Str(value), end.unwrap_or(kept)));
+                let value = Arc::new(Plain::Str(value));
+                self.keys.insert(name, (value, end.unwrap_or(kept)));
             }
-            Op::Append(name, tail) => match &mut self.keys.get_mut(&name).unwrap().0 {
+            Op::Append(name, tail) => match Arc::make_mut(&mut self.keys.get_mut(&name).unwrap().0) {
                 Plain::Str(bytes) => bytes.extend(tail),
-                Plain::Hash(_) => unreachable!(),
+                _ => unreachable!(),
             },
             Op::HashSet(name, pairs) => {
-                let new = || (Plain::Hash(BTreeMap::new()), NEVER);
-                match &mut self.keys.entry(name).or_insert_with(new).0 {
+                let new = || (Arc::new(Plain::Hash(BTreeMap::new())), NEVER);
+                match Arc::make_mut(&mut self.keys.entry(name).or_insert_with(new).0) {
                     Plain::Hash(fields) => fields.extend(pairs),
-                    Plain::Str(_) => unreachable!(),
+                    _ => unreachable!(),
                 }
             }
             Op::HashDel(name, gone) => {
-                let Plain::Hash(fields) = &mut self.keys.get_mut(&name).unwrap().0 else {
+                let Plain::Hash(fields) = Arc::make_mut(&mut self.keys.get_mut(&name).unwrap().0) else {
                     unreachable!()
                 };
                 fields.retain(|field, _| !gone.contains(field));
                 if fields.is_empty() {
+                    self.keys.remove(&name);
+                }
+            }
+            Op::Change(name, change) => {
+                let new = || (Arc::new(change.beginning()), NEVER);
+                let held = Arc::make_mut(&mut self.keys.entry(name.clone()).or_insert_with(new).0);
+                change.apply(held);
+                // A string may be empty.
+                if held.len() == 0 && !matches!(held, Plain::Str(_)) {
                     self.keys.remove(&name);
                 }
             }
@@ -311,11 +327,12 @@ impl Model {
         let plain = |value: &Value| match value {
             Value::Str(bytes) => Plain::Str(bytes.clone()),
             Value::Hash(hash) => Plain::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect()),
+            other => collections::plain(other).unwrap(),
         };
         let keys = store.entries().map(|entry| {
             (
                 (store.db_of(entry), entry.key().to_vec()),
-                (plain(entry.value()), entry.expire_at()),
+                (Arc::new(plain(entry.value())), entry.expire_at()),
             )
         });
         Self { keys: keys.collect() }

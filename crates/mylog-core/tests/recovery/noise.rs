@@ -49,6 +49,9 @@ impl File for Measured {
     fn id(&self) -> io::Result<FileId> {
         self.file.id()
     }
+    fn has_name(&self) -> io::Result<bool> {
+        self.file.has_name()
+    }
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

@@ -20,7 +20,7 @@ use mylog_core::rewrite::backlog::Backlog;
 use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
 use mylog_core::rewrite::entry_records::Sizes;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
-use mylog_core::rewrite::wire::Report;
+use mylog_core::rewrite::wire::{Report, group_header};
 use mylog_core::store::Store;
 
 /// The parent: its store, the model beside it, the backlog and the pipe.
@@ -362,4 +362,106 @@ fn a_child_whose_parent_closed_the_pipe_gives_up() {
     ));
     parent.borrow_mut().closed = true;
     assert!(matches!(rewrite(&parent), Err(ChildError::ParentGone)));
+}
+
+/// A parent that adds new keys faster than the child writes them, for as long as the stream lasts.
+struct Flood {
+    groups: GroupBuilder,
+    store: Store,
+    pipe: VecDeque<u8>,
+    looks: u32,
+    answer: Option<u64>,
+}
+
+impl Flood {
+    fn add(&mut self) {
+        let key = format!("key:{}", self.groups.last_seq());
+        let op = Op::StrSet((0, key.into_bytes()), None, vec![b'v'; 2000]);
+        op.with_effect(|effect| {
+            self.store.apply(effect).unwrap();
+            self.groups.append(effect);
+        });
+        let group = self.groups.seal(0).unwrap();
+        self.pipe.extend(group_header(&group));
+        self.pipe.extend(group.payload());
+    }
+}
+
+struct Flooded<'a>(&'a RefCell<Flood>);
+
+impl ParentLink for Flooded<'_> {
+    fn read_diffs(&mut self, buf: &mut [u8]) -> io::Result<Got> {
+        let mut flood = self.0.borrow_mut();
+        flood.looks += 1;
+        assert!(flood.looks < 20_000, "the child goes on without end");
+        if flood.answer.is_none() {
+            // A look at the pipe ends when it is empty: some 80 KB come at each.
+            if flood.looks % 40 == 0 && flood.pipe.is_empty() {
+                return Ok(Got::Nothing);
+            }
+            flood.add();
+        } else if flood.pipe.is_empty() {
+            return Ok(Got::Nothing);
+        }
+        let n = buf.len().min(flood.pipe.len());
+        for (to, from) in buf.iter_mut().zip(flood.pipe.drain(..n)) {
+            *to = from;
+        }
+        Ok(Got::Bytes(n))
+    }
+
+    fn ask(&mut self) -> io::Result<()> {
+        let mut flood = self.0.borrow_mut();
+        flood.answer = Some(flood.groups.last_seq());
+        Ok(())
+    }
+
+    fn answer(&mut self) -> io::Result<Option<u64>> {
+        Ok(self.0.borrow().answer)
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn nap(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        // Each look takes a millisecond.
+        Duration::from_millis(self.0.borrow().looks.into())
+    }
+
+    fn progress(&mut self, done: f64) {
+        assert!((0.0..=1.0).contains(&done));
+    }
+
+    fn stage(&mut self, _stage: Stage) {}
+}
+
+#[test]
+fn a_child_whose_parent_adds_keys_faster_than_it_writes_ends_all_the_same() {
+    let flood = RefCell::new(Flood {
+        groups: GroupBuilder::new(1),
+        store: Store::new(),
+        pipe: VecDeque::new(),
+        looks: 0,
+        answer: None,
+    });
+    (0..100).for_each(|_| flood.borrow_mut().add());
+    flood.borrow_mut().pipe.clear();
+    let fork_seq = flood.borrow().groups.last_seq();
+    let mut copy = flood.borrow().store.clone();
+    let fs = SimFs::new();
+    let path = Path::new("/log/rewrite-2.mylog");
+    fs.create_dir(Path::new("/log")).unwrap();
+    let out = SnapshotFile::create(&fs, path, &IDENTITY, 1, 0).unwrap();
+    let report = Child::new(&mut copy, fork_seq, Flooded(&flood), out)
+        .run(0)
+        .unwrap();
+    assert!(report.rounds <= 16, "{report:?}");
+    let mut loaded = Loaded(Store::new());
+    scan(fs.open_read(path).unwrap().as_ref(), &mut loaded).unwrap();
+    assert!(loaded.0.same_contents(&flood.borrow().store));
 }

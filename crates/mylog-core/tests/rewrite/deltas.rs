@@ -7,16 +7,16 @@ use mylog_core::rewrite::entry_records::Sizes;
 
 const NAME: (u32, &[u8]) = (0, b"huge");
 
-fn name() -> (u32, Vec<u8>) {
+pub fn name() -> (u32, Vec<u8>) {
     (NAME.0, NAME.1.to_vec())
 }
 
 fn field(n: u32) -> Vec<u8> {
-    n.to_be_bytes().to_vec()
+    format!("{n:04}").into_bytes()
 }
 
 /// A parent without other names, whose child looks at the pipe after each record.
-fn quiet(seed: u64, value: Plain) -> Parent {
+pub fn quiet(seed: u64, value: Plain) -> Parent {
     let shape = Shape {
         names: 1,
         value_bytes: 1,
@@ -40,7 +40,7 @@ fn hash(fields: u32) -> Plain {
 }
 
 /// Lets the ops come to the child once it has written as many bytes, a few at a time.
-fn later(mut parent: Parent, at: usize, ops: Vec<Op>) -> Parent {
+pub fn later(mut parent: Parent, at: usize, ops: Vec<Op>) -> Parent {
     parent.later = ops.into();
     // The child looks once a part.
     parent.later_at = at / parent.sizes.part;

@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod child;
+#[cfg(test)]
+mod collection_deltas;
+#[cfg(test)]
 mod deltas;
 #[cfg(test)]
 #[path = "../model/mod.rs"]

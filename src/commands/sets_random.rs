@@ -1,0 +1,106 @@
+//! The set commands that leave it to chance which members they show or take.
+
+use mylog_core::value::Set;
+
+use super::number::{at_least, either_way};
+use super::random::some_below;
+use super::sets::remove;
+use super::{NOT_POSITIVE, SYNTAX};
+use crate::api::events::Class;
+use crate::api::random::Random;
+use crate::call::{Call, Target};
+use crate::reply::Reply;
+
+const TOO_MANY: Reply = Reply::error(c"ERR value is out of range");
+
+/// Most members that may come again and again in one reply: the event loop makes them all at once.
+const MOST_REPEATED: usize = 100_000_000;
+
+/// The members at these places, as far as there are such.
+fn members_at(set: &Set, places: &[usize]) -> Vec<Vec<u8>> {
+    let members = places.iter().filter_map(|&place| set.nth(place));
+    members.map(<[u8]>::to_vec).collect()
+}
+
+/// SPOP key [count]
+pub(super) fn spop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let count = match call.args.len() {
+        2 => None,
+        3 => Some(at_least(0, call.args.get(2), NOT_POSITIVE)?),
+        _ => return Err(SYNTAX),
+    };
+    let mut target = call.open(1);
+    let taken = target.read(|set: Option<&Set>| {
+        set.map(|set| {
+            let places = some_below(set.len(), count.unwrap_or(1));
+            (members_at(set, &places), set.len())
+        })
+    })?;
+    let Some((mut members, len)) = taken else {
+        return Err(count.map_or(Reply::Null, |_| Reply::Set(0)));
+    };
+    if members.is_empty() {
+        return Err(Reply::Set(0));
+    }
+    take(call, &mut target, &members, len);
+    if count.is_none() {
+        return Ok(members.pop().map_or(Reply::Null, Reply::Bulk));
+    }
+    let head = Reply::Set(members.len());
+    let members = members.into_iter().map(Reply::Bulk);
+    Ok(Reply::Parts(std::iter::once(head).chain(members).collect()))
+}
+
+/// Takes members out of a set that has so many, and tells of it; replicas are told which ones.
+fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[Vec<u8>], len: usize) {
+    let key = target.name();
+    let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
+    if members.len() == len {
+        call.delete(target);
+        call.replicate_as(c"DEL", [key]);
+    } else {
+        remove(call, target, members.clone());
+        call.replicate_as(c"MYLOG.SREM", std::iter::once(key).chain(members));
+    }
+    call.changed(target, Class::Set, c"spop");
+    if !target.exists() {
+        call.notify(target, c"del");
+    }
+}
+
+/// SRANDMEMBER key [count]
+pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let count = match call.args.len() {
+        2 => None,
+        3 => Some(either_way(call.args.get(2))?),
+        _ => return Err(SYNTAX),
+    };
+    let mut out = call.out();
+    call.read(1, |set: Option<&Set>| {
+        let mut random = Random::new();
+        let len = set.map_or(0, Set::len);
+        let nth = |place| set.and_then(|set| set.nth(place)).unwrap_or_default();
+        let Some(count) = count else {
+            let place = random.below(len);
+            out.bulk_or_null(set.and_then(|set| set.nth(place)));
+            return Ok(());
+        };
+        let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        if count < 0 && len > 0 {
+            // With repetitions, and so many as were asked for.
+            if wanted > MOST_REPEATED {
+                return Err(TOO_MANY);
+            }
+            out.put(Reply::Array(wanted));
+            for _ in 0..wanted {
+                out.bulk(nth(random.below(len)));
+            }
+        } else {
+            out.put(Reply::Array(wanted.min(len)));
+            let places = some_below(len, wanted);
+            places.into_iter().for_each(|place| out.bulk(nth(place)));
+        }
+        Ok(())
+    })??;
+    Ok(out.finish())
+}

@@ -1,0 +1,33 @@
+//! Room for the new file, looked at before the fork. The writer has measured it: the event loop never asks the
+//! disk.
+
+use std::path::PathBuf;
+
+use mylog_core::rewrite::schedule::space_needed;
+
+use super::with;
+use crate::engine;
+
+/// The disk has too little room for a rewrite. Its text is an answer to a client, and a line of the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it needs about {needed} bytes, {free} are free in {}", dir.display())]
+pub(crate) struct Shortage {
+    needed: u64,
+    free: u64,
+    dir: PathBuf,
+}
+
+/// What is lacking for a rewrite to begin; `None` if nothing is, or nobody knows.
+pub(super) fn shortage() -> Option<Shortage> {
+    let (needed, free) = engine::with(|engine| {
+        (
+            space_needed(engine.store.live_bytes()),
+            engine.marks().free_bytes(),
+        )
+    })?;
+    if free >= needed {
+        return None;
+    }
+    let dir = with(|rewriter| rewriter.dir.clone())?;
+    Some(Shortage { needed, free, dir })
+}
