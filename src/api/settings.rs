@@ -1,7 +1,7 @@
 //! Settings of the server that commands go by. They are read when they may have changed, not at each use.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::Ctx;
 
@@ -9,6 +9,8 @@ static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
 static BUSY_REPLY_MS: AtomicI64 = AtomicI64::new(0);
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
+
+static IS_VALKEY: AtomicBool = AtomicBool::new(false);
 
 /// Reads them again: in OnLoad, and when the server's configuration changed.
 pub(crate) fn refresh(ctx: Ctx<'_>) {
@@ -22,6 +24,16 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
             setting.store(value, Ordering::Relaxed);
         }
     }
+    // A setting that only Valkey has.
+    let own = ctx.call(c"CONFIG", "", &[b"GET", b"extended-redis-compatibility"]);
+    if own.is_some_and(|reply| reply.element(1).is_some()) {
+        IS_VALKEY.store(true, Ordering::Relaxed);
+    }
+}
+
+/// True on Valkey, whose versions are counted beside those of Redis.
+pub(crate) fn is_valkey() -> bool {
+    IS_VALKEY.load(Ordering::Relaxed)
 }
 
 /// The server's `latency-monitor-threshold` in ms; 0 while the monitor is off.

@@ -135,25 +135,43 @@ fn count(bytes: &[u8], bits: Bits) -> u64 {
     whole + rest - outside(bytes.first(), head) - outside(bytes.last(), tail)
 }
 
-/// BITCOUNT key [start end [BYTE | BIT]]
+/// The range of BITCOUNT.
+fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Reply> {
+    let args = call.args;
+    let end_may_miss = settings::is_valkey();
+    match args.len() {
+        2 => return Ok((0, -1, Unit::Byte)),
+        3 if end_may_miss => {}
+        4 | 5 => {}
+        _ => return Err(SYNTAX),
+    }
+    let start = integer(args.get(2)).ok_or(NOT_AN_INTEGER)?;
+    let end = || match args.len() {
+        3 => Ok(-1),
+        _ => integer(args.get(3)).ok_or(NOT_AN_INTEGER),
+    };
+    let unit = || match args.len() {
+        5 => Unit::read(args.get(4)),
+        _ => Ok(Unit::Byte),
+    };
+    // What is wrong first is told.
+    if end_may_miss {
+        let unit = unit()?;
+        return Ok((start, end()?, unit));
+    }
+    let end = end()?;
+    if server::version() < ARGUMENTS_FIRST_SINCE && start < 0 && end < 0 && start > end {
+        return Ok((start, end, Unit::Byte));
+    }
+    Ok((start, end, unit()?))
+}
+
+/// BITCOUNT key [start end [BYTE | BIT]]; on Valkey the end may be left out.
 pub(super) fn bitcount(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if is_known_missing(call)? {
         return Ok(Reply::Int(0));
     }
-    let (args, mut unit) = (call.args, Unit::Byte);
-    let (start, end) = match args.len() {
-        2 => (0, -1),
-        4 | 5 => {
-            let start = integer(args.get(2)).ok_or(NOT_AN_INTEGER)?;
-            let end = integer(args.get(3)).ok_or(NOT_AN_INTEGER)?;
-            let empty = start < 0 && end < 0 && start > end;
-            if args.len() == 5 && !(empty && server::version() < ARGUMENTS_FIRST_SINCE) {
-                unit = Unit::read(args.get(4))?;
-            }
-            (start, end)
-        }
-        _ => return Err(SYNTAX),
-    };
+    let (start, end, unit) = counted_range(call)?;
     let set = call.read_str(1, |value| {
         let value = value.unwrap_or_default();
         unit.bits(start, end, value.len())

@@ -94,6 +94,15 @@ impl Field {
         if negative { bits - (1 << self.width) } else { bits }
     }
 
+    /// A number that a signed field is set to. The native command takes one that is 2^63 or more below the largest
+    /// that fits for one above it: it saturates there.
+    fn given(self, number: i64) -> i128 {
+        let number = i128::from(number);
+        let most = (1i128 << (self.width - 1)) - 1;
+        let is_far = self.width < 64 && most - number > i128::from(i64::MAX);
+        if is_far { number + (1 << 64) } else { number }
+    }
+
     /// What is stored for a number; `None` if it does not fit and must.
     fn fit(self, number: i128, overflow: Overflow) -> Option<i128> {
         let (least, most) = match self.signed {
@@ -179,7 +188,7 @@ impl<'v> Run<'v> {
             Act::Get => return self.replies.push(Reply::Int(old as i64)),
             // Written as the unsigned number that its bits are, a negative one is too large for any field.
             Act::Set(number) if !field.signed => i128::from(number as u64),
-            Act::Set(number) => i128::from(number),
+            Act::Set(number) => field.given(number),
             Act::Add(number) => old + i128::from(number),
         };
         let Some(new) = field.fit(new, operation.overflow) else {
@@ -317,6 +326,18 @@ mod tests {
         assert_eq!(small.fit(128, Overflow::Fail), None);
         assert_eq!(small.fit(128, Overflow::Wrap), Some(-128));
         assert_eq!(small.fit(-300, Overflow::Saturate), Some(-128));
+        for (number, end) in [
+            (i64::MIN, 127),
+            (i64::MIN + 127, 127),
+            (i64::MIN + 128, -128),
+            (-300, -128),
+        ] {
+            assert_eq!(small.fit(small.given(number), Overflow::Saturate), Some(end));
+            assert_eq!(
+                small.fit(small.given(number), Overflow::Wrap),
+                Some(i128::from(number as i8))
+            );
+        }
         let unsigned = field(false, 8, 0);
         assert_eq!(unsigned.fit(-1, Overflow::Wrap), Some(255));
         assert_eq!(unsigned.fit(-1, Overflow::Saturate), Some(0));

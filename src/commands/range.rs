@@ -29,19 +29,21 @@ pub(super) fn is_checked(call: &Call<'_>) -> bool {
     call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING)
 }
 
+/// Where zeros have to be written first, so that bytes can be written at `offset` of a string of `len` bytes: one
+/// effect grows a string by so much only, and `proto-max-bulk-len` may be set higher.
+fn zeros_before(len: u64, offset: u64) -> impl Iterator<Item = u64> {
+    let zeros = std::iter::successors(Some(len + MAX_GAP), |zero| Some(zero + 1 + MAX_GAP));
+    zeros.take_while(move |&zero| zero < offset)
+}
+
 /// Writes bytes into a string of `len` bytes, or into one that is made of zeros.
 pub(super) fn write_at(call: &mut Call<'_>, target: &mut Target<'_>, len: usize, offset: u64, bytes: &[u8]) {
-    let (db, key) = (call.db, target.name());
-    let mut end = len as u64;
-    // One effect grows a string by so much only, and `proto-max-bulk-len` may be set higher.
-    while offset > end + MAX_GAP {
-        let (offset, bytes) = (end + MAX_GAP, &[0u8][..]);
+    let zeros = zeros_before(len as u64, offset).map(|zero| (zero, &[0u8][..]));
+    for (offset, bytes) in zeros.chain(std::iter::once((offset, bytes))) {
+        let (db, key) = (call.db, target.name());
         #[rustfmt::skip]
         call.commit(target, &Effect::StrRange { db, key, offset, bytes });
-        end = offset + 1;
     }
-    #[rustfmt::skip]
-    call.commit(target, &Effect::StrRange { db, key, offset, bytes });
 }
 
 /// GETRANGE key start end, which SUBSTR is the old name of
@@ -80,6 +82,26 @@ pub(super) fn setrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_effect_grows_a_string_by_more_than_it_may() {
+        for (len, offset, steps) in [
+            (0, 0, 0),
+            (7, 3, 0),
+            (7, 7 + MAX_GAP, 0),
+            (7, 8 + MAX_GAP, 1),
+            (0, 2 * MAX_GAP + 1, 1),
+            (0, 2 * MAX_GAP + 2, 2),
+        ] {
+            let mut end = len;
+            let zeros: Vec<_> = zeros_before(len, offset).collect();
+            assert_eq!(zeros.len(), steps, "{len} {offset}");
+            for place in zeros.into_iter().chain([offset]) {
+                assert!(place <= end + MAX_GAP, "{len} {offset}");
+                end = end.max(place + 1);
+            }
+        }
+    }
 
     #[test]
     fn a_range_is_cut_to_what_is_there() {

@@ -78,6 +78,8 @@ fn mixed_keys_and_missing_twins_are_refused_and_nothing_is_done() {
         "BZPOPMIN order:y order:z 0",
         "BZPOPMAX order:z 0",
         "BZMPOP 0 1 order:z MIN",
+        "PFADD order:p v",
+        "GEOADD order:g 1 1 m",
         "xadd order:s 1-1 f v",
     ] {
         let reply = client.run(line);
@@ -268,4 +270,67 @@ fn a_replica_does_not_route() {
     reader.ok("REPLICAOF NO ONE");
     reader.ok("SET order:3 v");
     assert_eq!(kind(&mut reader, "order:3"), "mylog-str");
+}
+
+#[test]
+fn commands_on_parts_of_strings_are_routed_with_all_their_keys() {
+    let server = capturing();
+    let stock = Server::stock().start();
+    let (mut client, mut model) = (server.client(), stock.client());
+    for line in [
+        "SETNX order:1 ohmytext",
+        "SETEX order:2 1000 mynewtext",
+        "PSETEX order:3 1000000 x",
+        "MSETNX order:4 a order:5 b",
+        "MSETNX order:6 a order:5 b",
+        "GETSET order:4 c",
+        "SETRANGE order:4 3 xyz",
+        "GETRANGE order:4 0 -2",
+        "SUBSTR order:4 -3 -1",
+        "SETBIT order:b 9 1",
+        "GETBIT order:b 9",
+        "BITCOUNT order:1",
+        "BITPOS order:1 1",
+        "BITOP XOR order:r order:1 order:2 order:none",
+        "GETRANGE order:r 0 -1",
+        "BITOP AND order:r order:none",
+        "EXISTS order:r",
+        "BITFIELD order:f SET i5 3 -4 INCRBY u8 #2 300 GET i5 3",
+        "BITFIELD_RO order:f GET u8 16",
+        "LCS order:1 order:2 IDX WITHMATCHLEN",
+        "HMSET order:h f v g w",
+        "HRANDFIELD order:h 5 WITHVALUES",
+    ] {
+        assert_eq!(client.run(line), model.run(line), "{line}");
+    }
+    for key in ["order:1", "order:b", "order:f"] {
+        assert_eq!(kind(&mut client, key), "mylog-str");
+    }
+    assert_eq!(kind(&mut client, "order:h"), "mylog-hsh");
+    let before = picture(&mut client);
+    for line in [
+        "BITOP AND other order:1 order:2",
+        "BITOP AND order:r order:1 other",
+        "LCS order:1 other",
+        "MSETNX order:8 v other v",
+    ] {
+        let reply = client.run(line);
+        assert!(
+            reply.is_error("ERR '") && reply.clone().text().contains("mix"),
+            "{line}: {reply:?}"
+        );
+    }
+    assert_eq!(picture(&mut client), before);
+}
+
+#[test]
+fn who_may_not_run_a_native_command_with_an_underscore_may_not_run_it_routed() {
+    let server = capturing();
+    let mut client = server.client();
+    client.ok("SET order:1 v");
+    client.ok("ACL SETUSER reader on nopass ~* +@all -bitfield_ro");
+    client.ok("AUTH reader any");
+    let reply = client.run("BITFIELD_RO order:1 GET u8 0");
+    assert!(reply.is_error("NOPERM"), "{reply:?}");
+    assert_eq!(client.run("BITFIELD order:1 GET u8 0").items(), [Reply::Int(118)]);
 }

@@ -56,3 +56,25 @@ fn native_commands_on_durable_keys_are_refused_with_the_native_error() {
     assert_eq!(names, ["a", "h"]);
     assert_eq!(server.client().run("MYLOG.DEBUG DIGEST"), before);
 }
+
+#[test]
+fn an_empty_bitop_takes_away_whatever_its_target_is() {
+    let mut server = Server::build().mylog("appendfsync", "always").start();
+    let mut client = server.client();
+    client.ok("MYLOG.SET kept D");
+    let before = client.run("MYLOG.DEBUG DIGEST");
+    client.run("LPUSH native n");
+    client.run("MYLOG.HSET durable f v");
+    for target in ["native", "durable"] {
+        assert_eq!(
+            client.run(&format!("MYLOG.BITOP OR {target} none other")).int(),
+            0
+        );
+        assert_eq!(client.run(&format!("EXISTS {target}")).int(), 0, "{target}");
+        assert_eq!(client.run(&format!("MYLOG.BITOP OR {target} none")).int(), 0);
+    }
+    assert_eq!(client.run("MYLOG.DEBUG DIGEST"), before);
+    server.kill9();
+    server.restart();
+    assert_eq!(server.client().run("MYLOG.DEBUG DIGEST"), before);
+}

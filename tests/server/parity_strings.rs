@@ -215,7 +215,7 @@ pub fn any(rng: &mut Rng) -> Command {
         "SETRANGE" => vec![first, place(rng), value(rng)],
         "SETBIT" => vec![first, bit_offset(rng), bit(rng)],
         "GETBIT" => vec![first, bit_offset(rng)],
-        "BITCOUNT" => [vec![first], range(rng, &[0, 2, 2, 2])].concat(),
+        "BITCOUNT" => [vec![first], range(rng, &[0, 1, 2, 2, 2])].concat(),
         "BITPOS" => [vec![first, bit(rng)], range(rng, &[0, 1, 2, 2])].concat(),
         "BITOP" => {
             let operation = pick(rng, &["AND", "or", "XOR", "NOT", "nand"])

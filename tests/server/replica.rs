@@ -1,6 +1,7 @@
 //! A replica with the module: it has what its primary has, keeps a log of its own, and can take over.
 
 use super::generic_cases::{CASES, Names, Place, Way, run};
+use super::parity_commands::any;
 use crate::support::keyspace::{durable, fill, picture, same, survives_kill9};
 use crate::support::{Client, Server, wait_for};
 
@@ -79,6 +80,22 @@ fn a_replica_follows_every_generic_command_and_survives_kill9() {
     agree(&replica, &primary);
     survives_kill9(&mut replica);
     survives_kill9(&mut primary);
+}
+
+#[test]
+fn a_replica_follows_random_commands() {
+    let primary = primary();
+    let mut client = primary.client();
+    client.ok("CONFIG SET mylog.appendfsync everysec");
+    let mut replica = replica_of(&primary);
+    let seed = fastrand::u64(..);
+    eprintln!("PARITY_SEED={seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for _ in 0..3000 {
+        client.cmd(any(&mut rng).twin());
+    }
+    agree(&replica, &primary);
+    survives_kill9(&mut replica);
 }
 
 #[test]
