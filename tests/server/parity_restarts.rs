@@ -4,6 +4,8 @@
 use fastrand::Rng;
 
 use super::parity_commands::any;
+use super::parity_random;
+use crate::support::keyspace::all_is_written;
 use crate::support::rewriting::{self, hold, release, wait_idle};
 use crate::support::{Client, Reply, Server};
 
@@ -13,15 +15,20 @@ const RUN: usize = 400;
 /// The database in which the native commands run.
 const NATIVE_DB: u32 = 1;
 
-fn run(clients: &mut [Client; 2], rng: &mut Rng) {
+fn run(clients: &mut [Client; 2], rng: &mut Rng, seed: u64) {
     for _ in 0..RUN {
         let command = any(rng);
+        let [native, twin] = &mut *clients;
+        if parity_random::leaves_it_to_chance(&command) {
+            parity_random::compare(&command, native, twin, seed);
+            continue;
+        }
         clients[0].cmd(command.native());
         clients[1].cmd(command.twin());
     }
 }
 
-/// The strings and hashes of a database, as the commands under `prefix` show them.
+/// The strings, hashes, lists and sets of a database, as the commands under `prefix` show them.
 fn contents(client: &mut Client, prefix: &str) -> Vec<(Vec<u8>, Vec<Reply>)> {
     let keys = client.run("KEYS *").items();
     let mut contents = Vec::new();
@@ -35,6 +42,14 @@ fn contents(client: &mut Client, prefix: &str) -> Vec<(Vec<u8>, Vec<Reply>)> {
                     .chunks(2)
                     .map(|pair| Reply::Array(pair.to_vec()))
                     .collect()
+            }
+            "list" | "mylog-lst" => {
+                let list = client.cmd([format!("{prefix}LRANGE").as_bytes(), &key, b"0", b"-1"]);
+                vec![list]
+            }
+            "set" | "mylog-set" => {
+                let set = client.cmd([format!("{prefix}SMEMBERS").as_bytes(), &key]);
+                set.items()
             }
             _ => continue,
         };
@@ -63,7 +78,7 @@ fn what_random_commands_leave_survives_reload_rewrite_and_kill9() {
         if rewritten {
             hold(&mut clients[1], if rng.bool() { "start" } else { "walked" });
         }
-        run(&mut clients, &mut rng);
+        run(&mut clients, &mut rng, seed);
         let [native, twin] = &mut clients;
         let expected = contents(native, "");
         assert!(!expected.is_empty());
@@ -79,6 +94,8 @@ fn what_random_commands_leave_survives_reload_rewrite_and_kill9() {
             _ => {}
         }
         if rewritten || round % 3 == 2 {
+            // Under everysec a reply does not wait for the write.
+            all_is_written(&mut clients[1]);
             server.kill9();
             server.restart();
             clients = connect(&server);
