@@ -3,13 +3,21 @@
 
 use fastrand::Rng;
 
-use super::parity_commands::{any, twins};
+use super::parity_commands::{Command, twins};
 use super::replica::{agree, primary, replica_of};
+use super::{parity_commands, zset_commands};
 use crate::support::keyspace::{picture, same, survives_kill9};
 use crate::support::{Client, Server, rewriting};
 
 /// Commands of a sequence.
 const SEQUENCE: usize = 200;
+
+fn any(rng: &mut Rng) -> Command {
+    match rng.u8(..5) {
+        0 => zset_commands::any(rng),
+        _ => parity_commands::any(rng),
+    }
+}
 
 fn run(client: &mut Client, rng: &mut Rng) {
     for _ in 0..SEQUENCE {
@@ -65,7 +73,7 @@ fn sequences_make_the_same_state_on_a_replica() {
 fn every_twin_runs_for_its_native_command_on_captured_prefixes() {
     let (seed, mut rng) = seeded();
     // The first bytes of all names that the commands use.
-    let server = Server::build().mylog("capture", "k s h l e").start();
+    let server = Server::build().mylog("capture", "k s h l e z").start();
     let mut client = server.client();
     for _ in 0..6000 {
         client.cmd(any(&mut rng).native());
