@@ -27,6 +27,9 @@ fn learned(server: &Server) -> Client {
 /// is answered.
 fn in_one_turn(server: &Server, script: &mut Client, value: &str, line: &str) -> Reply {
     let (mut sleeper, mut other) = (server.client(), server.client());
+    // Accepted by then.
+    assert_eq!(sleeper.run("PING").text(), "PONG");
+    assert_eq!(other.run("PING").text(), "PONG");
     sleeper.send(["DEBUG", "SLEEP", "0.1"]);
     script.send(["EVAL", PUT, "1", "key", value]);
     other.send(line.split(' '));
