@@ -42,6 +42,7 @@ mod server {
     mod rewrite_room;
     mod rewrite_schedule;
     mod scripts;
+    mod scripts_meanwhile;
     mod server_deletes;
     mod stalled_disk;
     mod start_up;

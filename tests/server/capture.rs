@@ -263,3 +263,21 @@ fn a_replica_does_not_route() {
     reader.ok("SET order:3 v");
     assert_eq!(kind(&mut reader, "order:3"), "mylog-str");
 }
+
+/// ASYNC is no key, whatever it begins with.
+#[test]
+fn a_flush_follows_its_policy_whatever_the_prefixes() {
+    let server = Server::build().mylog("capture", "async: Sync: a S").start();
+    let mut client = server.client();
+    client.ok("SET async:1 v");
+    for line in [
+        "FLUSHALL",
+        "FLUSHALL async",
+        "flushall SYNC",
+        "FLUSHDB async",
+        "flushdb Sync",
+    ] {
+        assert!(client.run(line).is_error("ERR FLUSH"), "{line}");
+        assert_eq!(kind(&mut client, "async:1"), "mylog-str", "{line}");
+    }
+}
