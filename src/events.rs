@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mylog_core::effect::Db;
 use redis_module::raw;
 
+use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
     ack, capture, conditions, engine, evicted, grouped, pressure, rewrite, sentinel, startup, unit, waits,
@@ -228,9 +229,19 @@ unsafe extern "C" fn shutdown(
 ) {
     capture::settle(capture::Cause::Expired);
     rewrite::shut_down();
+    // SHUTDOWN NOSAVE ends a script that runs for long in the middle: half of a unit must not be found again. With
+    // it goes what came before it in its turn, of which nobody who waits for the disk was told.
+    let cut = Flags::of_server().any(Flags::LUA);
+    if cut {
+        log::warning(
+            "a script is cut off: what it changed, and what came before it in its turn, is not kept",
+        );
+    }
     let report = engine::with(|engine| {
-        engine.seal();
-        let behind = engine.last_seq().saturating_sub(engine.marks().durable());
+        if !cut {
+            engine.seal();
+        }
+        let behind = engine.marks().queued().saturating_sub(engine.marks().durable());
         if behind > 0 {
             // A disk that stalls holds the shutdown up, as it does with the server's own AOF.
             log::notice(&format!(

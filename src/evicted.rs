@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use mylog_core::store::SlotId;
 
 use crate::api::key::{Key, Mode};
-use crate::api::{Ctx, OwnedStr, log};
+use crate::api::{Ctx, OwnedStr, log, server};
 use crate::gil::Gil;
 use crate::{capture, engine};
 
@@ -46,10 +46,11 @@ pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
 
 /// Sends replicas the values of keys that they were told to delete. Not inside a unit.
 pub(crate) fn tell_replicas(ctx: Ctx<'_>) {
-    let names = FOR_REPLICAS.with(std::mem::take);
-    if names.is_empty() {
+    // The common turn; and while writes are paused nothing may be replicated: they wait.
+    if FOR_REPLICAS.with(|names| names.is_empty()) || server::writes_are_paused() {
         return;
     }
+    let names = FOR_REPLICAS.with(std::mem::take);
     let was = ctx.db();
     for (db, name) in names {
         let mut record = Vec::new();

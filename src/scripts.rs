@@ -19,17 +19,19 @@ use crate::ack::{self, Answer};
 use crate::api::acl::UserName;
 use crate::api::block::Held;
 use crate::api::context::Flags;
-use crate::api::{Ctx, event_loop};
+use crate::api::{Ctx, event_loop, server};
 use crate::call::no_permission;
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::unit;
+use crate::{conditions, unit};
 
 /// Scripts remembered. Two that share a place push each other out, and cost a wait each.
 const PLACES: usize = 1024;
 /// Runs without a change after which a script is forgotten.
 const CLEAN_RUNS: u8 = 16;
+/// While writes are paused, a script that waits is looked at so often.
+const PAUSED_MS: i64 = 10;
 
 const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
@@ -137,8 +139,19 @@ pub(crate) fn run_held(ctx: Ctx<'_>, command: &'static CStr, args: Vec<Vec<u8>>)
 }
 
 fn run_next() {
+    // A CLIENT PAUSE or a failover may have come behind it in the same turn: it waits, as all that write do.
+    if server::writes_are_paused() {
+        if let Some(ctx) = STATE.with(|state| state.context) {
+            ctx.after_ms(PAUSED_MS, run_next);
+        }
+        return;
+    }
     let next = STATE.with(|state| Some((state.queue.pop_front()?, state.context?)));
     let Some((queued, ctx)) = next else { return };
+    // No primary any more: the server has told its blocked clients so.
+    if conditions::is_replica() {
+        return ack::answer_now(queued.client, NOT_RUN);
+    }
     // It may run for long: then the server sends what clients have in their buffers.
     unit::before_yield();
     let held = unit::held_command();

@@ -48,6 +48,7 @@ mod server {
     mod rewrite_room;
     mod rewrite_schedule;
     mod scripts;
+    mod scripts_meanwhile;
     mod sequences;
     mod server_deletes;
     mod stalled_disk;

@@ -23,7 +23,8 @@ impl User {
     fn named(name: &OwnedStr) -> Option<Self> {
         // SAFETY: the name is alive. The handle is null for an unknown user.
         let user = unsafe { api!(RedisModule_GetModuleUserFromUserName)(name.lend().raw()) };
-        (!user.is_null()).then_some(Self(user))
+        // Lazily: what is made is freed, and the server ends itself over a null.
+        (!user.is_null()).then(|| Self(user))
     }
 
     fn may_run(&self, args: &[&[u8]]) -> bool {

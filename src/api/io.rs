@@ -72,7 +72,7 @@ impl<'c> Io<'c> {
         let mut len = 0;
         // SAFETY: as in `load_number`; `len` is written by the call.
         let start = unsafe { api!(RedisModule_LoadStringBuffer)(self.raw, &mut len) };
-        (!start.is_null()).then_some(Buffer {
+        (!start.is_null()).then(|| Buffer {
             start: start.cast(),
             len,
         })

@@ -38,6 +38,7 @@ pub(crate) fn lacks() -> Option<&'static str> {
         RedisModule_SendChildHeartbeat,
         RedisModule_GetCurrentUserName,
         RedisModule_GetServerVersion,
+        RedisModule_AvoidReplicaTraffic,
     );
     None
 }
@@ -46,6 +47,13 @@ pub(crate) fn lacks() -> Option<&'static str> {
 pub(crate) fn version() -> c_int {
     // SAFETY: takes nothing, reads a constant.
     unsafe { api!(RedisModule_GetServerVersion)() }
+}
+
+/// True while writes are paused, by CLIENT PAUSE or a failover: the server ends itself if anything is replicated
+/// meanwhile.
+pub(crate) fn writes_are_paused() -> bool {
+    // SAFETY: takes nothing, reads the state of the server.
+    unsafe { api!(RedisModule_AvoidReplicaTraffic)() != 0 }
 }
 
 /// Unix time in ms, read now (the cached time of the event loop is the command's start).

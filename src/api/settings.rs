@@ -7,7 +7,8 @@ use super::Ctx;
 
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
-static BUSY_REPLY_MS: AtomicI64 = AtomicI64::new(0);
+static BUSY_REPLY_MS: AtomicI64 = AtomicI64::new(UNKNOWN);
+const UNKNOWN: i64 = -1;
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
 static IS_VALKEY: AtomicBool = AtomicBool::new(false);
@@ -51,11 +52,16 @@ pub(crate) fn io_threads() -> i64 {
     IO_THREADS.load(Ordering::Relaxed)
 }
 
+/// True if the server tells when scripts let it do something else, so that it can be kept from that.
+pub(crate) fn scripts_can_be_undisturbed() -> bool {
+    BUSY_REPLY_MS.load(Ordering::Relaxed) != UNKNOWN
+}
+
 /// Runs `f`, during which no script lets the server do anything else: neither `-BUSY` nor SCRIPT KILL. `None` if
 /// the server does not let us say so.
 pub(crate) fn with_scripts_undisturbed<R>(ctx: Ctx<'_>, f: impl FnOnce() -> R) -> Option<R> {
     let threshold = BUSY_REPLY_MS.load(Ordering::Relaxed);
-    if threshold <= 0 {
+    if threshold == 0 {
         return Some(f());
     }
     if !set_busy_reply(ctx, 0) {

@@ -76,13 +76,15 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
         }
         return;
     };
+    // Before all else: ASYNC may look like a captured key, and a flush is not in the routes.
+    if len == 2 && matches!(first.len(), 4 | 5) && is_flush(command, len) {
+        return lead_flush(command);
+    }
     let candidate = STATE.with(|state| state.prefixes.may_hold(first));
     if candidate || DOWN.load(Ordering::Relaxed) {
         look(command, len);
     } else if len > 2 {
         look_at_later_keys(command, len);
-    } else if matches!(first.len(), 4 | 5) && is_flush(command, len) {
-        lead_flush(command);
     }
 }
 

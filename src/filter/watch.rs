@@ -3,6 +3,7 @@
 
 use super::replace_name;
 use crate::api::filter::Filtered;
+use crate::api::settings;
 use crate::{conditions, grouped, scripts, unit};
 
 /// What a name is.
@@ -67,7 +68,8 @@ fn script_comes() {
 
 fn hold(command: Filtered<'_>, name: &[u8]) -> bool {
     let writes = command.arg(1).is_some_and(|code| scripts::comes(name, code));
-    if !writes || grouped::is_on() || conditions::is_replica() {
+    // In EXEC a held form must be kept from letting the event loop turn (see `commands::script`).
+    if !writes || grouped::is_on() || conditions::is_replica() || !settings::scripts_can_be_undisturbed() {
         return false;
     }
     replace_name(command, name);

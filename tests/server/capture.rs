@@ -334,3 +334,21 @@ fn who_may_not_run_a_native_command_with_an_underscore_may_not_run_it_routed() {
     assert!(reply.is_error("NOPERM"), "{reply:?}");
     assert_eq!(client.run("BITFIELD order:1 GET u8 0").items(), [Reply::Int(118)]);
 }
+
+/// ASYNC is no key, whatever it begins with.
+#[test]
+fn a_flush_follows_its_policy_whatever_the_prefixes() {
+    let server = Server::build().mylog("capture", "async: Sync: a S").start();
+    let mut client = server.client();
+    client.ok("SET async:1 v");
+    for line in [
+        "FLUSHALL",
+        "FLUSHALL async",
+        "flushall SYNC",
+        "FLUSHDB async",
+        "flushdb Sync",
+    ] {
+        assert!(client.run(line).is_error("ERR FLUSH"), "{line}");
+        assert_eq!(kind(&mut client, "async:1"), "mylog-str", "{line}");
+    }
+}

@@ -104,3 +104,33 @@ fn durable_keys_outlive_eviction() {
     server.restart();
     assert_eq!(picture(&mut server.client()), before);
 }
+
+/// The server ends itself if anything is replicated, or goes into its AOF, while writes are paused.
+#[test]
+fn what_was_evicted_before_a_pause_is_told_to_replicas_behind_it() {
+    let server = Server::build()
+        .config("appendonly", "yes")
+        .config("maxmemory-policy", "allkeys-random")
+        .start();
+    let (mut sleeper, mut client, mut other) = (server.client(), server.client(), server.client());
+    for n in 0..200 {
+        client.cmd(["MYLOG.SET", &format!("key:{n}"), &"x".repeat(100)]);
+    }
+    for _ in 0..3 {
+        for each in [&mut sleeper, &mut other] {
+            assert_eq!(each.run("PING").text(), "PONG");
+        }
+        let limit = client.info_u64("memory", "used_memory") - 3000;
+        // Most likely both in one turn.
+        sleeper.send(["DEBUG", "SLEEP", "0.1"]);
+        client.send(["CONFIG", "SET", "maxmemory", &limit.to_string()]);
+        other.send(["CLIENT", "PAUSE", "100000", "WRITE"]);
+        for each in [&mut sleeper, &mut client, &mut other] {
+            assert!(each.recv().is_ok());
+        }
+        client.run("GET native");
+        client.ok("CLIENT UNPAUSE");
+        client.ok("CONFIG SET maxmemory 0");
+        assert_eq!(client.run("DBSIZE").int(), 200);
+    }
+}
