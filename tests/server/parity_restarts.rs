@@ -4,7 +4,7 @@
 use fastrand::Rng;
 
 use super::parity_commands::any;
-use super::parity_random;
+use super::{parity, parity_random};
 use crate::support::keyspace::all_is_written;
 use crate::support::rewriting::{self, hold, release, wait_idle};
 use crate::support::{Client, Reply, Server};
@@ -68,7 +68,7 @@ fn connect(server: &Server) -> [Client; 2] {
 
 #[test]
 fn what_random_commands_leave_survives_reload_rewrite_and_kill9() {
-    let seed = fastrand::u64(..);
+    let seed = parity::seed();
     eprintln!("PARITY_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     let mut server = Server::build().mylog("auto-rewrite-percentage", "0").start();

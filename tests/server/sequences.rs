@@ -5,7 +5,7 @@ use fastrand::Rng;
 
 use super::parity_commands::{Command, twins};
 use super::replica::{agree, primary, replica_of};
-use super::{parity_commands, zset_commands};
+use super::{parity, parity_commands, zset_commands};
 use crate::support::keyspace::{picture, same, survives_kill9};
 use crate::support::{Client, Server, rewriting};
 
@@ -26,8 +26,8 @@ fn run(client: &mut Client, rng: &mut Rng) {
 }
 
 fn seeded() -> (u64, Rng) {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
+    let seed = parity::seed();
+    eprintln!("PARITY_SEED={seed}");
     (seed, Rng::with_seed(seed))
 }
 
