@@ -18,7 +18,8 @@ REDIS=7.0
 
 has_libclang() {
     ldconfig -p 2>/dev/null | grep -q 'libclang[-.0-9]*\.so' && return
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null
+    # Not libclang-cpp, which other packages bring along and which bindgen can't use.
+    compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null || compgen -G '/usr/lib/llvm-*/lib/libclang-[0-9]*.so*' >/dev/null
 }
 
 packages() {
