@@ -18,6 +18,7 @@ mod server {
     mod child_misbehaves;
     mod child_under_load;
     mod committed_reads;
+    mod differential;
     mod disk_faults;
     mod early_replies;
     mod failing_calls;
@@ -35,7 +36,6 @@ mod server {
     mod parity_commands;
     mod parity_lists;
     mod parity_random;
-    mod parity_restarts;
     mod parity_sets;
     mod parity_strings;
     mod parity_zset;

@@ -57,7 +57,9 @@ impl Route {
     pub(crate) fn accepts(&self, argc: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         if self.arity < 0 {
-            argc >= least
+            // A value that is missing at the end would make a value look like a key.
+            let whole = self.keys != Keys::Pairs || argc % 2 == 1;
+            argc >= least && whole
         } else {
             argc == least
         }
@@ -312,5 +314,7 @@ mod tests {
         assert_eq!(accepts(b"get", 3), Some(false));
         assert_eq!(accepts(b"set", 2), Some(false));
         assert_eq!(accepts(b"set", 9), Some(true));
+        assert_eq!(accepts(b"msetnx", 4), Some(false));
+        assert_eq!(accepts(b"msetnx", 5), Some(true));
     }
 }

@@ -5,6 +5,7 @@ use fastrand::Rng;
 use super::{parity_lists, parity_sets};
 
 /// A native command.
+#[derive(Clone)]
 pub struct Command {
     /// Its native name.
     pub name: String,
@@ -148,12 +149,16 @@ pub(super) fn value(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
+/// What every name of a key begins with, and nothing else does.
+pub const NAMES_BEGIN: &[u8] = b"nat:";
+
 /// A name: of a family that mostly holds one type, or one that holds any.
 pub fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
-    match rng.bool() {
+    let rest = match rng.bool() {
         true => vec![family, b'0' + rng.u8(..5)],
         false => vec![b'k', 0, b'\r', b'\n', b'%', b's', b'0' + rng.u8(..6)],
-    }
+    };
+    [NAMES_BEGIN, &rest].concat()
 }
 
 pub(super) fn field(rng: &mut Rng) -> Vec<u8> {
@@ -399,7 +404,7 @@ pub fn any(rng: &mut Rng) -> Command {
     };
     let first = match name {
         // The only key of another type that both sides have.
-        "XADD" if rng.u8(..4) > 0 => b"stream".to_vec(),
+        "XADD" if rng.u8(..4) > 0 => b"nat:stream".to_vec(),
         _ => key(rng, family),
     };
     let rest = match name {
