@@ -129,7 +129,7 @@ fn look(command: Filtered<'_>, len: usize) {
     let Some(route) = command.arg(0).and_then(route::find) else {
         return;
     };
-    if !route.accepts(len) || conditions::is_replica() {
+    if !route.accepts(len) || !has_its_keys(command, len, route) || conditions::is_replica() {
         return;
     }
     let keys = key_places(command, len, route.keys);
@@ -181,10 +181,22 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
 
 /// As many places as the argument at `place` says, behind it.
 fn counted(command: Filtered<'_>, len: usize, place: usize) -> std::iter::Take<std::ops::Range<usize>> {
-    let count = command
-        .arg(place)
-        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
-    (place + 1..len).take(count.unwrap_or(0))
+    (place + 1..len).take(count_at(command, place).unwrap_or(0))
+}
+
+fn count_at(command: Filtered<'_>, place: usize) -> Option<usize> {
+    std::str::from_utf8(command.arg(place)?).ok()?.parse().ok()
+}
+
+/// False for a command that says it has more keys than it has. Its options would be taken for keys, and the
+/// native command's error is the right one.
+fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
+    let place = match route.keys {
+        Keys::Counted => 1,
+        Keys::CountedLater | Keys::Store => 2,
+        _ => return true,
+    };
+    count_at(command, place).is_none_or(|count| route.has_room_for(count, len))
 }
 
 /// While the log is down a native command must not change or replace a durable key: nothing could undo it.
