@@ -165,6 +165,8 @@ pub(super) fn field(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0 => Vec::new(),
         1 => b"a\0b".to_vec(),
+        // Enough of these make a hash large.
+        2 => format!("f{}", rng.u16(..300)).into_bytes(),
         _ => vec![b'f', b'0' + rng.u8(..8)],
     }
 }
@@ -217,7 +219,8 @@ pub fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
 
 /// Pairs, and now and then one half too many.
 pub(super) fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
-    let mut pairs = repeated(rng, |rng| vec![name(rng), value(rng)]);
+    let many = if rng.u8(..40) == 0 { 150 } else { rng.usize(1..4) };
+    let mut pairs: Args = (0..many).flat_map(|_| [name(rng), value(rng)]).collect();
     if rng.u8(..10) == 0 {
         pairs.push(b"odd".to_vec());
     }
@@ -250,6 +253,11 @@ pub fn scan_args(rng: &mut Rng) -> Args {
         &[b"COUNT", b"x"],
         &[b"NOVALUES"],
     ];
+    // Half of them without a fault, or little would be seen.
+    if rng.bool() {
+        let options = words(pick(rng, &OPTIONS[..5]));
+        return [words(&[b"0"]), options, words(&[b"COUNT", b"1000"])].concat();
+    }
     let mut args = vec![pick(rng, &CURSORS).to_vec()];
     for _ in 0..pick(rng, &[0, 0, 1, 2]) {
         args.extend(words(pick(rng, &OPTIONS)));
@@ -385,14 +393,18 @@ const TWINS: [&str; 39] = [
 /// First bytes of the names that mostly hold one type.
 const FAMILIES: [u8; 4] = [b's', b'h', parity_lists::FAMILY, parity_sets::FAMILY];
 
-/// Any command.
+/// Any command, but those of sorted sets.
 pub fn any(rng: &mut Rng) -> Command {
     match rng.u8(..6) {
-        0 | 1 => return super::parity_strings::any(rng),
-        2 => return parity_lists::any(rng),
-        3 => return parity_sets::any(rng),
-        _ => {}
+        0 | 1 => super::parity_strings::any(rng),
+        2 => parity_lists::any(rng),
+        3 => parity_sets::any(rng),
+        _ => of_any_type(rng),
     }
+}
+
+/// A common command on strings or hashes, or one on keys of any type.
+pub fn of_any_type(rng: &mut Rng) -> Command {
     let name = pick(rng, &NAMES);
     let generic = ["EXPIRE", "PERSIST", "RENAME", "COPY"];
     let family = if name.starts_with('H') {

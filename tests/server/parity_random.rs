@@ -43,7 +43,9 @@ fn all(client: &mut Client, prefix: &str, key: &[u8]) -> BTreeSet<Vec<u8>> {
 pub fn compare(command: &Command, native: &mut Client, twin: &mut Client, words: Vec<Vec<u8>>) -> Reply {
     let key = command.args.first().expect("a key");
     let twin_key = words.get(1).cloned().expect("a key");
+    // Both sides are looked at alike: a look at a key that is not there is an event.
     let before = all(native, "", key);
+    assert_eq!(all(twin, "MYLOG.", &twin_key), before, "{command:?}");
     let (left, right) = (native.cmd(command.native()), twin.cmd(words));
     let context = || format!("{command:?}\nnative {left:?}\ntwin   {right:?}");
     assert_eq!(shape(&left), shape(&right), "{}", context());
@@ -57,6 +59,7 @@ pub fn compare(command: &Command, native: &mut Client, twin: &mut Client, words:
         _ => before.clone(),
     };
     assert_eq!(all(twin, "MYLOG.", &twin_key), left_over, "{}", context());
+    all(native, "", key);
     if command.name == "SPOP" && !shown.is_empty() && !left_over.is_empty() {
         for (client, prefix, key) in [(native, "", key), (twin, "MYLOG.", &twin_key)] {
             let [del, sadd] = ["DEL", "SADD"].map(|name| format!("{prefix}{name}").into_bytes());

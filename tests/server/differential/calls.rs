@@ -67,7 +67,7 @@ fn of_family(rng: &mut Rng, family: u8) -> Command {
         1 => crate::server::parity_strings::any(rng),
         2 => crate::server::parity_lists::any(rng),
         3 => crate::server::parity_sets::any(rng),
-        _ => parity_commands::any(rng),
+        _ => parity_commands::of_any_type(rng),
     }
 }
 
