@@ -34,7 +34,10 @@ pub(super) fn seed() -> u64 {
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable}: a number, not {text:?}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}: a number, not {text:?}")),
+    )
 }
 
 /// A server for rounds, which set the rest themselves.

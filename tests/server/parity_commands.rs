@@ -143,7 +143,7 @@ pub(super) fn value(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0..=3 => rng.i32(-1_000_000..1_000_000).to_string().into_bytes(),
         4..=6 => pick(rng, &NUMBERS).as_bytes().to_vec(),
-        _ => (0..pick(rng, &[0, 1, 3, 10, 70, 100]))
+        _ => (0..pick(rng, &[0, 1, 3, 10, 10, 10, 70, 70, 100, 100, 100, 5000]))
             .map(|_| rng.u8(..))
             .collect(),
     }

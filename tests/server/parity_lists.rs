@@ -89,7 +89,7 @@ fn side(rng: &mut Rng) -> Vec<u8> {
 pub fn counted(rng: &mut Rng, family: u8) -> Args {
     let keys = repeated(rng, |rng| vec![key(rng, family)]);
     let number = match rng.u8(..12) {
-        0 => pick(rng, &["0", "-1", "x", "9", "1.0"]).into(),
+        0 => pick(rng, &["0", "-1", "x", "99", "1.0"]).into(),
         _ => keys.len().to_string().into_bytes(),
     };
     [vec![number], keys].concat()
@@ -120,9 +120,10 @@ fn options_of_lpos(rng: &mut Rng) -> Args {
 
 /// Any of them.
 pub fn any(rng: &mut Rng) -> Command {
-    // Pushes more often, or there is nothing to take.
-    let name = match rng.u8(..5) {
-        0 => pick(rng, &["RPUSH", "LPUSH"]),
+    // Pushes more often, or there is nothing to take; and what few lists have a place for.
+    let name = match rng.u8(..20) {
+        0..=3 => pick(rng, &["RPUSH", "LPUSH"]),
+        4 => "LSET",
         _ => pick(rng, &TWINS),
     };
     let first = vec![key(rng, FAMILY)];

@@ -72,8 +72,9 @@ fn count(rng: &mut Rng) -> Args {
 /// Any of them.
 pub fn any(rng: &mut Rng) -> Command {
     // More often, or there is nothing to combine.
-    let name = match rng.u8(..4) {
-        0 => "SADD",
+    let name = match rng.u8(..12) {
+        0..=2 => "SADD",
+        3 => "SPOP",
         _ => pick(rng, &TWINS),
     };
     let first = vec![key(rng, FAMILY)];

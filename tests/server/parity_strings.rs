@@ -289,11 +289,7 @@ pub fn compare_random(command: &Command, replies: [Reply; 2], hash: Reply) {
         let shown = shown(reply, in_pairs);
         let fields: HashSet<_> = shown.iter().map(|(field, _)| format!("{field:?}")).collect();
         if matches!(count, Some(Ok(1..))) {
-            assert_eq!(
-                fields.len(),
-                shown.len(),
-                "{command:?}: one came twice"
-            );
+            assert_eq!(fields.len(), shown.len(), "{command:?}: one came twice");
         }
         for (field, value) in shown {
             let field = field.bytes().expect("a field");

@@ -242,7 +242,7 @@ fn any_range(rng: &mut Rng, key: &[u8]) -> Args {
 fn sources(rng: &mut Rng) -> Args {
     let keys = repeated(rng, 4, |rng| vec![key(rng)]);
     let count = match rng.u8(..30) {
-        0 => pick(rng, &["0", "-1", "x", "9", "9223372036854775807"]).into(),
+        0 => pick(rng, &["0", "-1", "x", "99", "9223372036854775807"]).into(),
         _ => number(keys.len()),
     };
     [vec![count], keys].concat()

@@ -13,7 +13,15 @@ pub const DURABLE_NAMES_BEGIN: &[u8] = b"dur:";
 
 /// Names that any command may meet, beside those of its own type.
 const COMMON: [&[u8]; 9] = [
-    b"nat:s0", b"nat:s1", b"nat:h0", b"nat:h1", b"nat:l0", b"nat:e0", b"nat:z1", b"nat:z2", b"nat:big0",
+    b"nat:s0",
+    b"nat:s1",
+    b"nat:h0",
+    b"nat:h1",
+    b"nat:l0",
+    b"nat:e0",
+    b"nat:z1",
+    b"nat:z2",
+    b"nat:big0",
 ];
 
 /// A command for both sides.
@@ -52,7 +60,10 @@ fn onlooker(rng: &mut Rng, captured: bool) -> Command {
     // A key of a type that has no durable form; captured, there can be none.
     let stream = ["nat:stream", "1-1", "f", "v"].map(|word| word.as_bytes().to_vec());
     let mut command = match rng.u8(..if captured { 3 } else { 4 }) {
-        0 => Command::with_twin("EXISTS", vec![pick(rng, &COMMON).to_vec(), pick(rng, &COMMON).to_vec()]),
+        0 => Command::with_twin(
+            "EXISTS",
+            vec![pick(rng, &COMMON).to_vec(), pick(rng, &COMMON).to_vec()],
+        ),
         1 => Command::with_twin("TOUCH", vec![pick(rng, &COMMON).to_vec()]),
         2 => Command::with_twin("DBSIZE", Vec::new()),
         _ => Command::with_twin("XADD", stream.to_vec()),

@@ -32,20 +32,38 @@ pub type Contents = BTreeMap<Vec<u8>, Held>;
 /// What the client's database holds. The client speaks RESP2.
 pub fn contents(client: &mut Client, durable: bool) -> Contents {
     let begin = if durable { DURABLE_NAMES_BEGIN } else { NAMES_BEGIN };
-    let keys: Vec<_> = client.run("KEYS *").items().into_iter().filter_map(Reply::bytes).collect();
-    let about = |name: &'static str| keys.iter().map(move |key| vec![name.as_bytes().to_vec(), key.clone()]);
+    let keys: Vec<_> = client
+        .run("KEYS *")
+        .items()
+        .into_iter()
+        .filter_map(Reply::bytes)
+        .collect();
+    let about = |name: &'static str| {
+        keys.iter()
+            .map(move |key| vec![name.as_bytes().to_vec(), key.clone()])
+    };
     let asked: Vec<_> = about("TYPE").chain(about("PEXPIRETIME")).collect();
     let told = client.pipeline(&asked);
     let (kinds, ends) = told.split_at(keys.len());
     let kinds: Vec<_> = kinds.iter().map(|kind| kind_of(&kind.clone().text())).collect();
-    let asked: Vec<_> = keys.iter().zip(&kinds).map(|(key, kind)| reading(key, kind, durable)).collect();
+    let asked: Vec<_> = keys
+        .iter()
+        .zip(&kinds)
+        .map(|(key, kind)| reading(key, kind, durable))
+        .collect();
     let values = client.pipeline(&asked);
-    let held = kinds.iter().zip(values).zip(ends).map(|((kind, value), ends)| Held {
-        kind,
-        parts: parts(kind, value),
-        ends: ends.clone().int(),
-    });
-    let names = keys.iter().map(|key| key.strip_prefix(begin).expect("a name of this side").to_vec());
+    let held = kinds
+        .iter()
+        .zip(values)
+        .zip(ends)
+        .map(|((kind, value), ends)| Held {
+            kind,
+            parts: parts(kind, value),
+            ends: ends.clone().int(),
+        });
+    let names = keys
+        .iter()
+        .map(|key| key.strip_prefix(begin).expect("a name of this side").to_vec());
     names.zip(held).collect()
 }
 
@@ -98,7 +116,13 @@ fn parts(kind: &str, value: Reply) -> Vec<Vec<u8>> {
         }
         // A score of ours has no sign when it is zero.
         "zset" => {
-            let score = |(at, part): (usize, Vec<u8>)| if at % 2 == 1 && part == b"-0" { b"0".to_vec() } else { part };
+            let score = |(at, part): (usize, Vec<u8>)| {
+                if at % 2 == 1 && part == b"-0" {
+                    b"0".to_vec()
+                } else {
+                    part
+                }
+            };
             flat.into_iter().enumerate().map(score).collect()
         }
         _ => flat,
@@ -110,12 +134,20 @@ pub fn agree(native: &Contents, durable: &Contents) {
     for name in native.keys().chain(durable.keys()) {
         let shown = name.escape_ascii();
         let (Some(left), Some(right)) = (native.get(name), durable.get(name)) else {
-            panic!("{shown}: native {:?}, durable {:?}", native.get(name), durable.get(name));
+            panic!(
+                "{shown}: native {:?}, durable {:?}",
+                native.get(name),
+                durable.get(name)
+            );
         };
         assert_eq!(right.kind, left.kind, "{shown}: durable and native");
         assert_eq!(right.parts, left.parts, "{shown}: durable and native");
         let close = (left.ends < 0) == (right.ends < 0) && (left.ends - right.ends).abs() < CLOCK_SLACK_MS;
-        assert!(close, "{shown} ends at {} natively, {} here", left.ends, right.ends);
+        assert!(
+            close,
+            "{shown} ends at {} natively, {} here",
+            left.ends, right.ends
+        );
     }
 }
 
@@ -123,6 +155,10 @@ pub fn agree(native: &Contents, durable: &Contents) {
 pub fn unchanged(found: &Contents, wanted: &Contents, after: &str) {
     for name in wanted.keys().chain(found.keys()) {
         let shown = name.escape_ascii();
-        assert_eq!(found.get(name), wanted.get(name), "{shown} after {after}: found and wanted");
+        assert_eq!(
+            found.get(name),
+            wanted.get(name),
+            "{shown} after {after}: found and wanted"
+        );
     }
 }

@@ -88,10 +88,13 @@ impl Coverage {
     /// Shows the list, and panics if a command is missing in it.
     pub fn judge(&self, of: &str, sequences: u32) {
         let (mut missing, mut least) = (Vec::new(), u32::MAX);
-        let mut list = format!("{sequences} sequences, {of}: with an answer of each twin, by its name and by the native one\n");
-        let compared = self.twins.iter().filter(|name| {
-            !NO_TWINS.contains(&name.as_str()) && !IN_STEPS.contains(&name.as_str())
-        });
+        let mut list = format!(
+            "{sequences} sequences, {of}: with an answer of each twin, by its name and by the native one\n"
+        );
+        let compared = self
+            .twins
+            .iter()
+            .filter(|name| !NO_TWINS.contains(&name.as_str()) && !IN_STEPS.contains(&name.as_str()));
         for (at, name) in compared.enumerate() {
             let counts = [&self.by_twin, &self.by_name].map(|counts| counts.get(name).copied().unwrap_or(0));
             let text = format!("{name} {} {}", counts[0], counts[1]);
@@ -102,7 +105,10 @@ impl Coverage {
             }
         }
         let without_twin: Vec<_> = self.natives.difference(&self.twins).collect();
-        let _ = writeln!(list, "\nat least {least} of each; without a twin: {without_twin:?}");
+        let _ = writeln!(
+            list,
+            "\nat least {least} of each; without a twin: {without_twin:?}"
+        );
         // Past the harness, which shows nothing of a test that passes.
         let _ = io::stderr().write_all(list.as_bytes());
         assert!(missing.is_empty(), "hardly ever run: {missing:?}");
@@ -110,6 +116,9 @@ impl Coverage {
             .into_iter()
             .filter(|name| !LEFT_OUT.contains(&name.as_str()))
             .collect();
-        assert!(unexplained.is_empty(), "native commands without a twin, and not said to be left out: {unexplained:?}");
+        assert!(
+            unexplained.is_empty(),
+            "native commands without a twin, and not said to be left out: {unexplained:?}"
+        );
     }
 }

@@ -7,7 +7,11 @@ use crate::support::Reply;
 
 /// The reply of the durable side with the native names.
 pub fn with_native_names(raw: &[u8]) -> Vec<u8> {
-    let renamed = replace(raw, &[b"\n", DURABLE_NAMES_BEGIN].concat(), &[b"\n", NAMES_BEGIN].concat());
+    let renamed = replace(
+        raw,
+        &[b"\n", DURABLE_NAMES_BEGIN].concat(),
+        &[b"\n", NAMES_BEGIN].concat(),
+    );
     // The error of a wrong number of arguments names the command as it was called.
     match renamed.starts_with(b"-") || renamed.windows(2).any(|two| two == b"\n-") {
         true => replace(&renamed, b" 'mylog.", b" '"),
@@ -33,7 +37,10 @@ fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 /// The elements of an array reply, each with its bytes; `None` for another reply.
 pub fn elements(raw: &[u8]) -> Option<Vec<(Reply, Vec<u8>)>> {
     let end = raw.windows(2).position(|two| two == b"\r\n")?;
-    let count: usize = std::str::from_utf8(raw[..end].strip_prefix(b"*")?).ok()?.parse().ok()?;
+    let count: usize = std::str::from_utf8(raw[..end].strip_prefix(b"*")?)
+        .ok()?
+        .parse()
+        .ok()?;
     let mut rest = &raw[end + 2..];
     let element = |_| {
         let mut bytes = Vec::new();
@@ -100,8 +107,16 @@ fn scans_agree(call: &Call, native: &Reply, durable: &Reply) -> bool {
     if !from_start || !whole(native) || !whole(durable) {
         return true;
     }
-    let alone = call.command.args.iter().any(|arg| arg.eq_ignore_ascii_case(b"NOVALUES"));
-    let size = if call.command.name == "SSCAN" || alone { 1 } else { 2 };
+    let alone = call
+        .command
+        .args
+        .iter()
+        .any(|arg| arg.eq_ignore_ascii_case(b"NOVALUES"));
+    let size = if call.command.name == "SSCAN" || alone {
+        1
+    } else {
+        2
+    };
     let [native, durable] = [native, durable].map(|parts| sorted_groups(&parts[1].clone().items(), size));
     native == durable || (call.command.name == "ZSCAN" && numbers(native) == numbers(durable))
 }
@@ -110,7 +125,9 @@ fn scans_agree(call: &Call, native: &Reply, durable: &Reply) -> bool {
 fn numbers(groups: Vec<Vec<Reply>>) -> Vec<(Reply, u64)> {
     let number = |score: &Reply| -> f64 { score.clone().text().parse().expect("a score") };
     let groups = groups.into_iter();
-    groups.map(|pair| (pair[0].clone(), (number(&pair[1]) + 0.0).to_bits())).collect()
+    groups
+        .map(|pair| (pair[0].clone(), (number(&pair[1]) + 0.0).to_bits()))
+        .collect()
 }
 
 /// The reply with the zeros that a sorted set of ours keeps: none has a sign.

@@ -22,7 +22,9 @@ pub enum End {
     /// With a stage, the child is held there while the sequence runs.
     Rewrite(Option<&'static str>),
     /// SIGKILL and a new start; beside the RDB that the reload has left, whose durable keys are old, or without.
-    Kill { rdb: bool },
+    Kill {
+        rdb: bool,
+    },
 }
 
 /// From an empty keyspace to a kill.
@@ -40,7 +42,9 @@ impl Round {
         let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ place);
         let rng = &mut rng;
         let settings = settings(rng);
-        let captured = settings.iter().any(|(name, value)| *name == "mylog.capture" && !value.is_empty());
+        let captured = settings
+            .iter()
+            .any(|(name, value)| *name == "mylog.capture" && !value.is_empty());
         let stage = rng.bool().then(|| pick(rng, &STAGES[..2]));
         let mut ends = [End::Reload, End::Rewrite(stage), End::Kill { rdb: rng.bool() }];
         // What a rewrite has made small is not replayed, so it comes first as often as second.
@@ -55,7 +59,10 @@ impl Round {
     pub fn run(&self, server: &mut Server, protocol: u8, mut each: impl FnMut(Answered)) {
         let mut sides = Sides::connect(server, protocol);
         for (name, value) in &self.settings {
-            assert!(sides.native.cmd(["CONFIG", "SET", name, value]).is_ok(), "{name} {value}");
+            assert!(
+                sides.native.cmd(["CONFIG", "SET", name, value]).is_ok(),
+                "{name} {value}"
+            );
         }
         sides.native.ok("FLUSHALL");
         let mut subscriber = server.client();
@@ -82,7 +89,10 @@ impl Round {
         let client = &mut sides.others[1];
         let digest = client.run("MYLOG.DEBUG DIGEST");
         match end {
-            End::Reload => client.ok("DEBUG RELOAD"),
+            End::Reload => {
+                client.ok("DEBUG RELOAD");
+                sides.reloaded = true;
+            }
             End::Rewrite(None) => rewriting::run(client),
             End::Rewrite(Some(_)) => {
                 rewriting::release(client);
@@ -105,17 +115,28 @@ impl Round {
         let after = contents(client, true);
         // Streams are native: a kill takes them, and an RDB may bring them back.
         let kept: Contents = match end {
-            End::Kill { .. } => before.clone().into_iter().filter(|(_, held)| held.is_durable()).collect(),
+            End::Kill { .. } => before
+                .clone()
+                .into_iter()
+                .filter(|(_, held)| held.is_durable())
+                .collect(),
             _ => before.clone(),
         };
-        let after = after.into_iter().filter(|(name, held)| held.is_durable() || kept.contains_key(name)).collect();
+        let after = after
+            .into_iter()
+            .filter(|(name, held)| held.is_durable() || kept.contains_key(name))
+            .collect();
         contents::unchanged(&after, &kept, &format!("{end:?}"));
         assert_eq!(client.run("MYLOG.DEBUG DIGEST"), digest, "after {end:?}");
     }
 
     /// What was answered under `always` needs no more; another policy is asked first.
     fn all_is_safe(&self, client: &mut Client) {
-        match self.settings.iter().find(|(name, _)| *name == "mylog.appendfsync") {
+        match self
+            .settings
+            .iter()
+            .find(|(name, _)| *name == "mylog.appendfsync")
+        {
             Some((_, "always")) => {}
             Some((_, "everysec")) => drop(client.run("MYLOG.WAIT 0").items()),
             _ => all_is_written(client),
@@ -130,7 +151,10 @@ fn settings(rng: &mut Rng) -> Vec<(&'static str, &'static str)> {
         ("mylog.appendfsync", pick(rng, &["always", "everysec", "no"])),
         ("mylog.always-mode", pick(rng, &["hold", "wait"])),
         ("mylog.read-mode", pick(rng, &["committed", "latest"])),
-        ("mylog.always-prefixes", pick(rng, &["", "", "dur:", "dur:l dur:z"])),
+        (
+            "mylog.always-prefixes",
+            pick(rng, &["", "", "dur:", "dur:l dur:z"]),
+        ),
         ("mylog.capture", pick(rng, &["dur:", "dur:", "dur:", ""])),
     ];
     // Native values leave their small form early: replies must not depend on it.
@@ -154,7 +178,10 @@ fn events_agree(subscriber: &mut Client, client: &mut Client) {
     let mut events = [Vec::new(), Vec::new()];
     loop {
         let message = subscriber.recv().items();
-        let (channel, key) = (message[2].clone().text(), message[3].clone().bytes().expect("a key"));
+        let (channel, key) = (
+            message[2].clone().text(),
+            message[3].clone().bytes().expect("a key"),
+        );
         let (db, event) = channel
             .trim_start_matches("__keyevent@")
             .split_once("__:")
@@ -168,9 +195,19 @@ fn events_agree(subscriber: &mut Client, client: &mut Client) {
         }
     }
     let [native, durable] = events;
-    let first = native.iter().zip(&durable).position(|(left, right)| left != right);
+    let first = native
+        .iter()
+        .zip(&durable)
+        .position(|(left, right)| left != right);
     if let Some(first) = first {
-        panic!("event {first}: native {:?}, durable {:?}", native[first], durable[first]);
+        panic!(
+            "event {first}: native {:?}, durable {:?}",
+            native[first], durable[first]
+        );
     }
-    assert_eq!(durable.len(), native.len(), "events: native {native:?}, durable {durable:?}");
+    assert_eq!(
+        durable.len(),
+        native.len(),
+        "events: native {native:?}, durable {durable:?}"
+    );
 }

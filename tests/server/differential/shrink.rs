@@ -71,13 +71,22 @@ pub fn report(round: &Round, protocol: u8, again: &str, why: &str) -> ! {
                 None => at += step,
             }
         }
-        step = if step == 1 && calls(&round) < before { 1 } else { step / 2 };
+        step = if step == 1 && calls(&round) < before {
+            1
+        } else {
+            step / 2
+        };
     }
     panic!("{why}\n\n{again}: shrunk, RESP{protocol}:\n{}", shown(&round));
 }
 
 fn calls(round: &Round) -> usize {
-    round.parts.iter().flat_map(|(steps, _)| steps).map(|step| step.calls().len().max(1)).sum()
+    round
+        .parts
+        .iter()
+        .flat_map(|(steps, _)| steps)
+        .map(|step| step.calls().len().max(1))
+        .sum()
 }
 
 /// The round without so many of its commands.

@@ -39,7 +39,10 @@ pub enum Step {
         calls: Vec<Call>,
     },
     /// All keys go, on both sides.
-    Flush { name: &'static str, by_twin: bool },
+    Flush {
+        name: &'static str,
+        by_twin: bool,
+    },
 }
 
 const WATCHED: [&str; 5] = ["nat:s0", "nat:h0", "nat:l0", "nat:e0", "nat:z1"];
@@ -85,7 +88,7 @@ impl Step {
     pub fn without(&self, at: usize) -> Option<Self> {
         let mut step = self.clone();
         match &mut step {
-            Self::Plain(_) | Self::Flush { .. } => return None,
+            Self::Plain(_) | Self::Flush { .. } => None,
             Self::Pipeline(calls) | Self::Multi { calls, .. } | Self::Script { calls, .. } => {
                 calls.remove(at);
                 (!calls.is_empty()).then_some(step)
