@@ -42,7 +42,7 @@ pub fn element(rng: &mut Rng) -> Vec<u8> {
 fn elements(rng: &mut Rng) -> Args {
     // Now and then more than a node holds.
     if rng.u8(..25) == 0 {
-        return (0..50u8).map(|n| vec![n; pick(rng, &[1, 200, 400])]).collect();
+        return (0..50u8).map(|n| vec![n; pick(rng, &[1, 200, 4000])]).collect();
     }
     repeated(rng, |rng| vec![element(rng)])
 }

@@ -49,7 +49,7 @@ impl Taste {
     pub fn any(rng: &mut Rng, captured: bool) -> Self {
         Self {
             family: rng.u8(..6),
-            names: rng.u8(1..=5),
+            names: pick(rng, &[1, 1, 2, 2, 3, 5]),
             captured,
         }
     }

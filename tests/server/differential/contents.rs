@@ -1,6 +1,7 @@
 //! All that a side holds, in the words of the native types: names, kinds, values, ends.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::calls::DURABLE_NAMES_BEGIN;
 use crate::server::parity_commands::NAMES_BEGIN;
@@ -10,13 +11,29 @@ use crate::support::{Client, Reply};
 const CLOCK_SLACK_MS: i64 = 60_000;
 
 /// What one key holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Held {
     kind: &'static str,
     /// All parts of the value; sorted where the type has no order.
     parts: Vec<Vec<u8>>,
     /// Unix time in ms, -1 without an end.
     ends: i64,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.parts.iter().map(|part| shown(part)).collect();
+        write!(f, "{} {parts:?} ends {}", self.kind, self.ends)
+    }
+}
+
+/// The beginning of it.
+fn shown(part: &[u8]) -> String {
+    let begin = part.get(..40).unwrap_or(part).escape_ascii();
+    match part.len() {
+        ..=40 => begin.to_string(),
+        len => format!("{begin}... ({len} bytes)"),
+    }
 }
 
 impl Held {
@@ -141,7 +158,10 @@ pub fn agree(native: &Contents, durable: &Contents) {
             );
         };
         assert_eq!(right.kind, left.kind, "{shown}: durable and native");
-        assert_eq!(right.parts, left.parts, "{shown}: durable and native");
+        assert!(
+            right.parts == left.parts,
+            "{shown}: native {left:?}, durable {right:?}"
+        );
         let close = (left.ends < 0) == (right.ends < 0) && (left.ends - right.ends).abs() < CLOCK_SLACK_MS;
         assert!(
             close,
