@@ -220,11 +220,7 @@ pub fn repeated(rng: &mut Rng, each: impl Fn(&mut Rng) -> Args) -> Args {
 
 /// Pairs, and now and then one half too many.
 pub(super) fn pairs(rng: &mut Rng, name: impl Fn(&mut Rng) -> Vec<u8>) -> Args {
-    let many = if rng.u8(..40) == 0 { 150 } else { rng.usize(1..4) };
-    // A rewrite takes a hash of these for a large one.
-    let long = many > 10 && rng.bool();
-    let any_value = |rng: &mut Rng| if long { vec![rng.u8(..); 800] } else { value(rng) };
-    let mut pairs: Args = (0..many).flat_map(|_| [name(rng), any_value(rng)]).collect();
+    let mut pairs = repeated(rng, |rng| vec![name(rng), value(rng)]);
     if rng.u8(..10) == 0 {
         pairs.push(b"odd".to_vec());
     }

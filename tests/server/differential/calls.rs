@@ -82,7 +82,41 @@ fn of_family(rng: &mut Rng, family: u8) -> Command {
     }
 }
 
+/// Makes a value that a rewrite takes for a large one: what changes of it then is written as deltas. Its fields and
+/// members are those that the commands know, and some more.
+fn large(rng: &mut Rng) -> Command {
+    let (name, key) = pick(
+        rng,
+        &[
+            ("HSET", "nat:h0"),
+            ("RPUSH", "nat:l0"),
+            ("SADD", "nat:e0"),
+            ("ZADD", "nat:z1"),
+        ],
+    );
+    let long = vec![b'x'; pick(rng, &[30, 600])];
+    let each = |n: u8| {
+        let named = |first: char| format!("{first}{n}").into_bytes();
+        let far = [named('n'), long.clone()].concat();
+        match name {
+            "ZADD" => vec![vec![b'0' + n % 7], far, vec![b'1'], named('m')],
+            _ => vec![named('f'), far],
+        }
+    };
+    let args = (0..150).flat_map(each);
+    Command::with_twin(name, [vec![key.as_bytes().to_vec()], args.collect()].concat())
+}
+
 impl Call {
+    /// One that makes a large value.
+    pub fn large(rng: &mut Rng) -> Self {
+        Self {
+            command: large(rng),
+            by_twin: true,
+            lower_case: false,
+        }
+    }
+
     /// Any command.
     pub fn any(rng: &mut Rng, taste: Taste) -> Self {
         let mut command = match rng.u8(..40) {

@@ -19,7 +19,7 @@ pub const SEQUENCES: u32 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Reload,
-    /// With a stage, the child is held there while the sequence runs.
+    /// With a stage, the child is held there while the second half of the sequence runs.
     Rewrite(Option<&'static str>),
     /// SIGKILL and a new start; beside the RDB that the reload has left, whose durable keys are old, or without.
     Kill {
@@ -45,7 +45,7 @@ impl Round {
         let captured = settings
             .iter()
             .any(|(name, value)| *name == "mylog.capture" && !value.is_empty());
-        let stage = rng.bool().then(|| pick(rng, &STAGES[..2]));
+        let stage = (rng.u8(..4) > 0).then(|| pick(rng, &STAGES[..2]));
         let mut ends = [End::Reload, End::Rewrite(stage), End::Kill { rdb: rng.bool() }];
         // What a rewrite has made small is not replayed, so it comes first as often as second.
         if rng.bool() {
@@ -68,11 +68,15 @@ impl Round {
         let mut subscriber = server.client();
         subscriber.run("PSUBSCRIBE __keyevent@*__:*");
         for (steps, end) in &self.parts {
+            let mut answered = Answered::default();
+            let (before, behind) = steps.split_at(steps.len() / 2);
+            for step in before {
+                sides.run(step, &mut answered);
+            }
             if let End::Rewrite(Some(stage)) = end {
                 rewriting::hold(&mut sides.others[1], stage);
             }
-            let mut answered = Answered::default();
-            for step in steps {
+            for step in behind {
                 sides.run(step, &mut answered);
             }
             each(answered);

@@ -102,6 +102,9 @@ pub fn sequence(rng: &mut Rng, captured: bool) -> Vec<Step> {
     let taste = Taste::any(rng, captured);
     let wanted = rng.usize(8..=40);
     let (mut steps, mut commands) = (Vec::new(), 0);
+    if rng.u8(..8) == 0 {
+        steps.push(Step::Plain(Call::large(rng)));
+    }
     while commands < wanted {
         let many = rng.usize(1..=8).min(wanted - commands);
         let step = Step::any(rng, taste, many);
