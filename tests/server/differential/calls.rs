@@ -180,6 +180,12 @@ impl Call {
         call
     }
 
+    /// The first of its keys.
+    pub fn first_key(&self) -> Option<&[u8]> {
+        let args = self.command.args.iter().map(Vec::as_slice);
+        args.into_iter().find(|arg| arg.starts_with(NAMES_BEGIN))
+    }
+
     /// True if the reply is left to chance, within what the command promises.
     pub fn draws(&self) -> bool {
         parity_random::leaves_it_to_chance(&self.command)

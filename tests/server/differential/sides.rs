@@ -187,8 +187,8 @@ impl Sides {
     }
 
     fn watch(&mut self, watch: &Watch) {
-        self.native.ok(&format!("WATCH {}", watch.key));
-        let durable = durable_name(watch.key.as_bytes());
+        let durable = durable_name(&watch.key);
+        assert!(self.native.cmd([b"WATCH".as_slice(), &watch.key]).is_ok());
         assert!(self.durable.cmd([b"WATCH".as_slice(), &durable]).is_ok());
         if let Some(call) = &watch.meanwhile {
             self.others[0].cmd(call.native());

@@ -1,5 +1,7 @@
 //! What is sent at once: commands alone, in a pipeline, in MULTI, in a script or a function.
 
+use std::fmt;
+
 use fastrand::Rng;
 
 use super::calls::{Call, Taste};
@@ -14,9 +16,9 @@ pub enum Script {
 }
 
 /// A key that is watched, and what another client does between WATCH and MULTI.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Watch {
-    pub key: &'static str,
+    pub key: Vec<u8>,
     pub meanwhile: Option<Call>,
 }
 
@@ -47,16 +49,36 @@ pub enum Step {
 
 const WATCHED: [&str; 5] = ["nat:s0", "nat:h0", "nat:l0", "nat:e0", "nat:z1"];
 
+impl Watch {
+    /// Of a key that the other client's command has to do with, most of the time.
+    fn any(rng: &mut Rng, taste: Taste) -> Self {
+        let meanwhile = (rng.u8(..4) > 0).then(|| Call::any_certain(rng, taste));
+        let key = meanwhile.as_ref().and_then(Call::first_key).map(<[u8]>::to_vec);
+        Self {
+            key: key.unwrap_or_else(|| pick(rng, &WATCHED).into()),
+            meanwhile,
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "\"{}\", meanwhile {:?}",
+            self.key.escape_ascii(),
+            self.meanwhile
+        )
+    }
+}
+
 impl Step {
     fn any(rng: &mut Rng, taste: Taste, many: usize) -> Self {
         let calls = |rng: &mut Rng| (0..many).map(|_| Call::any_certain(rng, taste)).collect();
         match rng.u8(..20) {
             0..=3 => Self::Pipeline(calls(rng)),
             4..=7 => Self::Multi {
-                watch: (rng.u8(..3) == 0).then(|| Watch {
-                    key: pick(rng, &WATCHED),
-                    meanwhile: rng.bool().then(|| Call::any_certain(rng, taste)),
-                }),
+                watch: (rng.u8(..3) == 0).then(|| Watch::any(rng, taste)),
                 calls: calls(rng),
                 discard: rng.u8(..8) == 0,
             },
