@@ -13,6 +13,8 @@ mod server {
     mod acks_of_units;
     mod always_prefixes;
     mod always_wait;
+    mod blocking_pops;
+    mod blocking_stage;
     mod capture;
     mod child_faults;
     mod child_misbehaves;
