@@ -34,7 +34,7 @@ fn timeout(text: &[u8]) -> Result<i64, Reply> {
     }
 }
 
-/// Before 7.2 scripts may not run the native commands.
+/// Before 7.2 scripts may not run the older ones of the native commands.
 fn refuse_scripts(call: &Call<'_>) -> Result<(), Reply> {
     match call.ctx.flags().any(Flags::LUA) && !Ctx::hears_unit_ends() {
         true => Err(NOT_FROM_SCRIPT),
@@ -94,7 +94,6 @@ pub(super) fn brpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
 
 /// BLMPOP timeout numkeys key [key ...] LEFT | RIGHT [COUNT count]
 pub(super) fn blmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    refuse_scripts(call)?;
     let (keys, ..) = list_move::options(call.args, 2)?;
     timeout_then_keys(call, Kind::List, keys, |call, keys| {
         let (_, side, count) = list_move::options(call.args, 2)?;
@@ -168,7 +167,6 @@ pub(super) fn bzpopmax(call: &mut Call<'_>) -> Result<Reply, Reply> {
 
 /// BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count]
 pub(super) fn bzmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    refuse_scripts(call)?;
     let (keys, ..) = zset_pop::options(call.args, 2)?;
     timeout_then_keys(call, Kind::ZSet, keys, |call, keys| {
         let (_, end, count) = zset_pop::options(call.args, 2)?;
