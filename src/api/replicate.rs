@@ -24,11 +24,11 @@ impl Ctx<'_> {
     }
 
     /// Sends what was replicated in a callback that leaves its client waiting for a key. 7.0 does that only for
-    /// one that lets the client go, and ends itself later if anything is left; any command that ends does it.
+    /// one that lets the client go, and ends itself later if anything is left; any call that may replicate does it.
     pub(crate) fn send_replicated(self) {
-        if !Ctx::hears_unit_ends() && self.call(c"PING", "", &[]).is_none() {
+        if !Ctx::hears_unit_ends() && self.call(c"PING", "!", &[]).is_none() {
             // PING was renamed. A command of ours can't be.
-            self.call(c"MYLOG.STRLEN", "", &[b""]);
+            self.call(c"MYLOG.STRLEN", "!", &[b""]);
         }
     }
 }
