@@ -14,6 +14,7 @@ mod server {
     mod always_prefixes;
     mod always_wait;
     mod blocking_acks;
+    mod blocking_crowd;
     mod blocking_pops;
     mod blocking_replicas;
     mod blocking_stage;
