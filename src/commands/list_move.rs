@@ -105,13 +105,16 @@ pub(super) fn options(args: Args<'_>, counted: usize) -> Result<(Range<usize>, S
     Ok((counted + 1..behind_keys, side, count))
 }
 
-/// Pops from the first of these keys that is there; its name and the elements.
+/// The key that was popped from, and the elements.
+pub(super) type Popped<'c> = (&'c [u8], Vec<Reply>);
+
+/// Pops from the first of these keys that is there.
 pub(super) fn pop_first<'c>(
     call: &mut Call<'c>,
     keys: Range<usize>,
     side: Side,
     count: usize,
-) -> Result<Option<(&'c [u8], Vec<Reply>)>, Reply> {
+) -> Result<Option<Popped<'c>>, Reply> {
     for place in keys {
         let mut target = call.open(place);
         let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;

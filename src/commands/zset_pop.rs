@@ -133,14 +133,16 @@ pub(super) fn options(args: Args<'_>, counted: usize) -> Result<(Range<usize>, E
     Ok((counted + 1..side, end, count))
 }
 
-/// Pops from the first of these keys that is there; its name, and the members with their scores.
-#[expect(clippy::type_complexity, reason = "what is popped, as everywhere here")]
+/// The key that was popped from, and the members with their scores.
+pub(super) type Popped<'c> = (&'c [u8], Vec<(Vec<u8>, f64)>);
+
+/// Pops from the first of these keys that is there.
 pub(super) fn pop_first<'c>(
     call: &mut Call<'c>,
     keys: Range<usize>,
     end: End,
     count: usize,
-) -> Result<Option<(&'c [u8], Vec<(Vec<u8>, f64)>)>, Reply> {
+) -> Result<Option<Popped<'c>>, Reply> {
     for place in keys {
         let mut target = call.open(place);
         let popped = pop(call, &mut target, end, count)?;
