@@ -13,6 +13,11 @@ mod server {
     mod acks_of_units;
     mod always_prefixes;
     mod always_wait;
+    mod blocking_acks;
+    mod blocking_crowd;
+    mod blocking_pops;
+    mod blocking_replicas;
+    mod blocking_stage;
     mod capture;
     mod child_faults;
     mod child_misbehaves;

@@ -20,6 +20,7 @@ pub(crate) mod io;
 pub(crate) mod key;
 pub(crate) mod latency;
 pub(crate) mod log;
+pub(crate) mod on_keys;
 pub(crate) mod parked;
 pub(crate) mod process;
 pub(crate) mod random;

@@ -6,6 +6,8 @@ mod bit;
 mod bit_table;
 mod bitfield;
 mod bitop;
+mod blocking;
+mod blocking_table;
 mod expiry;
 mod forward;
 mod forward_table;
@@ -65,6 +67,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         bit_table::BIT,
         hash_table::HASH,
         list_table::LIST,
+        blocking_table::BLOCKING,
         sets_table::SET,
         zset_table::ZSET,
         zset_query_table::ZSET_QUERY,
