@@ -1,0 +1,104 @@
+//! RQ, unchanged, on captured prefixes: a job that the library has taken is done once, whatever becomes of the server.
+//!
+//! Its results are streams, which have no durable form: all its other keys are captured.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::python::{self, Application};
+use crate::support::{Server, wait_for};
+
+const CAPTURE: &str = "rq:queue rq:job: rq:wip: rq:finished: rq:failed: rq:deferred: rq:scheduled: rq:canceled: \
+                       rq:worker rq:clean_registries: rq:scheduler";
+
+fn start() -> Server {
+    Server::build()
+        .mylog("appendfsync", "always")
+        .mylog("capture", CAPTURE)
+        .start()
+}
+
+/// Where the jobs leave their marks.
+fn marks(server: &Server) -> PathBuf {
+    server.data_dir().join("marks")
+}
+
+fn enqueue(server: &Server, count: &str) -> Application {
+    let (socket, marks) = (server.socket(), marks(server));
+    let args = [
+        "enqueue".as_ref(),
+        socket.as_os_str(),
+        marks.as_os_str(),
+        "0".as_ref(),
+        count.as_ref(),
+    ];
+    Application::start("rq", "rq_jobs.py", &args)
+}
+
+fn work(server: &Server, burst: &str) -> Application {
+    let socket = server.socket();
+    Application::start(
+        "rq",
+        "rq_jobs.py",
+        &["work".as_ref(), socket.as_os_str(), burst.as_ref()],
+    )
+}
+
+fn numbers(lines: &[String]) -> Vec<u32> {
+    lines.iter().map(|line| line.parse().expect("a number")).collect()
+}
+
+/// The jobs that were run, as often as they were.
+fn done(server: &Server) -> Vec<u32> {
+    let marks = fs::read_to_string(marks(server)).unwrap_or_default();
+    marks
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect()
+}
+
+/// The jobs at each place that the library knows.
+fn places(server: &Server) -> BTreeMap<String, BTreeSet<u32>> {
+    let socket = server.socket();
+    let mut places = BTreeMap::<_, BTreeSet<_>>::new();
+    for line in python::run("rq", "rq_jobs.py", &["state".as_ref(), socket.as_os_str()]) {
+        let (place, number) = line.split_once(' ').expect("a place");
+        let fresh = places
+            .entry(place.to_owned())
+            .or_default()
+            .insert(number.parse().expect("a number"));
+        assert!(fresh, "twice: {line}");
+    }
+    places
+}
+
+fn once(numbers: &[u32]) -> BTreeSet<u32> {
+    let all: BTreeSet<_> = numbers.iter().copied().collect();
+    assert_eq!(all.len(), numbers.len(), "a job ran twice: {numbers:?}");
+    all
+}
+
+#[test]
+fn jobs_that_rq_has_queued_are_done_once_after_kill9() {
+    let mut server = start();
+    let producer = enqueue(&server, "100000");
+    let mut queued = Vec::new();
+    wait_for("some jobs are queued", || {
+        queued.extend(producer.said());
+        queued.len() >= 40
+    });
+    server.kill9();
+    queued.extend(producer.finish());
+    server.restart();
+    let workers = [work(&server, "burst"), work(&server, "burst")];
+    workers.into_iter().for_each(|worker| drop(worker.finish()));
+    let (done, queued) = (once(&done(&server)), once(&numbers(&queued)));
+    let lost: Vec<_> = queued.difference(&done).collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    // The last one may be in the queue though nobody was told.
+    assert!(done.len() <= queued.len() + 1, "{done:?}");
+    let places = places(&server);
+    assert_eq!(places["finished"], done);
+    assert!(!places.contains_key("queued") && !places.contains_key("failed"));
+}
