@@ -14,6 +14,7 @@ mod server {
     mod always_prefixes;
     mod always_wait;
     mod capture;
+    mod celery;
     mod child_faults;
     mod child_misbehaves;
     mod child_under_load;

@@ -12,7 +12,7 @@ use super::parity::{NATIVE_DB, TWIN_DB, client, events, rounds, seed};
 use super::parity_commands::{Command, pick};
 use super::replica::{agree as same_state, primary, replica_of};
 use crate::support::keyspace::{entry, picture, same, survives_kill9};
-use crate::support::{Client, Reply, Server};
+use crate::support::{Client, Reply, Server, ServerBuilder};
 
 type Args = Vec<Vec<u8>>;
 
@@ -211,10 +211,14 @@ fn compare_keys(command: &Command, lookers: &mut [Client; 2], seed: u64) {
 }
 
 fn twins_agree(protocol: u8) {
+    agree(protocol, rounds(), Server::build());
+}
+
+fn agree(protocol: u8, rounds: u32, server: ServerBuilder) {
     let seed = seed();
     eprintln!("PARITY_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
-    let server = Server::build().start();
+    let server = server.start();
     let (mut native, mut twin) = (
         client(&server, protocol, NATIVE_DB),
         client(&server, protocol, TWIN_DB),
@@ -226,7 +230,7 @@ fn twins_agree(protocol: u8) {
     let mut subscriber = server.client();
     subscriber.run("PSUBSCRIBE __keyevent@*__:*");
     let mut answered = BTreeSet::new();
-    for round in 0..rounds() {
+    for round in 0..rounds {
         let command = if rng.bool() {
             change(&mut rng)
         } else {
@@ -256,6 +260,17 @@ fn sort_answers_as_the_native_command_in_resp2() {
 #[test]
 fn sort_answers_as_the_native_command_in_resp3() {
     twins_agree(3);
+}
+
+#[test]
+fn sort_answers_the_same_when_its_replies_are_held() {
+    for protocol in [2, 3] {
+        agree(
+            protocol,
+            rounds() / 20,
+            Server::build().mylog("appendfsync", "always"),
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! SORT on captured prefixes, and what random commands do not meet: who may look up what, a log that is down, scripts.
 
-use crate::support::{Client, Reply, Server};
+use crate::support::small_disk::SmallDisk;
+use crate::support::{Client, Reply, Server, wait_for};
 
 fn capturing() -> Server {
     Server::build()
@@ -231,4 +232,60 @@ fn what_units_store_is_durable_and_logged_once() {
     for key in ["order:a", "order:b"] {
         assert_eq!(texts(client.run(&format!("LRANGE {key} 0 -1"))), ["3", "2", "1"]);
     }
+}
+
+#[test]
+fn a_cluster_allows_to_look_up_what_the_native_command_may() {
+    let servers = [Server::build(), Server::stock()].map(|server| {
+        let server = server.with_port().config("cluster-enabled", "yes").start();
+        let mut client = server.client();
+        client.ok("CLUSTER ADDSLOTSRANGE 0 16383");
+        wait_for("the cluster is up", || {
+            client.run("CLUSTER INFO").text().contains("cluster_state:ok")
+        });
+        server
+    });
+    let [mut client, mut model] = servers.each_ref().map(Server::client);
+    client.run("MYLOG.RPUSH {l} 2 1");
+    model.run("RPUSH {l} 2 1");
+    for line in [
+        "SORT {l}",
+        "SORT {l} BY w*",
+        "SORT {l} GET #",
+        "SORT {l} BY nosort GET x*->f",
+        "SORT {l} DESC STORE {l}d",
+        "SORT {l} DESC STORE d",
+    ] {
+        assert_eq!(client.run(&format!("MYLOG.{line}")), model.run(line), "{line}");
+    }
+}
+
+#[test]
+fn while_the_log_is_down_sort_reads_and_stores_nothing() {
+    let disk = SmallDisk::new("8m");
+    disk.take_room(6 << 20);
+    let server = Server::build()
+        .mylog("dir", disk.path().join("log").to_str().unwrap())
+        .mylog("appendfsync", "always")
+        .mylog("auto-rewrite-percentage", "0")
+        .start();
+    let mut client = server.client();
+    client.run("MYLOG.RPUSH l 2 1");
+    client.ok("MYLOG.SET durable v");
+    client.run("RPUSH native 2 1");
+    let value = "v".repeat(100_000);
+    wait_for("the disk is full", || {
+        !client.cmd(["MYLOG.SET", "big", &value]).is_ok()
+    });
+    let digest = client.run("MYLOG.DEBUG DIGEST");
+    for line in ["MYLOG.SORT l STORE d", "SORT native STORE durable"] {
+        let reply = client.run(line);
+        assert!(reply.is_error("MYLOGDOWN "), "{line}: {reply:?}");
+    }
+    for line in ["MYLOG.SORT l", "MYLOG.SORT_RO l", "SORT native"] {
+        assert_eq!(texts(client.run(line)), ["1", "2"], "{line}");
+    }
+    assert!(client.run("SORT durable").is_error("WRONGTYPE"));
+    assert_eq!(client.run("SORT native STORE other"), Reply::Int(2));
+    assert_eq!(client.run("MYLOG.DEBUG DIGEST"), digest);
 }
