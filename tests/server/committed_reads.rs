@@ -35,6 +35,7 @@ const CHANGES: &[&str] = &[
     "MYLOG.RENAME renamed to",
     "MYLOG.EXPIRE string 1000",
     "MYLOG.RPUSH list 2 1",
+    "MYLOG.SORT oldlist STORE sorted",
     "SET captured:new v2",
 ];
 
@@ -68,6 +69,7 @@ const WAITS: &[(&str, &str)] = &[
     ("MYLOG.EXPIRE deleted 10", "0"),
     ("MYLOG.HGET new f", "WRONGTYPE"),
     ("MYLOG.SORT list", "1 2"),
+    ("MYLOG.LRANGE sorted 0 -1", "1 2"),
     ("MYLOG.SORT_RO newnames BY nosort GET *", "v2"),
     ("MYLOG.SORT newnames ALPHA BY *", "new"),
     ("MYLOG.SORT deleted STORE d", "0"),
