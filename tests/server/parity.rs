@@ -2,7 +2,8 @@
 
 use fastrand::Rng;
 
-use super::differential::seed;
+pub(super) use super::differential::seed;
+use super::parity_sort;
 use crate::support::{Client, Reply, Server};
 
 pub(super) const NATIVE_DB: u32 = 8;
@@ -14,6 +15,35 @@ pub(super) fn client(server: &Server, protocol: u8, db: u32) -> Client {
     client
 }
 
+/// Commands of one run.
+pub(super) fn rounds() -> u32 {
+    10_000
+}
+
+/// The events of a database so far, in order. A command in a third database ends them.
+pub(super) fn events(subscriber: &mut Client, server: &Server) -> [Vec<(String, Vec<u8>)>; 2] {
+    let mut fence = client(server, 2, 7);
+    fence.ok("SET fence 1");
+    let mut events = [Vec::new(), Vec::new()];
+    loop {
+        let message = subscriber.recv().items();
+        let (channel, key) = (
+            message[2].clone().text(),
+            message[3].clone().bytes().expect("a key"),
+        );
+        let (db, event) = channel
+            .trim_start_matches("__keyevent@")
+            .split_once("__:")
+            .expect("a channel");
+        match db.parse() {
+            Ok(NATIVE_DB) => events[0].push((event.to_owned(), key)),
+            Ok(TWIN_DB) => events[1].push((event.to_owned(), key)),
+            _ if key == b"fence" => return events,
+            _ => {}
+        }
+    }
+}
+
 #[test]
 fn float_sums_are_those_of_the_native_command() {
     let seed = seed();
@@ -21,7 +51,7 @@ fn float_sums_are_those_of_the_native_command() {
     let mut rng = Rng::with_seed(seed);
     let server = Server::build().start();
     let mut client = server.client();
-    for _ in 0..10_000 {
+    for _ in 0..rounds() {
         let (old, by) = (
             super::parity_commands::float(&mut rng),
             super::parity_commands::float(&mut rng),
@@ -111,7 +141,7 @@ fn the_server_knows_the_keys_of_every_twin() {
 fn the_server_knows_twins_as_it_knows_the_native_commands() {
     let server = Server::build().start();
     let mut client = server.client();
-    for name in super::parity_commands::twins() {
+    for name in [super::parity_commands::twins(), parity_sort::TWINS.to_vec()].concat() {
         let [native, twin] = ["", "MYLOG."].map(|prefix| {
             let info = client.run(&format!("COMMAND INFO {prefix}{name}"));
             info.items().into_iter().next().expect("an answer").items()
