@@ -5,6 +5,7 @@
 //! `SEQUENCES` says how many, `PARITY_SEED` which: a number, or `random`. `SEQUENCE` runs the round that has the
 //! sequence of that number, and no other.
 
+mod blocking;
 mod calls;
 mod contents;
 mod coverage;
@@ -12,6 +13,7 @@ mod judge;
 mod rounds;
 mod shrink;
 mod sides;
+mod sorts;
 mod steps;
 
 use std::env;

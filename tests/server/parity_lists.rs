@@ -75,7 +75,7 @@ fn place_of_count(rng: &mut Rng) -> Args {
     }
 }
 
-fn side(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn side(rng: &mut Rng) -> Vec<u8> {
     pick(
         rng,
         &[

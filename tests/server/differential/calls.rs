@@ -4,8 +4,11 @@ use std::fmt;
 
 use fastrand::Rng;
 
+use super::{blocking, sorts};
 use crate::server::parity_commands::{Command, NAMES_BEGIN, pick};
-use crate::server::{parity_commands, parity_random, zset_commands};
+use crate::server::{
+    parity_commands, parity_lists, parity_random, parity_sets, parity_strings, zset_commands,
+};
 
 /// What names begin with on the durable side, which captures them. As long as the native beginning, so that a
 /// reply that names keys differs in these bytes alone.
@@ -48,7 +51,7 @@ pub struct Taste {
 impl Taste {
     pub fn any(rng: &mut Rng, captured: bool) -> Self {
         Self {
-            family: rng.u8(..6),
+            family: rng.u8(..7),
             names: pick(rng, &[1, 1, 2, 2, 3, 5]),
             captured,
         }
@@ -75,9 +78,13 @@ fn onlooker(rng: &mut Rng, captured: bool) -> Command {
 fn of_family(rng: &mut Rng, family: u8) -> Command {
     match family {
         0 => zset_commands::any(rng),
-        1 => crate::server::parity_strings::any(rng),
-        2 => crate::server::parity_lists::any(rng),
-        3 => crate::server::parity_sets::any(rng),
+        1 => parity_strings::any(rng),
+        2 => parity_lists::any(rng),
+        3 => parity_sets::any(rng),
+        4 => match rng.u8(..3) {
+            0 => sorts::any(rng),
+            _ => blocking::any(rng),
+        },
         _ => parity_commands::of_any_type(rng),
     }
 }
@@ -123,7 +130,7 @@ impl Call {
             0 => onlooker(rng, taste.captured),
             1..=19 => of_family(rng, taste.family),
             _ => {
-                let family = rng.u8(..6);
+                let family = rng.u8(..7);
                 of_family(rng, family)
             }
         };

@@ -21,17 +21,7 @@ const IN_STEPS: [&str; 5] = ["EVAL", "EVALSHA", "FCALL", "FLUSHALL", "FLUSHDB"];
 const GROUPS: [&str; 6] = ["string", "bitmap", "hash", "list", "set", "sortedset"];
 
 /// Native commands of these groups that have no twin, as README says under Limits.
-const LEFT_OUT: [&str; 22] = [
-    "BLMOVE",
-    "BLMPOP",
-    "BLPOP",
-    "BRPOP",
-    "BRPOPLPUSH",
-    "BZMPOP",
-    "BZPOPMAX",
-    "BZPOPMIN",
-    "SORT",
-    "SORT_RO",
+const LEFT_OUT: [&str; 12] = [
     // Ends of single fields, from Redis 7.4 on.
     "HEXPIRE",
     "HEXPIREAT",
