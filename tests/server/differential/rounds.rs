@@ -198,7 +198,11 @@ fn events_agree(subscriber: &mut Client, client: &mut Client) {
             _ => {}
         }
     }
-    let [native, durable] = events;
+    // SORT with patterns asks the native command for permission first, which misses a key that is not there as well.
+    let [native, durable] = events.map(|mut events| {
+        events.dedup_by(|later, one| later.0 == "keymiss" && later == one);
+        events
+    });
     let first = native
         .iter()
         .zip(&durable)
