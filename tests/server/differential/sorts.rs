@@ -24,9 +24,11 @@ pub fn any(rng: &mut Rng) -> Command {
         args.extend(words(&[b"limit", pick(rng, &ends), pick(rng, &ends)]));
     }
     if rng.u8(..3) == 0 {
+        // What is looked up in the order of a set, which is none, would be missed in any order.
+        let gets: [&[u8]; 3] = [b"#", b"nat:s*", b"nat:h*->f0"];
         args.extend(words(&[
             b"GET",
-            pick(rng, &[b"#".as_slice(), b"nat:s*", b"nat:h*->f0"]),
+            pick(rng, if stored { &gets } else { &gets[..1] }),
         ]));
     }
     if rng.bool() {
