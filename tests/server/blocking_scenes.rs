@@ -3,6 +3,18 @@
 /// A name, and steps as `blocking_stage` plays them.
 pub type Scene = (&'static str, &'static [&'static str]);
 
+/// The commands.
+pub const TWINS: [&str; 8] = [
+    "BLPOP",
+    "BRPOP",
+    "BLMPOP",
+    "BLMOVE",
+    "BRPOPLPUSH",
+    "BZPOPMIN",
+    "BZPOPMAX",
+    "BZMPOP",
+];
+
 /// Commands that find something at once, or may not wait.
 pub const AT_ONCE: &[Scene] = &[
     (

@@ -7,7 +7,7 @@ use std::env;
 use fastrand::Rng;
 
 use super::parity_commands::{Command, any};
-use super::{parity_random, parity_sets, parity_strings, zset_commands};
+use super::{blocking_scenes, parity_random, parity_sets, parity_strings, zset_commands};
 use crate::support::keyspace::entry;
 use crate::support::{Client, Reply, Server, ServerBuilder};
 
@@ -197,7 +197,9 @@ fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {
             covered.contains(native)
                 || NOT_COMPARED.contains(&native)
                 // `parity_zset` runs these.
-                || zset_commands::TWINS.contains(&native),
+                || zset_commands::TWINS.contains(&native)
+                // `blocking_pops` plays these.
+                || blocking_scenes::TWINS.contains(&native),
             "{native} was never run"
         );
     }
