@@ -6,6 +6,7 @@
 
 pub(crate) mod acl;
 pub(crate) mod block;
+pub(crate) mod c_text;
 pub(crate) mod call;
 pub(crate) mod command;
 pub(crate) mod config;

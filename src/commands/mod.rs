@@ -33,6 +33,11 @@ mod sets_combine;
 mod sets_random;
 mod sets_read;
 mod sets_table;
+mod sort;
+mod sort_order;
+mod sort_pattern;
+mod sort_table;
+pub(crate) mod sort_words;
 mod string;
 mod string_table;
 mod table;
@@ -71,6 +76,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         sets_table::SET,
         zset_table::ZSET,
         zset_query_table::ZSET_QUERY,
+        sort_table::SORT,
         forward_table::FORWARD,
         script_table::SCRIPT,
         admin_table::ADMIN,

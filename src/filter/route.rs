@@ -21,6 +21,8 @@ pub(crate) enum Keys {
     AllButLast,
     /// The first argument and as many from the third as the second says.
     Store,
+    /// The first argument, and the one behind the word STORE.
+    Sort,
     /// None in its arguments, but all keys there are.
     Everything,
 }
@@ -226,7 +228,8 @@ const ROUTES: &[Route] = &[
     twin("smembers", 2, FIRST),
     twin("smismember", -3, FIRST),
     twin("smove", 4, Keys::Two),
-    native("sort", -4, Keys::All),
+    over(twin("sort", -2, Keys::Sort)),
+    twin("sort_ro", -2, Keys::Sort),
     twin("spop", -2, FIRST),
     twin("srandmember", -2, FIRST),
     twin("srem", -3, FIRST),

@@ -268,12 +268,15 @@ pub const WOKEN: &[Scene] = &[
     (
         "by moves and stores",
         &[
-            "RPUSH @s 1 2 3",
+            "RPUSH @s 1 2 3 4",
             "a> BLPOP @l 0",
             "LMOVE @s @l LEFT LEFT",
             "a?",
             "a> BRPOP @l 0",
             "RPOPLPUSH @s @l",
+            "a?",
+            "a> BRPOP @l 0",
+            "SORT @s DESC STORE @l",
             "a?",
             "ZADD @z 1 a 2 b",
             "a> BZPOPMIN @y 0",
