@@ -15,8 +15,10 @@ mod server {
     mod always_wait;
     mod blocking_acks;
     mod blocking_crowd;
+    mod blocking_kills;
     mod blocking_pops;
     mod blocking_replicas;
+    mod blocking_scenes;
     mod blocking_stage;
     mod capture;
     mod celery;

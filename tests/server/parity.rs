@@ -7,7 +7,7 @@ use std::env;
 use fastrand::Rng;
 
 use super::parity_commands::{Command, any};
-use super::{parity_random, parity_sets, parity_sort, parity_strings, zset_commands};
+use super::{blocking_scenes, parity_random, parity_sets, parity_sort, parity_strings, zset_commands};
 use crate::support::keyspace::entry;
 use crate::support::{Client, Reply, Server, ServerBuilder};
 
@@ -196,9 +196,10 @@ fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {
         assert!(
             covered.contains(native)
                 || NOT_COMPARED.contains(&native)
-                // `parity_zset` and `parity_sort` run these.
+                // `parity_zset`, `parity_sort` and `blocking_pops` run these.
                 || zset_commands::TWINS.contains(&native)
-                || parity_sort::TWINS.contains(&native),
+                || parity_sort::TWINS.contains(&native)
+                || blocking_scenes::TWINS.contains(&native),
             "{native} was never run"
         );
     }
