@@ -2,10 +2,12 @@
 
 mod admin;
 mod admin_table;
+mod adopt;
 mod bit;
 mod bit_table;
 mod bitfield;
 mod bitop;
+mod encoding;
 mod expiry;
 mod forward;
 mod forward_table;
@@ -14,6 +16,8 @@ mod hash;
 mod hash_random;
 mod hash_read;
 mod hash_table;
+mod keyspace;
+mod keyspace_table;
 mod lcs;
 mod list;
 mod list_move;
@@ -69,6 +73,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         zset_table::ZSET,
         zset_query_table::ZSET_QUERY,
         forward_table::FORWARD,
+        keyspace_table::KEYSPACE,
         script_table::SCRIPT,
         admin_table::ADMIN,
     ];

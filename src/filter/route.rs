@@ -23,6 +23,8 @@ pub(crate) enum Keys {
     Store,
     /// None in its arguments, but all keys there are.
     Everything,
+    /// None in its arguments: it lists them, and tells their types if it is asked to.
+    Listed,
 }
 
 /// What becomes of a native command on captured keys.
@@ -197,6 +199,7 @@ const ROUTES: &[Route] = &[
     native("move", 3, FIRST),
     over(twin("mset", -3, Keys::Pairs)),
     twin("msetnx", -3, Keys::Pairs),
+    twin("object", 3, Keys::At(2)),
     generic("persist", 2, FIRST),
     generic("pexpire", -3, FIRST),
     generic("pexpireat", -3, FIRST),
@@ -211,6 +214,7 @@ const ROUTES: &[Route] = &[
     twin("rpush", -3, FIRST),
     twin("rpushx", -3, FIRST),
     twin("sadd", -3, FIRST),
+    twin("scan", -4, Keys::Listed),
     twin("scard", 2, FIRST),
     twin("sdiff", -2, Keys::All),
     over(twin("sdiffstore", -3, Keys::All)),
@@ -236,6 +240,7 @@ const ROUTES: &[Route] = &[
     twin("sunion", -2, Keys::All),
     over(twin("sunionstore", -3, Keys::All)),
     native("swapdb", 3, Keys::Everything),
+    twin("type", 2, FIRST),
     generic("unlink", -2, Keys::All),
     none("xadd", FIRST),
     twin("zadd", -4, FIRST),

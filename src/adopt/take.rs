@@ -1,0 +1,47 @@
+//! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. A
+//! crash leaves the durable key, or none and so a native one as any that a cache forgets.
+
+use mylog_core::effect::encode_put;
+use mylog_core::value::Value;
+
+use super::build::Building;
+use crate::api::key::Key;
+use crate::api::{Ctx, OwnedStr, log};
+use crate::capture::{self, Cause, own_op};
+use crate::engine;
+
+/// Puts the value that was read in place of the native one, with the same end. The key is open to write. False if
+/// the log can't take it: then nothing has changed.
+pub(super) fn take(ctx: Ctx<'_>, key: &Key<'_>, built: Building) -> bool {
+    let expire_at = key.expire_at();
+    let (db, name) = (built.name.db, OwnedStr::new(&built.name.bytes));
+    let value: Value = built.into_value();
+    let kind = value.kind();
+    capture::settle(Cause::Command);
+    let taken = engine::with(|engine| {
+        let id = engine.commit_value(db, name.lend().bytes(), expire_at, value)?;
+        let mut record = Vec::new();
+        if let Some(entry) = engine.store.entry(id) {
+            encode_put(&mut record, db, entry.key(), expire_at, entry.value());
+        }
+        Some((id, record))
+    });
+    let Some((id, record)) = taken.flatten() else {
+        return false;
+    };
+    let followed = {
+        let _own = own_op();
+        key.unlink()
+            .and_then(|()| key.set_word(kind, id.to_word() as usize))
+            .and_then(|()| key.set_expire_at(expire_at))
+    };
+    if let Err(refused) = followed {
+        log::warning(&format!(
+            "an adopted key of the keyspace does not follow the log: {refused}"
+        ));
+    }
+    // Whoever watches it can't tell this from a change. Nobody is notified of one: the value is what it was.
+    ctx.signal_modified(name.lend());
+    ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record]);
+    true
+}
