@@ -6,9 +6,9 @@ use mylog_core::effect::Side;
 use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
 
 use super::Name;
-use crate::api::Ctx;
-use crate::api::key::Key;
+use crate::api::key::{Key, Mode};
 use crate::api::scan::Cursor;
+use crate::api::{Ctx, OwnedStr};
 
 /// Elements of a list between two looks at the clock.
 const BETWEEN_LOOKS: usize = 16;
@@ -37,7 +37,9 @@ pub(super) struct Building {
 
 impl Building {
     /// Begins with a key; `None` if it holds nothing native that has a durable form.
-    pub(super) fn new(name: Name, key: &Key<'_>) -> Option<Self> {
+    pub(super) fn new(ctx: Ctx<'_>, name: Name) -> Option<Self> {
+        let owned = OwnedStr::new(&name.bytes);
+        let key = Key::open(ctx, owned.lend(), Mode::ReadNoTouch);
         let kind = key.native_kind()?;
         let value = match kind {
             Kind::Str => Value::Str(Vec::new()),
@@ -60,8 +62,10 @@ impl Building {
         self.value
     }
 
-    /// Reads on until `deadline`, or to the end without one. The key is open to write.
-    pub(super) fn read(&mut self, ctx: Ctx<'_>, key: &Key<'_>, deadline: Option<Instant>) -> Read {
+    /// Reads on until `deadline`, or to the end without one.
+    pub(super) fn read(&mut self, ctx: Ctx<'_>, deadline: Option<Instant>) -> Read {
+        let owned = OwnedStr::new(&self.name.bytes);
+        let key = Key::open(ctx, owned.lend(), Mode::ReadNoTouch);
         if key.native_kind() != Some(self.kind) || key.native_len() != self.len {
             return Read::Changed;
         }
@@ -73,12 +77,12 @@ impl Building {
                 }
                 None => Read::Changed,
             },
-            Value::List(list) => read_list(list, key, self.len, deadline),
+            Value::List(list) => read_list(list, &key, self.len, deadline),
             collection => read_collection(
                 ctx,
                 &self.name.bytes,
                 collection,
-                key,
+                &key,
                 self.cursor.as_ref(),
                 deadline,
             ),

@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use mylog_core::effect::Db;
 
-use crate::api::key::{Key, Mode};
 use crate::api::scan::Found;
-use crate::api::{Ctx, OwnedStr, log, server};
+use crate::api::{Ctx, log, server};
 use crate::gil::Gil;
 use crate::{conditions, engine, filter, pressure, startup, unit};
 use build::{Building, Read};
@@ -267,10 +266,8 @@ impl Adoption {
     /// Begins with a key, if it still holds something native.
     fn open(&mut self, ctx: Ctx<'_>, name: Name, deadline: Instant) {
         if ctx.select_db(name.db).is_ok() {
-            let owned = OwnedStr::new(&name.bytes);
-            let key = Key::open(ctx, owned.lend(), Mode::Write);
-            if let Some(building) = Building::new(name, &key) {
-                self.read(ctx, &key, building, deadline);
+            if let Some(building) = Building::new(ctx, name) {
+                self.read(ctx, building, deadline);
             }
         }
     }
@@ -283,16 +280,14 @@ impl Adoption {
             return self.found.push_front(building.name.changed());
         }
         if ctx.select_db(building.name.db).is_ok() {
-            let owned = OwnedStr::new(&building.name.bytes);
-            let key = Key::open(ctx, owned.lend(), Mode::Write);
-            self.read(ctx, &key, building, deadline);
+            self.read(ctx, building, deadline);
         }
     }
 
-    fn read(&mut self, ctx: Ctx<'_>, key: &Key<'_>, mut building: Building, deadline: Instant) {
+    fn read(&mut self, ctx: Ctx<'_>, mut building: Building, deadline: Instant) {
         let deadline = (building.name.changes < MOST_CHANGES).then_some(deadline);
-        match building.read(ctx, key, deadline) {
-            Read::All => match take::take(ctx, key, building) {
+        match building.read(ctx, deadline) {
+            Read::All => match take::take(ctx, building) {
                 true => self.keys += 1,
                 false => self.skipped += 1,
             },

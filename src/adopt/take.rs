@@ -5,18 +5,23 @@ use mylog_core::effect::encode_put;
 use mylog_core::value::Value;
 
 use super::build::Building;
-use crate::api::key::Key;
+use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
 use crate::capture::{self, Cause, own_op};
 use crate::engine;
 
-/// Puts the value that was read in place of the native one, with the same end. The key is open to write. False if
-/// the log can't take it: then nothing has changed.
-pub(super) fn take(ctx: Ctx<'_>, key: &Key<'_>, built: Building) -> bool {
-    let expire_at = key.expire_at();
+/// Puts the value that was read in place of the native one, with the same end. False if the log can't take it, or
+/// the key has just ended: then nothing has changed.
+pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let (db, name) = (built.name.db, OwnedStr::new(&built.name.bytes));
     let value: Value = built.into_value();
     let kind = value.kind();
+    // Opened anew: a handle by which a list was read must not be used to take it away.
+    let key = Key::open(ctx, name.lend(), Mode::Write);
+    if key.native_kind() != Some(kind) {
+        return false;
+    }
+    let expire_at = key.expire_at();
     capture::settle(Cause::Command);
     let taken = engine::with(|engine| {
         let id = engine.commit_value(db, name.lend().bytes(), expire_at, value)?;
