@@ -11,9 +11,13 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod acl_of_twins;
+    mod adopt;
+    mod adopt_crashes;
     mod always_prefixes;
     mod always_wait;
     mod capture;
+    mod captured_keys;
     mod child_faults;
     mod child_misbehaves;
     mod child_under_load;
@@ -30,6 +34,7 @@ mod server {
     mod kill_loop;
     mod lineage;
     mod lost_folder;
+    mod native_captured;
     mod native_overwrites;
     mod parity;
     mod parity_commands;

@@ -209,6 +209,8 @@ fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Key
         Keys::FromSecond => (2..len).collect(),
         Keys::All => (1..len).collect(),
         Keys::Everything | Keys::Listed => Vec::new(),
+        Keys::Encoded if !arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"encoding")) => Vec::new(),
+        Keys::Encoded => vec![2],
         Keys::Pairs => (1..len).step_by(2).collect(),
         Keys::Store => std::iter::once(1).chain(counted(arg, len, 2)).collect(),
         Keys::Counted => counted(arg, len, 1).collect(),

@@ -23,6 +23,8 @@ pub(crate) enum Keys {
     Store,
     /// None in its arguments, but all keys there are.
     Everything,
+    /// Argument 2, if the first is ENCODING: what else OBJECT tells of a key it tells of any.
+    Encoded,
     /// None in its arguments: it lists them, and tells their types if it is asked to.
     Listed,
 }
@@ -199,7 +201,7 @@ const ROUTES: &[Route] = &[
     native("move", 3, FIRST),
     over(twin("mset", -3, Keys::Pairs)),
     twin("msetnx", -3, Keys::Pairs),
-    twin("object", 3, Keys::At(2)),
+    twin("object", 3, Keys::Encoded),
     generic("persist", 2, FIRST),
     generic("pexpire", -3, FIRST),
     generic("pexpireat", -3, FIRST),
