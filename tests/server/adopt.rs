@@ -16,7 +16,7 @@ pub fn fill(client: &mut Client) {
     for db in [0, 3, 15] {
         client.ok(&format!("SELECT {db}"));
         for n in 0..40 {
-            client.ok(&format!("SET order:s{n} {} PXAT {FAR}", "v".repeat(n * 7)));
+            client.ok(&format!("SET order:s{n} {} PXAT {FAR}", "v".repeat(n * 7 + 1)));
             client.ok(&format!("SET order:i{n} {}", n * 1000));
             client.run(&format!("RPUSH order:l{n} a b {n}"));
             client.run(&format!("HSET order:h{n} f 1 g {n}"));
