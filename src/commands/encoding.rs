@@ -8,7 +8,7 @@ use mylog_core::value::{Set, Value};
 use super::number::integer;
 use crate::api::Ctx;
 
-/// A longer string has its bytes in a block of its own.
+/// A longer string has its bytes in a block of its own. Redis 8 counts the name of the key in.
 const EMBEDDED: usize = 44;
 /// The longest text of a 64-bit integer.
 const DIGITS: usize = 20;
