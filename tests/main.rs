@@ -13,6 +13,7 @@ mod server {
     mod acks_of_units;
     mod acl_of_twins;
     mod adopt;
+    mod adopt_changes;
     mod adopt_crashes;
     mod always_prefixes;
     mod always_wait;

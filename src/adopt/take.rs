@@ -10,6 +10,9 @@ use crate::api::{Ctx, OwnedStr, log};
 use crate::capture::{self, Cause, own_op};
 use crate::engine;
 
+/// About what a record takes beside its value.
+const RECORD_HEAD: usize = 64;
+
 /// Puts the value that was read in place of the native one, with the same end. False if the log can't take it, or
 /// the key has just ended: then nothing has changed.
 pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
@@ -23,17 +26,12 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     }
     let expire_at = key.expire_at();
     capture::settle(Cause::Command);
-    let taken = engine::with(|engine| {
-        let id = engine.commit_value(db, name.lend().bytes(), expire_at, value)?;
-        let mut record = Vec::new();
-        if let Some(entry) = engine.store.entry(id) {
-            encode_put(&mut record, db, entry.key(), expire_at, entry.value());
-        }
-        Some((id, record))
-    });
-    let Some((id, record)) = taken.flatten() else {
-        return false;
-    };
+    // Made once, for the log and for replicas: a large one takes the most of this.
+    let mut record = Vec::with_capacity(value.data_bytes() + RECORD_HEAD);
+    encode_put(&mut record, db, name.lend().bytes(), expire_at, &value);
+    let id =
+        engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
+    let Some(id) = id.flatten() else { return false };
     let followed = {
         let _own = own_op();
         key.unlink()

@@ -64,6 +64,9 @@ const WAITS: &[(&str, &str)] = &[
     ("MYLOG.EXPIRE deleted 10", "0"),
     ("MYLOG.HGET new f", "WRONGTYPE"),
     ("GET captured:new", "v2"),
+    ("TYPE captured:new", "string"),
+    ("MYLOG.TYPE deleted", "none"),
+    ("OBJECT ENCODING captured:new", "embstr"),
 ];
 
 /// Reads that have nothing to wait for.
@@ -76,6 +79,8 @@ const GOES_ON: &[(&str, &str)] = &[
     ("MYLOG.GETEX old", "v"),
     ("MYLOG.HGET never f", "nil"),
     ("GET captured:old", "v"),
+    ("TYPE captured:old", "string"),
+    ("OBJECT ENCODING captured:old", "embstr"),
     ("GET captured:never", "nil"),
     ("GET native", "nil"),
     ("EXISTS new", "1"),

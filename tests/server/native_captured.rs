@@ -1,6 +1,7 @@
 //! Keys that are native under a captured prefix: until they are adopted they are what they were, to every client.
 
 use crate::support::keyspace::kind;
+use crate::support::sync_gate::{Later, SyncGate, wait_held};
 use crate::support::{Client, Reply, Server};
 
 const CAPTURED: &str = "order:";
@@ -198,6 +199,40 @@ fn what_a_user_may_not_do_natively_he_may_not_do_on_them() {
     assert!(client.run("OBJECT ENCODING order:l").is_error("NOPERM"));
     assert_eq!(client.run("RPUSH order:l x"), Reply::Int(4));
     assert_eq!(client.run("LLEN order:l"), Reply::Int(4));
+}
+
+/// A native key that took the name of a durable one: who reads it sees that the durable one is gone.
+#[test]
+fn a_reader_waits_until_the_durable_key_of_that_name_is_gone_from_the_disk() {
+    for protocol in ["2", "3"] {
+        let server = server();
+        let mut client = server.client();
+        client.run("HSET kept f v");
+        let dump = client.run("DUMP kept").bytes().expect("a dump");
+        capture(&mut client);
+        client.run("RPUSH order:k a");
+        let gate = SyncGate::shut(&server);
+        let deleted = Later::send(server.client(), "DEL order:k");
+        wait_held(&mut client, 1);
+        assert!(
+            client
+                .cmd([b"RESTORE".as_slice(), b"order:k", b"0", &dump])
+                .is_ok()
+        );
+        let mut other = server.client();
+        other.run(&format!("HELLO {protocol}"));
+        let read = Later::send(other, "HGETALL order:k");
+        wait_held(&mut client, 2);
+        read.is_not_there("a read of the new value");
+        gate.open();
+        assert_eq!(deleted.reply(), Reply::Int(1));
+        let (field, value) = (Reply::Bulk(b"f".to_vec()), Reply::Bulk(b"v".to_vec()));
+        let wanted = match protocol {
+            "2" => Reply::Array(vec![field, value]),
+            _ => Reply::Map(vec![(field, value)]),
+        };
+        assert_eq!(read.reply(), wanted);
+    }
 }
 
 /// Changes of native keys reach replicas as the native commands they are.
