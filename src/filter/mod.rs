@@ -15,6 +15,7 @@ use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
 use crate::api::{Ctx, Refused};
+use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::Prefixes;
 use crate::{conditions, engine};
@@ -174,6 +175,10 @@ fn look(command: Filtered<'_>, len: usize) {
     let held =
         |place: &usize| STATE.with(|state| command.arg(*place).is_some_and(|key| state.prefixes.hold(key)));
     let captured = match keys.iter().filter(|place| held(place)).count() {
+        // It would look for keys of ours, and find none that it knows.
+        0 if route.keys == Keys::Sort && pattern_places(command, len).any(|place| held(&place)) => {
+            Captured::Mixed
+        }
         0 => Captured::None,
         all if all == keys.len() => Captured::All,
         _ => Captured::Mixed,
@@ -216,7 +221,19 @@ fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Key
         Keys::Counted => counted(arg, len, 1).collect(),
         Keys::CountedLater => counted(arg, len, 2).collect(),
         Keys::AllButLast => (1..len - 1).collect(),
+        Keys::Sort => std::iter::once(1)
+            .chain(sort_words::destination(
+                |place| arg(place).unwrap_or_default(),
+                len,
+            ))
+            .collect(),
     }
+}
+
+/// Places of the arguments by which SORT finds other keys.
+fn pattern_places(command: Filtered<'_>, len: usize) -> impl Iterator<Item = usize> {
+    let arg = move |place| command.arg(place).unwrap_or_default();
+    sort_words::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
 }
 
 /// As many places as the argument at `place` says, behind it.
@@ -254,7 +271,9 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: &[usize]) {
     // The filter does not know the database on every server: a durable key of that name in any counts.
     let durable = engine::with(|engine| {
         let any = !engine.store.is_empty();
-        let mut named = keys.iter().filter_map(|place| command.arg(*place));
+        // What SORT sorts it does not change.
+        let kept = usize::from(route.keys == Keys::Sort);
+        let mut named = keys.iter().skip(kept).filter_map(|place| command.arg(*place));
         any && (route.keys == Keys::Everything
             || named.any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some())))
     });

@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 
 use crate::effect::Db;
 
+/// A name whose bytes are its own.
+pub(super) type OwnName = (Db, Box<[u8]>);
+
 /// Entries and names whose newest contents the file does not have.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
@@ -16,7 +19,7 @@ pub(super) struct Dirty {
     /// Names that the file has and that no entry behind the walk bears any more. A name that has come back ahead of the
     /// walk stays here: deleted once more before the walk reaches it, it must still lose what the file has. Ordered, so
     /// that the same writes give the same file.
-    gone: BTreeSet<(Db, Box<[u8]>)>,
+    gone: BTreeSet<OwnName>,
 }
 
 impl Dirty {
@@ -44,7 +47,7 @@ impl Dirty {
     }
 
     /// The file is going to be told that this name is gone.
-    pub(super) fn told(&mut self, name: &(Db, Box<[u8]>)) {
+    pub(super) fn told(&mut self, name: &OwnName) {
         self.gone.remove(name);
     }
 
@@ -60,7 +63,7 @@ impl Dirty {
     }
 
     /// Both, to be gone through.
-    pub(super) fn into_parts(self) -> (Vec<u32>, BTreeSet<(Db, Box<[u8]>)>) {
+    pub(super) fn into_parts(self) -> (Vec<u32>, BTreeSet<OwnName>) {
         (self.slots().collect(), self.gone)
     }
 }
