@@ -58,7 +58,8 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     }
     // A key that a native command would make under a captured prefix would not be durable.
     let makes = access == Access::Write && !keys.takes_only && held.nothing > 0;
-    if held.ours > 0 || makes {
+    // And it would take the durable ones that SORT's patterns lead to for none.
+    if held.ours > 0 || makes || keys.looks_elsewhere {
         let name = String::from_utf8_lossy(native);
         return Some(Reply::error_text(&format!(
             "ERR '{name}' can't mix native keys that mylog.capture holds with durable ones: MYLOG.ADOPT makes them durable; nothing was done"

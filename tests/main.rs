@@ -42,6 +42,7 @@ mod server {
     mod lineage;
     mod lost_folder;
     mod native_captured;
+    mod native_captured_pops;
     mod native_overwrites;
     mod parity;
     mod parity_commands;

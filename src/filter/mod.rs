@@ -176,7 +176,10 @@ fn look(command: Filtered<'_>, len: usize) {
         |place: &usize| STATE.with(|state| command.arg(*place).is_some_and(|key| state.prefixes.hold(key)));
     let captured = match keys.iter().filter(|place| held(place)).count() {
         // It would look for keys of ours, and find none that it knows.
-        0 if route.keys == Keys::Sort && pattern_places(command, len).any(|place| held(&place)) => {
+        0 if route.keys == Keys::Sort
+            && pattern_places(|place| command.arg(place).unwrap_or_default(), len)
+                .any(|place| held(&place)) =>
+        {
             Captured::Mixed
         }
         0 => Captured::None,
@@ -231,8 +234,7 @@ fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Key
 }
 
 /// Places of the arguments by which SORT finds other keys.
-fn pattern_places(command: Filtered<'_>, len: usize) -> impl Iterator<Item = usize> {
-    let arg = move |place| command.arg(place).unwrap_or_default();
+fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> impl Iterator<Item = usize> {
     sort_words::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
 }
 
@@ -251,6 +253,8 @@ pub(crate) struct KeysOf {
     pub(crate) places: Vec<usize>,
     /// It only takes from the first of its keys that has something.
     pub(crate) takes_only: bool,
+    /// It looks at keys that are not among its arguments.
+    pub(crate) looks_elsewhere: bool,
 }
 
 /// The keys of a command; `None` for one that the filter does not know.
@@ -259,6 +263,10 @@ pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
     let arg = |place| (place < args.len()).then(|| args.get(place));
     Some(KeysOf {
         places: key_places(arg, args.len(), route.keys),
+        looks_elsewhere: route.keys == Keys::Sort
+            && pattern_places(|place| arg(place).unwrap_or_default(), args.len())
+                .next()
+                .is_some(),
         takes_only: matches!(route.keys, Keys::Counted | Keys::CountedLater | Keys::AllButLast),
     })
 }
