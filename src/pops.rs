@@ -9,8 +9,10 @@
 //! While nothing may be written, for want of a disk or in a pause, a client that could be served waits on, and is
 //! asked again afterwards: nobody gets an error for having waited, and nothing leaves the list.
 
+mod again;
+
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -24,15 +26,12 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::on_keys::{OnKeys, Wish};
 use crate::api::string::Args;
 use crate::api::timer::{Alarm, Sleeper};
-use crate::api::{Ctx, Str, event_loop, server};
+use crate::api::{Ctx, Str, event_loop};
 use crate::call::{self, Access, Call, Done};
 use crate::gil::Gil;
 use crate::reply::Reply;
 use crate::sight::Sight;
 use crate::{ack, engine, grouped, unit};
-
-/// While nothing may be written, those who could be served are looked at so often.
-const AGAIN_MS: i64 = 10;
 
 /// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
 pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
@@ -62,6 +61,8 @@ struct Waiter {
     alarm: Cell<Option<Alarm>>,
     /// Set once it was served, or its time is over, and what it is told of is not durable.
     answer: RefCell<Option<Answer>>,
+    /// It is among those who are held.
+    held: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -70,15 +71,12 @@ struct State {
     waiting: BTreeMap<u64, Rc<Waiter>>,
     /// Those with an answer, in order of its seq.
     held: VecDeque<Rc<Waiter>>,
-    /// Keys that some could have been served with while nothing might be written.
-    again: BTreeSet<(u32, Vec<u8>)>,
 }
 
 static STATE: Gil<State> = Gil::new(State {
     last_id: 0,
     waiting: BTreeMap::new(),
     held: VecDeque::new(),
-    again: BTreeSet::new(),
 });
 /// Lowest seq that any held one waits for: the writer wakes the event loop for it.
 static LOWEST: AtomicU64 = AtomicU64::new(NOBODY);
@@ -108,6 +106,7 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
         client: Cell::new(None),
         alarm: Cell::new(None),
         answer: RefCell::new(None),
+        held: Cell::new(false),
     });
     let Some(client) = OnKeys::block(call.ctx, call.args, pop.keys, Rc::clone(&waiter)) else {
         return Err(pop.at_once);
@@ -129,8 +128,8 @@ impl Wish for Rc<Waiter> {
         if self.answer.borrow().is_some() || !of_kind(Key::open(ctx, key, Mode::ReadNoTouch).holds()) {
             return false;
         }
-        if server::writes_are_paused() || !engine::takes_writes() {
-            ask_again(ctx.db(), key.bytes());
+        if again::is_too_early() {
+            again::ask_later(ctx.db(), key.bytes());
             return false;
         }
         let keys = self.places_to_try(args, key.bytes());
@@ -196,6 +195,7 @@ impl Waiter {
 
     fn hold(self: &Rc<Self>, reply: Reply, seq: u64) {
         *self.answer.borrow_mut() = Some(Answer::new(reply, seq));
+        self.held.set(true);
         STATE.with(|state| {
             let place = state.held.iter().rposition(|earlier| earlier.waits_for() <= seq);
             state
@@ -224,11 +224,11 @@ impl Waiter {
     /// It waits no more.
     fn leave(&self) {
         self.stop_alarm();
-        STATE.with(|state| {
-            state.waiting.remove(&self.id);
-            state.held.retain(|held| held.id != self.id);
-        });
-        refresh_lowest();
+        STATE.with(|state| state.waiting.remove(&self.id));
+        if self.held.take() {
+            STATE.with(|state| state.held.retain(|held| held.id != self.id));
+            refresh_lowest();
+        }
     }
 
     fn stop_alarm(&self) {
@@ -300,13 +300,10 @@ pub(crate) fn turn() {
 
 fn release() {
     let durable = durable();
-    let due: Vec<_> = STATE.with(|state| {
-        let due = state.held.iter().take_while(|held| held.waits_for() <= durable);
-        due.cloned().collect()
-    });
-    for waiter in due {
-        waiter.end();
-    }
+    end_all(
+        |held| held.partition_point(|waiter| waiter.waits_for() <= durable),
+        None,
+    );
     if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
         give_up_all(&reason);
     }
@@ -314,9 +311,19 @@ fn release() {
 
 /// Answers all whose answer waits that what it acknowledges is not known to be on disk.
 pub(crate) fn give_up_all(reason: &str) {
-    let held: Vec<_> = STATE.with(|state| state.held.iter().cloned().collect());
-    for waiter in held {
-        if let Some(answer) = &mut *waiter.answer.borrow_mut() {
+    end_all(VecDeque::len, Some(reason));
+}
+
+/// Answers as many of those who are held, from the first on: why what they wait for is not known to be on disk.
+fn end_all(count: impl FnOnce(&VecDeque<Rc<Waiter>>) -> usize, failure: Option<&str>) {
+    let due: Vec<_> = STATE.with(|state| {
+        let count = count(&state.held);
+        state.held.drain(..count).collect()
+    });
+    refresh_lowest();
+    for waiter in due {
+        waiter.held.set(false);
+        if let (Some(reason), Some(answer)) = (failure, &mut *waiter.answer.borrow_mut()) {
             answer.fail(reason);
         }
         waiter.end();
@@ -335,30 +342,4 @@ fn durable() -> u64 {
 fn refresh_lowest() {
     let lowest = STATE.with(|state| state.held.front().map(|held| held.waits_for()));
     LOWEST.store(lowest.unwrap_or(NOBODY), Ordering::Relaxed);
-}
-
-/// Those who wait for this key are asked again once there may be writes.
-fn ask_again(db: u32, key: &[u8]) {
-    let first = STATE.with(|state| {
-        let first = state.again.is_empty();
-        state.again.insert((db, key.to_vec()));
-        first
-    });
-    if let (true, Some(ctx)) = (first, unit::context()) {
-        ctx.after_ms(AGAIN_MS, ask);
-    }
-}
-
-fn ask() {
-    let Some(ctx) = unit::context() else { return };
-    if server::writes_are_paused() || !engine::takes_writes() {
-        return ctx.after_ms(AGAIN_MS, ask);
-    }
-    let was = ctx.db();
-    for (db, key) in STATE.with(|state| std::mem::take(&mut state.again)) {
-        if ctx.select_db(db).is_ok() {
-            ctx.signal_ready(&key);
-        }
-    }
-    let _ = ctx.select_db(was);
 }

@@ -237,3 +237,15 @@ fn who_may_not_run_the_native_command_may_not_wait_either() {
     assert!(client.recv().is_error("NOPERM"));
     assert_eq!(other.run("LLEN q:l").int(), 1);
 }
+
+#[test]
+fn a_store_onto_a_value_of_another_type_serves_who_waits() {
+    // Native keys leave him waiting for the next change.
+    let server = build().start();
+    let mut other = server.client();
+    other.run("ZADD q:z 1 a 2 b");
+    let (popped, _) = waiting(&server, &mut other, "BZPOPMIN q:y 0");
+    other.ok("SET q:y v");
+    other.run("ZUNIONSTORE q:y 1 q:z");
+    assert_eq!(text(popped.reply()), ["q:y", "a", "1"]);
+}

@@ -189,8 +189,12 @@ impl Scene<'_> {
 
 /// Runs `situation` once with each form.
 fn in_situation(mode: &str, name: &str, situation: impl Fn(&mut Scene<'_>)) {
+    with_threads("1", mode, name, situation);
+}
+
+fn with_threads(threads: &str, mode: &str, name: &str, situation: impl Fn(&mut Scene<'_>)) {
     let disk = SlowDisk::traced(DELAY);
-    let server = start(&disk, "1", mode);
+    let server = start(&disk, threads, mode);
     let mut other = server.client();
     other.ok("MYLOG.SET warm up");
     let mut witness = Witness::new(&server, "witness");
@@ -221,13 +225,16 @@ fn woken(mode: &str) {
             scene.witness.read_all();
         });
     }
-    // The same, whose pop itself has to be on disk: told by the last record with the list's name in it.
+}
+
+/// The pop itself has to be on disk: told by the last record with the list's name in it.
+fn served(threads: &str, mode: &str) {
     for blocking in [
         "MYLOG.BLPOP # 0",
         "MYLOG.BLMOVE # to LEFT LEFT 0",
         "MYLOG.BLMPOP 0 1 # RIGHT COUNT 9",
     ] {
-        in_situation(mode, blocking, |scene| {
+        with_threads(threads, mode, blocking, |scene| {
             let list = format!("list:{}!", scene.number);
             scene
                 .witness
@@ -237,7 +244,7 @@ fn woken(mode: &str) {
             scene.witness.read_all();
         });
     }
-    in_situation(mode, "woken by a unit", |scene| {
+    with_threads(threads, mode, "served behind a unit", |scene| {
         let zset = format!("zset:{}!", scene.number);
         scene
             .witness
@@ -319,6 +326,21 @@ fn no_reply_to_a_woken_client_leaves_early_when_clients_are_held() {
 #[test]
 fn no_reply_to_a_woken_client_leaves_early_when_the_event_loop_waits() {
     woken("wait");
+}
+
+#[test]
+fn no_served_pop_is_told_early_when_clients_are_held() {
+    served("1", "hold");
+}
+
+#[test]
+fn no_served_pop_is_told_early_when_clients_are_held_and_threads_send() {
+    served("4", "hold");
+}
+
+#[test]
+fn no_served_pop_is_told_early_when_the_event_loop_waits() {
+    served("1", "wait");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::differential::{unsigned_zeros, with_native_names};
 use super::parity::{NATIVE_DB, TWIN_DB, client};
 use super::parity_commands::Command;
 use super::zset_commands::TWINS;
-use crate::support::{Client, Reply, Server, rewriting};
+use crate::support::{Client, Reply, Server, keyspace, rewriting};
 
 /// Random members: as many, each of the set, and with its score.
 pub(super) fn draws_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
@@ -202,7 +202,7 @@ fn native_sorted_set_commands_on_captured_keys_are_durable() {
     assert_eq!(client.run("ZUNIONSTORE board:2 1 board:1 WEIGHTS 2").int(), 3);
     assert_eq!(client.run("ZRANGESTORE board:3 board:2 0 0").int(), 1);
     assert_eq!(client.run("ZMPOP 2 board:9 board:1 MAX").items().len(), 2);
-    assert_eq!(client.run("TYPE board:2").text(), "mylog-zst");
+    assert_eq!(keyspace::kind(&mut client, b"board:2"), "mylog-zst");
     for line in [
         "ZUNION 2 board:1 other",
         "ZINTERSTORE other 1 board:1",

@@ -3,19 +3,9 @@
 
 use fastrand::Rng;
 
+use crate::server::blocking_scenes::TWINS;
 use crate::server::parity_commands::{Command, key, pick, words};
 use crate::server::parity_lists::{counted, side};
-
-const NAMES: [&str; 8] = [
-    "BLPOP",
-    "BRPOP",
-    "BLMOVE",
-    "BRPOPLPUSH",
-    "BLMPOP",
-    "BZPOPMIN",
-    "BZPOPMAX",
-    "BZMPOP",
-];
 
 type Args = Vec<Vec<u8>>;
 
@@ -48,7 +38,7 @@ fn count(rng: &mut Rng) -> Args {
 
 /// Any of them.
 pub fn any(rng: &mut Rng) -> Command {
-    let name = pick(rng, &NAMES);
+    let name = pick(rng, &TWINS);
     let sorted = name.starts_with("BZ");
     let args = match name {
         "BLMOVE" => {
