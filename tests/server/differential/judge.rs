@@ -63,6 +63,9 @@ pub fn agree(call: &Call, native: &Reply, durable: &Reply) -> bool {
     if name == "SCAN" {
         return in_order(name, native) == in_order(name, durable);
     }
+    if name.starts_with("SORT") {
+        return sorts_agree(call, native, durable);
+    }
     if name.ends_with("SCAN") {
         return scans_agree(call, native, durable);
     }
@@ -81,6 +84,20 @@ pub fn has_free_order(name: &str) -> bool {
 /// True for one that shows members of sets, which have no order at all.
 pub fn of_a_set(name: &str) -> bool {
     name == "SSCAN" || parity_sets::UNORDERED.contains(&name)
+}
+
+/// Neither sorted nor stored, a set is shown in any order; and which part of it, if only a part is.
+fn sorts_agree(call: &Call, native: &Reply, durable: &Reply) -> bool {
+    let args = &call.command.args;
+    let stored = args.iter().any(|arg| arg == b"STORE");
+    let limited = args.iter().any(|arg| arg == b"limit");
+    match (native, durable) {
+        (Reply::Array(one), Reply::Array(two)) if !stored && limited => one.len() == two.len(),
+        (Reply::Array(_), Reply::Array(_)) if !stored => {
+            in_order("SORT", native) == in_order("SORT", durable)
+        }
+        _ => false,
+    }
 }
 
 /// The kind of the reply and its parts, in an order of their own.
