@@ -58,6 +58,23 @@ impl Taste {
     }
 }
 
+/// Commands that tell what there is, of whatever type.
+fn about_keys(rng: &mut Rng) -> Command {
+    const KINDS: [&str; 7] = ["string", "hash", "list", "set", "zset", "STREAM", "none"];
+    let key = pick(rng, &COMMON).to_vec();
+    match rng.u8(..3) {
+        0 => Command::with_twin("TYPE", vec![key]),
+        1 => {
+            let what = pick(rng, &["ENCODING", "encoding", "REFCOUNT", "what"]);
+            Command::with_twin("OBJECT", vec![what.into(), key])
+        }
+        _ => {
+            let words = ["0", "COUNT", "100000", "TYPE", pick(rng, &KINDS)];
+            Command::with_twin("SCAN", words.map(Vec::from).to_vec())
+        }
+    }
+}
+
 /// Commands without a twin: they run as they are, and tell what is there.
 fn onlooker(rng: &mut Rng, captured: bool) -> Command {
     // A key of a type that has no durable form; captured, there can be none.
@@ -128,7 +145,8 @@ impl Call {
     pub fn any(rng: &mut Rng, taste: Taste) -> Self {
         let mut command = match rng.u8(..40) {
             0 => onlooker(rng, taste.captured),
-            1..=19 => of_family(rng, taste.family),
+            1 | 2 => about_keys(rng),
+            3..=20 => of_family(rng, taste.family),
             _ => {
                 let family = rng.u8(..7);
                 of_family(rng, family)
@@ -196,7 +214,8 @@ impl Call {
     /// True if the reply is left to chance, within what the command promises.
     pub fn draws(&self) -> bool {
         parity_random::leaves_it_to_chance(&self.command)
-            || matches!(&*self.command.name, "HRANDFIELD" | "ZRANDMEMBER")
+            // How a value is kept is the server's own business.
+            || matches!(&*self.command.name, "HRANDFIELD" | "ZRANDMEMBER" | "OBJECT")
     }
 }
 

@@ -60,6 +60,9 @@ pub fn agree(call: &Call, native: &Reply, durable: &Reply) -> bool {
     if call.draws() {
         return shape(native) == shape(durable);
     }
+    if name == "SCAN" {
+        return in_order(name, native) == in_order(name, durable);
+    }
     if name.starts_with("SORT") {
         return sorts_agree(call, native, durable);
     }
@@ -100,6 +103,11 @@ fn sorts_agree(call: &Call, native: &Reply, durable: &Reply) -> bool {
 /// The kind of the reply and its parts, in an order of their own.
 fn in_order(name: &str, reply: &Reply) -> (u8, Vec<Vec<Reply>>) {
     let (kind, items) = match reply {
+        // All in one step, so the cursor is the same.
+        Reply::Array(parts) if name == "SCAN" => {
+            let names = parts[1].clone().items();
+            (0, parts[..1].iter().cloned().chain(names).collect())
+        }
         Reply::Array(items) => (0, items.clone()),
         Reply::Set(items) => (1, items.clone()),
         Reply::Map(_) => (2, reply.clone().items()),
