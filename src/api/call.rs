@@ -119,6 +119,11 @@ impl Ctx<'static> {
     ) -> Option<LastingReply> {
         self.call_script(command, modifiers, args).map(LastingReply)
     }
+
+    /// As `call`, with a reply to keep.
+    pub(crate) fn call_to_keep(self, command: &CStr, args: &[&[u8]]) -> Option<LastingReply> {
+        self.call(command, "", args).map(LastingReply)
+    }
 }
 
 impl Ctx<'_> {
