@@ -49,6 +49,8 @@ mod stall;
 mod table;
 mod targets;
 mod trouble;
+mod types;
+mod value_memory;
 mod writes;
 
 use std::env;
@@ -63,7 +65,7 @@ use scale::Scale;
 type Part = fn(&Scale) -> report::Section;
 
 /// The parts by the name that `ONLY=` takes; some names have several.
-const PARTS: [(&str, Part); 14] = [
+const PARTS: [(&str, Part); 16] = [
     ("writes", writes::section),
     ("readers", readers::section),
     ("delayed", delayed_readers::section),
@@ -78,6 +80,8 @@ const PARTS: [(&str, Part); 14] = [
     ("load", load_time::section),
     ("cache", beside_cache::section),
     ("filter", filter_cost::section),
+    ("memory", value_memory::section),
+    ("types", types::section),
 ];
 
 fn main() -> ExitCode {
