@@ -178,7 +178,7 @@ fn tell(section: &mut Section, scale: &Scale, server: &str, seen: &Stalled) {
         seen.told_peak
             .map_or_else(|| "-".to_owned(), |peak| megabytes(peak as f64)),
         megabytes(seen.grown),
-        count((seen.answers.good + seen.answers.refused + seen.answers.failed) as f64),
+        count((seen.answers.good + seen.answers.not_good()) as f64),
         count(seen.answers.refused as f64),
         count(seen.rate_before),
         count(seen.rate),
@@ -187,10 +187,11 @@ fn tell(section: &mut Section, scale: &Scale, server: &str, seen: &Stalled) {
         two(seen.longest_ms),
         back.map_or_else(|| "not within 60".to_owned(), two),
     ]);
-    if seen.answers.failed > 0 {
+    let failed = seen.answers.not_good() - seen.answers.refused;
+    if failed > 0 {
         section.note(format!(
             "{server}: {} durable writes failed otherwise than refused.",
-            seen.answers.failed
+            failed
         ));
     }
     let figures = [seen.grown / 1e6, seen.answers.refused as f64].map(Some);

@@ -17,6 +17,7 @@ mod support;
 mod backpressure;
 mod beside_cache;
 mod beside_writers;
+mod child_spare;
 mod child_trouble;
 mod contender;
 mod delayed_pipelines;
@@ -65,13 +66,14 @@ use scale::Scale;
 type Part = fn(&Scale) -> report::Section;
 
 /// The parts by the name that `ONLY=` takes; some names have several.
-const PARTS: [(&str, Part); 16] = [
+const PARTS: [(&str, Part); 17] = [
     ("writes", writes::section),
     ("readers", readers::section),
     ("delayed", delayed_readers::section),
     ("delayed", delayed_pipelines::section),
     ("rewrite", rewrite::section),
     ("child", child_trouble::section),
+    ("child", child_spare::section),
     ("full", disk_full::section),
     ("stall", backpressure::section),
     ("huge", longest_step::section),

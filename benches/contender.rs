@@ -93,7 +93,13 @@ impl Contender {
     /// How the last rewrite ended.
     pub fn rewrite_status(self, client: &mut Client) -> String {
         match self {
-            Ours => client.info("mylog")["mylog_last_rewrite_status"].clone(),
+            Ours => {
+                let info = client.info("mylog");
+                match info["mylog_last_rewrite_status"].as_str() {
+                    "ok" => "ok".to_owned(),
+                    bad => format!("{bad}: {}", info["mylog_last_rewrite_error"]),
+                }
+            }
             Stock => client.info("persistence")["aof_last_bgrewrite_status"].clone(),
         }
     }

@@ -27,6 +27,8 @@ pub struct Answers {
     pub good: u64,
     /// Refused, nothing was changed: `MYLOGDOWN`.
     pub refused: u64,
+    /// `NOTDURABLE`: what there is in memory is not known to be on disk.
+    pub not_durable: u64,
     /// Any other error.
     pub failed: u64,
 }
@@ -35,6 +37,7 @@ impl Answers {
     fn add(&mut self, reply: &Reply) {
         match reply {
             reply if reply.is_error("MYLOGDOWN") => self.refused += 1,
+            reply if reply.is_error("NOTDURABLE") => self.not_durable += 1,
             reply if reply.is_error("") => self.failed += 1,
             _ => self.good += 1,
         }
@@ -45,8 +48,14 @@ impl Answers {
         Self {
             good: self.good + other.good,
             refused: self.refused + other.refused,
+            not_durable: self.not_durable + other.not_durable,
             failed: self.failed + other.failed,
         }
+    }
+
+    /// Errors of any kind.
+    pub fn not_good(self) -> u64 {
+        self.refused + self.not_durable + self.failed
     }
 }
 

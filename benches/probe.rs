@@ -56,4 +56,12 @@ impl Pings {
             .map(|(_, took)| took.as_secs_f64() * 1000.0)
             .fold(0.0, f64::max)
     }
+
+    /// The 99th percentile of all waits, in ms.
+    pub fn p99_ms(&self) -> f64 {
+        let mut waits: Vec<Duration> = self.0.iter().map(|(_, took)| *took).collect();
+        waits.sort_unstable();
+        let place = waits.len().saturating_sub(1) * 99 / 100;
+        waits.get(place).map_or(0.0, |wait| wait.as_secs_f64() * 1000.0)
+    }
 }

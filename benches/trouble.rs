@@ -1,5 +1,6 @@
 //! A rewrite child that does not do what it should, again and again, for as long as something else is measured.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -22,7 +23,13 @@ pub enum Fate {
     Slow,
     /// It is killed as soon as it is seen.
     Killed,
+    /// There is no child. A process that only spins has its policy, and runs for 1 ms of every 10.
+    Spinner,
 }
+
+/// Of each turn of a slow child.
+const RUNS: Duration = Duration::from_millis(1);
+const RESTS: Duration = Duration::from_millis(9);
 
 /// Rewrites begin so far apart.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -43,7 +50,12 @@ impl Trouble {
             let mut children = 0;
             while !stopped.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                children += u64::from(one(&mut client, pid, fate, &stopped, &beginning));
+                if fate == Fate::Spinner {
+                    beginning.store(true, Ordering::Relaxed);
+                    spin(&stopped);
+                } else {
+                    children += u64::from(one(&mut client, pid, fate, &stopped, &beginning));
+                }
                 thread::sleep(PERIOD.saturating_sub(start.elapsed()));
             }
             children
@@ -91,23 +103,46 @@ fn one(client: &mut Client, server: u32, fate: Fate, stop: &AtomicBool, begun: &
         Fate::Slow => {
             begun.store(true, Ordering::Relaxed);
             let mut looked = Instant::now();
-            while !over() {
-                signal(Signal::SIGSTOP);
-                thread::sleep(Duration::from_millis(9));
-                signal(Signal::SIGCONT);
-                thread::sleep(Duration::from_millis(1));
+            pulse(&signal, || {
                 if looked.elapsed() > Duration::from_millis(50) {
                     looked = Instant::now();
-                    if !Ours.rewriting(client) {
-                        break;
-                    }
+                    return over() || !Ours.rewriting(client);
                 }
-            }
+                over()
+            });
             signal(Signal::SIGCONT);
         }
+        // It has no child.
+        Fate::Spinner => {}
     }
     while Ours.rewriting(client) {
         thread::sleep(Duration::from_millis(5));
     }
     true
+}
+
+/// Stops and continues a process until it is `over`.
+fn pulse(signal: &impl Fn(Signal), mut over: impl FnMut() -> bool) {
+    while !over() {
+        signal(Signal::SIGSTOP);
+        thread::sleep(RESTS);
+        signal(Signal::SIGCONT);
+        thread::sleep(RUNS);
+    }
+}
+
+/// What any process costs that runs as a slow child does: the same pulse, the same policy, nothing else.
+fn spin(stop: &AtomicBool) {
+    let mut spinner = Command::new("chrt")
+        .args(["--batch", "0", "sh", "-c", "while :; do :; done"])
+        .spawn()
+        .expect("chrt of util-linux");
+    let pid = Pid::from_raw(i32::try_from(spinner.id()).expect("a pid"));
+    pulse(
+        // It is ours: it can't be gone.
+        &|signal| kill(pid, signal).expect("the spinner"),
+        || stop.load(Ordering::Relaxed),
+    );
+    let _ = spinner.kill();
+    let _ = spinner.wait();
 }

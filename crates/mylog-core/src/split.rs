@@ -268,7 +268,8 @@ impl Cursor {
         u32::try_from(u64::from(self.from) + Self::size(self.depth)).ok()
     }
 
-    /// True if items of this hash are still to come, and none of them was visited.
+    /// True if all items of this hash are still to come. Some may have been visited before: the part of a leaf that the
+    /// scan stands in is visited again when it is split.
     pub(crate) fn is_before(self, hash: u32) -> bool {
         self.end().is_some_and(|end| hash >= end)
     }

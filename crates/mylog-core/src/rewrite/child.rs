@@ -5,11 +5,11 @@
 
 mod entries;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
 use super::delta::Deltas;
+use super::dirty::Dirty;
 use super::entry_records::Sizes;
 use super::rounds::Rounds;
 use super::snapshot_file::{SnapshotError, SnapshotFile, SnapshotReport};
@@ -20,9 +20,15 @@ use crate::store::{ApplyError, Store};
 
 /// Empty slots walked between two looks at the data pipe.
 const DRAIN_EVERY_SLOTS: u32 = 4096;
-/// Most of the stream taken at one look, in steps.
-const DRAIN_STEPS: usize = 8;
-const DRAIN_STEP_BYTES: usize = 1 << 20;
+/// Taken of the stream between two looks at the clock.
+const DRAIN_STEP_BYTES: usize = 128 << 10;
+/// A look at the data pipe takes no longer than this times what was done since the last one, however much comes: a
+/// parent that sends as fast as its groups are applied here would leave nothing for the walk, and a rewrite of a second
+/// would take minutes. What is not taken waits in the parent, which bounds it (`mylog.rewrite-backlog-limit`). The
+/// larger this is, the less waits there as long as the child can keep pace at all.
+const DRAIN_SHARE: u32 = 3;
+/// Where there is nothing else to do, a look ends after this.
+const DRAIN_LONGEST: Duration = Duration::from_millis(100);
 /// What comes between two looks at the data pipe where the parent only passes on what it writes just now.
 const QUIET_BYTES: u64 = 16 << 10;
 /// Longest that the end of the stream is awaited after the last sync before asking for it.
@@ -112,13 +118,12 @@ pub struct Child<'a, L> {
     link: L,
     out: SnapshotFile,
     reader: GroupReader,
-    /// Slots below it are written: an effect on one of their names makes the name dirty, one on any other
+    /// Slots below it are written: an effect on one of their entries makes it dirty, one on any other
     /// entry is absorbed without a trace.
     cursor: u32,
-    /// Names whose newest contents the file does not have. Never effects: a counter raised a million
-    /// times is one name. Ordered, so that the same writes give the same file whatever the hash seed.
-    dirty: BTreeSet<(Db, Box<[u8]>)>,
-    /// What the file lacks of the large values that it has. Of a dirty name with one only that is written.
+    /// What the file lacks of what is below `cursor`.
+    dirty: Dirty,
+    /// What the file lacks of the large values that it has. Of a dirty entry with one only that is written.
     deltas: Deltas,
     sizes: Sizes,
     entries: u64,
@@ -128,6 +133,8 @@ pub struct Child<'a, L> {
     /// Bytes of records given to `out`, and as many of them at the last look at the pipe.
     produced: u64,
     drained_at: u64,
+    /// When that look ended.
+    drained_when: Duration,
     /// The parent has answered and all up to `H` is applied: the pipe is not looked at any more.
     stream_ended: bool,
 }
@@ -136,13 +143,14 @@ impl<'a, L: ParentLink> Child<'a, L> {
     /// A child whose `store` is the state as of `fork_seq` and which writes to `out`.
     pub fn new(store: &'a mut Store, fork_seq: u64, link: L, out: SnapshotFile) -> Self {
         store.append_only();
+        let drained_when = link.now();
         Self {
             store,
             link,
             out,
             reader: GroupReader::new(fork_seq + 1),
             cursor: 0,
-            dirty: BTreeSet::new(),
+            dirty: Dirty::default(),
             deltas: Deltas::default(),
             sizes: Sizes::default(),
             entries: 0,
@@ -151,6 +159,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
             rounds: Rounds::default(),
             produced: 0,
             drained_at: 0,
+            drained_when,
             stream_ended: false,
         }
     }
@@ -214,24 +223,12 @@ impl<'a, L: ParentLink> Child<'a, L> {
             }
             self.look_at_pipe()?;
             let slot = self.cursor;
-            self.forget_dirty(slot);
             // Before it is: what changes of a large one while it is written is behind the walk.
             self.cursor += 1;
             self.entries += u64::from(self.store.at_slot(slot).is_some());
             self.write_slot(slot)?;
         }
         Ok(())
-    }
-
-    /// The walk is going to write this entry's newest contents under its name.
-    fn forget_dirty(&mut self, slot: u32) {
-        if self.dirty.is_empty() {
-            return;
-        }
-        if let Some(entry) = self.store.at_slot(slot) {
-            self.dirty
-                .remove(&(self.store.db_of(entry), Box::from(entry.key())));
-        }
     }
 
     /// Writes what became dirty, and the entries that diffs have added, as long as that gets less. The rest is
@@ -247,25 +244,29 @@ impl<'a, L: ParentLink> Child<'a, L> {
         }
     }
 
-    /// Writes the present contents of every name that is dirty now. Names that become so meanwhile are left.
+    /// Writes the present contents of all that is dirty now. What becomes so meanwhile is left.
     fn write_dirty(&mut self) -> Result<(), ChildError> {
-        for (db, key) in std::mem::take(&mut self.dirty) {
+        let (slots, gone) = std::mem::take(&mut self.dirty).into_parts();
+        for slot in slots {
             self.look_at_pipe()?;
-            match self.store.find(db, &key) {
-                // The walk will come to it and replace what the file has. Until then the name stays dirty:
-                // deleted once more before the walk, it must still lose what the file has.
-                Some(id) if id.slot >= self.cursor => {
-                    self.dirty.insert((db, key));
-                }
-                Some(id) => {
-                    // It may have changed again since this round began. This writes the newest contents.
-                    self.dirty.remove(&(db, key));
-                    self.write_again(id.slot)?;
-                }
+            // It may have changed again since this round began. This writes the newest contents.
+            self.dirty.unmark(slot);
+            if self.store.at_slot(slot).is_some() {
+                self.write_again(slot)?;
+            }
+        }
+        for name in gone {
+            self.look_at_pipe()?;
+            match self.store.find(name.0, &name.1) {
+                // The walk will come to it and replace what the file has.
+                Some(id) if id.slot >= self.cursor => self.dirty.lose(name.0, &name.1),
+                // It is dirty as an entry, or was.
+                Some(_) => {}
                 None => {
                     let mut record = Vec::new();
-                    Effect::Del { db, key: &key }.encode(&mut record);
-                    self.dirty.remove(&(db, key));
+                    let (db, key) = (name.0, &*name.1);
+                    Effect::Del { db, key }.encode(&mut record);
+                    self.dirty.told(&name);
                     self.emit(&record)?;
                     self.emitted += 1;
                 }
@@ -290,21 +291,15 @@ impl<'a, L: ParentLink> Child<'a, L> {
         Ok(self.out.append_records(record, 1)?)
     }
 
-    /// About how many bytes the dirty names are to write.
+    /// About how many bytes it takes to write what is dirty.
     fn dirty_bytes(&self) -> u64 {
-        let bytes = self
-            .dirty
-            .iter()
-            .map(|(db, key)| match self.store.find(*db, key) {
-                // The walk writes it.
-                Some(id) if id.slot >= self.cursor => 0,
-                Some(id) => self.store.entry(id).map_or(0, |entry| {
-                    let delta = self.deltas.pending_bytes(id.slot, entry);
-                    delta.unwrap_or(entry.live_bytes() as u64)
-                }),
-                None => key.len() as u64,
-            });
-        bytes.sum()
+        let entries = self.dirty.slots().filter_map(|slot| {
+            let entry = self.store.at_slot(slot)?;
+            let delta = self.deltas.pending_bytes(slot, entry);
+            Some(delta.unwrap_or(entry.live_bytes() as u64))
+        });
+        let names = self.dirty.gone().map(|(_, key)| key.len() as u64);
+        entries.sum::<u64>() + names.sum::<u64>()
     }
 
     /// About how many bytes the entries are to write that the walk has not come to.
@@ -321,9 +316,15 @@ impl<'a, L: ParentLink> Child<'a, L> {
         Ok(())
     }
 
-    /// Takes about what the data pipe has, applies all groups that are whole, and says whether the pipe was
-    /// seen empty. It ends even if the parent fills the pipe as fast as it is emptied.
+    /// Takes of the data pipe what the child's own work leaves time for, and says whether the pipe was seen empty.
     fn drain(&mut self) -> Result<bool, ChildError> {
+        let worked = self.link.now().saturating_sub(self.drained_when);
+        self.drain_for(worked * DRAIN_SHARE)
+    }
+
+    /// Takes what the data pipe has, and applies all groups that are whole, for about this time; says whether the
+    /// pipe was seen empty. It ends even if the parent fills the pipe as fast as it is emptied.
+    fn drain_for(&mut self, longest: Duration) -> Result<bool, ChildError> {
         self.drained_at = self.produced;
         let end = self.store.slots_end().max(1);
         self.link
@@ -331,33 +332,33 @@ impl<'a, L: ParentLink> Child<'a, L> {
         if self.stream_ended {
             return Ok(true);
         }
-        for _ in 0..DRAIN_STEPS {
+        let until = self.link.now() + longest;
+        loop {
             // A group may be larger than a step: always take more than what is held.
             let limit = self.reader.buffered() + DRAIN_STEP_BYTES;
             let empty = read_available(&mut self.link, &mut self.reader, limit)?;
             while let Some(group) = self.reader.next_group()? {
                 self.apply(&group)?;
             }
-            if empty {
-                return Ok(true);
+            self.drained_when = self.link.now();
+            if empty || self.drained_when >= until {
+                return Ok(empty);
             }
         }
-        Ok(false)
     }
 
     fn apply(&mut self, group: &Group) -> Result<(), ChildError> {
         decode_records(group.payload(), group.count(), |_, effect| {
             let names = effect.names();
-            for (db, key) in names.iter().flatten() {
-                let written = self.mark_if_written(*db, key);
-                if let Some((slot, entry)) = written.and_then(|slot| Some((slot, self.store.at_slot(slot)?)))
-                {
-                    self.deltas.touch(slot, &effect, entry);
-                }
-            }
+            let before = names.map(|name| name.is_some_and(|name| self.written(name, &effect)));
             self.store.apply(&effect)?;
-            for (db, key) in names.iter().flatten() {
-                self.mark_if_written(*db, key);
+            for (name, before) in names.into_iter().zip(before) {
+                let Some((db, key)) = name else { continue };
+                match self.store.find(db, key) {
+                    Some(id) if id.slot < self.cursor => self.dirty.mark(id.slot),
+                    _ if before => self.dirty.lose(db, key),
+                    _ => {}
+                }
             }
             // Giving a large value back would copy all its pages; the child ends soon.
             self.store.take_discarded().into_iter().for_each(std::mem::forget);
@@ -366,11 +367,18 @@ impl<'a, L: ParentLink> Child<'a, L> {
         })
     }
 
-    /// Marks a name dirty whose entry is written, and says where that is.
-    fn mark_if_written(&mut self, db: Db, key: &[u8]) -> Option<u32> {
-        let id = self.store.find(db, key).filter(|id| id.slot < self.cursor)?;
-        self.dirty.insert((db, key.into()));
-        Some(id.slot)
+    /// True if the walk has written the entry of this name, which an effect is going to change.
+    fn written(&mut self, (db, key): (Db, &[u8]), effect: &Effect<'_>) -> bool {
+        let Some(id) = self.store.find(db, key) else {
+            return false;
+        };
+        // The effect looks for it as well, and so does who looks what has become of it.
+        self.store.guess(id);
+        let written = id.slot < self.cursor;
+        if let Some(entry) = self.store.at_slot(id.slot).filter(|_| written) {
+            self.deltas.touch(id.slot, effect, entry);
+        }
+        written
     }
 
     /// Drains until little comes any more, or the deadline. One look at an empty pipe says nothing: a parent
@@ -381,7 +389,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
         loop {
             let before = self.reader.received();
             self.link.nap().map_err(ChildError::Pipe)?;
-            let empty = self.drain()?;
+            let empty = self.drain_for(DRAIN_LONGEST)?;
             let little = self.reader.received() - before <= QUIET_BYTES;
             if (empty && little) || self.link.now() >= deadline {
                 return Ok(());
@@ -393,14 +401,14 @@ impl<'a, L: ParentLink> Child<'a, L> {
     fn handshake(&mut self) -> Result<u64, ChildError> {
         self.link.ask().map_err(ChildError::Pipe)?;
         let h = loop {
-            self.drain()?;
+            self.drain_for(DRAIN_LONGEST)?;
             match self.link.answer().map_err(ChildError::Pipe)? {
                 Some(h) => break h,
                 None => self.link.wait().map_err(ChildError::Pipe)?,
             }
         };
         // Everything up to H was in the pipe before the answer was. What is beyond H is a part of a group.
-        while self.reader.taken() < h && !self.drain()? {}
+        while self.reader.taken() < h && !self.drain_for(DRAIN_LONGEST)? {}
         self.stream_ended = true;
         match self.reader.taken() {
             taken if taken == h => Ok(h),

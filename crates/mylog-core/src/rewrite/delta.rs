@@ -24,8 +24,17 @@ pub(super) struct Delta {
     pub(super) place: Place,
     /// Its end in the file.
     pub(super) expire_at: ExpireAt,
-    /// Fields or members of which the file may have an old state. None that the writing has still to come to.
+    /// Fields or members of which the file may have an old state. None that is there and that the writing has still to come to.
     dirty: BTreeSet<Box<[u8]>>,
+}
+
+/// What an effect makes of a field or member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// It is there, new or with another content.
+    Newer,
+    /// It is not there any more.
+    Gone,
 }
 
 /// The large values of the file, by slot: in the child none is filled twice.
@@ -80,12 +89,18 @@ impl Deltas {
             return;
         }
         match effect {
-            Effect::HashSet { pairs, .. } => self.add(slot, entry, pairs.iter().map(|(field, _)| *field)),
-            Effect::ZSetSet { members, .. } => self.add(slot, entry, members.iter().map(|(_, name)| *name)),
+            Effect::HashSet { pairs, .. } => {
+                self.add(slot, entry, Change::Newer, pairs.iter().map(|(field, _)| *field));
+            }
+            Effect::ZSetSet { members, .. } => {
+                self.add(slot, entry, Change::Newer, members.iter().map(|(_, name)| *name));
+            }
+            Effect::SetAdd { members, .. } => self.add(slot, entry, Change::Newer, members.iter().copied()),
             Effect::HashDel { fields: names, .. }
-            | Effect::SetAdd { members: names, .. }
             | Effect::SetRemove { members: names, .. }
-            | Effect::ZSetRemove { members: names, .. } => self.add(slot, entry, names.iter().copied()),
+            | Effect::ZSetRemove { members: names, .. } => {
+                self.add(slot, entry, Change::Gone, names.iter().copied());
+            }
             // The tail, and the end, are what differs.
             Effect::StrAppend { .. } | Effect::Expire { .. } => {}
             _ => self.touch_place(slot, effect, entry),
@@ -107,14 +122,18 @@ impl Deltas {
         }
     }
 
-    fn add<'f>(&mut self, slot: u32, entry: &Entry, names: impl Iterator<Item = &'f [u8]>) {
+    fn add<'f>(&mut self, slot: u32, entry: &Entry, change: Change, names: impl Iterator<Item = &'f [u8]>) {
         let (Some(delta), Some(named)) = (self.by_slot.get_mut(&slot), Named::of(entry.value())) else {
             return;
         };
         for field in names {
             let to_come = match delta.place {
                 Place::Start => true,
-                Place::Named(cursor) => cursor != 0 && named.is_ahead(cursor, field),
+                // What comes to a part of the table that was split meanwhile comes to some of it again: a name
+                // that is gone may be in the file although it is ahead. What is newer is written there.
+                Place::Named(cursor) => {
+                    change == Change::Newer && cursor != 0 && named.is_ahead(cursor, field)
+                }
                 Place::Str(_) | Place::List(_) => false,
             };
             if !to_come && delta.dirty.insert(field.into()) {

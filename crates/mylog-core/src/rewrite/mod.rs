@@ -5,6 +5,7 @@ pub mod backlog;
 pub mod child;
 pub mod courtesy;
 mod delta;
+mod dirty;
 pub mod entry_records;
 pub mod healing;
 mod list_image;

@@ -3,8 +3,6 @@
 //! Every group on the data pipe has a checksum and its seq, so the child proves on receipt that it lost
 //! nothing and got nothing twice (after Redis' pipes, `aof.c` at 6.2, which had neither).
 
-use std::collections::VecDeque;
-
 use crate::format::{u32_at, u64_at};
 use crate::group::Group;
 use crate::io::FileId;
@@ -65,9 +63,11 @@ pub enum WireError {
 /// Puts groups together again from what the data pipe gives.
 #[derive(Debug)]
 pub struct GroupReader {
-    /// Bytes received and not yet taken.
-    buffer: VecDeque<u8>,
-    /// Bytes ever received, `>= buffer.len()`.
+    /// Bytes received; those before `start` are taken.
+    buffer: Vec<u8>,
+    /// Never beyond the end of `buffer`.
+    start: usize,
+    /// Bytes ever received, `>= buffer.len() - start`.
     received: u64,
     /// Seq of the next group's first record: every group before it has been taken.
     next_seq: u64,
@@ -77,7 +77,8 @@ impl GroupReader {
     /// A reader whose first group starts with `next_seq`.
     pub fn new(next_seq: u64) -> Self {
         Self {
-            buffer: VecDeque::new(),
+            buffer: Vec::new(),
+            start: 0,
             received: 0,
             next_seq,
         }
@@ -85,13 +86,22 @@ impl GroupReader {
 
     /// Takes in what was read.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend(bytes);
+        // At most as much is moved as was taken since the last time.
+        if self.start > self.buffer.len() / 2 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
         self.received += bytes.len() as u64;
     }
 
     /// Bytes received and not yet taken.
     pub fn buffered(&self) -> usize {
-        self.buffer.len()
+        self.rest().len()
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
     }
 
     /// Bytes ever received.
@@ -108,30 +118,28 @@ impl GroupReader {
     pub fn next_group(&mut self) -> Result<Option<Group>, WireError> {
         let want = self.next_seq;
         let garbage = WireError::Garbage { want };
-        if self.buffer.len() < GROUP_HEADER_BYTES {
+        let Some((header, rest)) = self.rest().split_at_checked(GROUP_HEADER_BYTES) else {
             return Ok(None);
-        }
-        let header: Vec<u8> = self.buffer.iter().take(GROUP_HEADER_BYTES).copied().collect();
+        };
         let crc = header.get(..HEADER_CRC_AT).map(crc32c::crc32c);
-        if !header.starts_with(&GROUP_MAGIC) || u32_at(&header, HEADER_CRC_AT) != crc {
+        if !header.starts_with(&GROUP_MAGIC) || u32_at(header, HEADER_CRC_AT) != crc {
             return Err(garbage);
         }
-        let len = u64_at(&header, PAYLOAD_LEN_AT)
+        let len = u64_at(header, PAYLOAD_LEN_AT)
             .and_then(|len| usize::try_from(len).ok())
             .ok_or(garbage)?;
-        let got = u64_at(&header, FIRST_SEQ_AT).ok_or(garbage)?;
+        let got = u64_at(header, FIRST_SEQ_AT).ok_or(garbage)?;
         if got != want {
             return Err(WireError::Gap { want, got });
         }
-        if self.buffer.len() - GROUP_HEADER_BYTES < len {
+        let Some(payload) = rest.get(..len) else {
             return Ok(None);
-        }
-        self.buffer.drain(..GROUP_HEADER_BYTES);
-        let payload: Vec<u8> = self.buffer.drain(..len).collect();
-        let group = Group::new(got, u32_at(&header, COUNT_AT).ok_or(garbage)?, 0, payload);
-        if Some(group.payload_crc()) != u32_at(&header, PAYLOAD_CRC_AT) || group.count() == 0 {
+        };
+        let group = Group::new(got, u32_at(header, COUNT_AT).ok_or(garbage)?, 0, payload.to_vec());
+        if Some(group.payload_crc()) != u32_at(header, PAYLOAD_CRC_AT) || group.count() == 0 {
             return Err(garbage);
         }
+        self.start += GROUP_HEADER_BYTES + len;
         self.next_seq = group.last_seq() + 1;
         Ok(Some(group))
     }

@@ -9,3 +9,5 @@ mod deltas;
 #[cfg(test)]
 #[path = "../model/mod.rs"]
 mod model;
+#[cfg(test)]
+mod pace;
