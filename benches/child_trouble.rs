@@ -1,5 +1,7 @@
 //! A rewrite child that is stopped, slow, or killed again and again: what GETs of the cache notice of it.
 
+use std::time::Duration;
+
 use crate::contender::Ours;
 use crate::editions::{self, Edition};
 use crate::fill::fill;
@@ -15,6 +17,8 @@ use crate::trouble::{Fate, Trouble};
 const READERS: u32 = 30;
 /// Durable writes a second in every row, so that there is something to stream.
 pub const PACE: u64 = 1_000;
+/// Between two rewrites.
+const PERIOD: Duration = Duration::from_millis(200);
 /// Past this the two rows without a rewrite are too far apart to compare anything with.
 pub const TOO_NOISY: f64 = 2.0;
 /// The first two are the same: how far they are apart is the noise.
@@ -25,7 +29,7 @@ pub const CASES: [(&str, Option<Fate>); 7] = [
     ("child stopped", Some(Fate::Stopped)),
     ("child runs 1 ms of 10", Some(Fate::Slow)),
     ("no child, a spinner runs 1 ms of 10", Some(Fate::Spinner)),
-    ("child killed, 5 a second", Some(Fate::Killed)),
+    ("child killed", Some(Fate::Killed)),
 ];
 
 /// One round of a row.
@@ -39,7 +43,7 @@ pub fn section(scale: &Scale) -> Section {
     let about = format!(
         "{READERS} clients GET cache keys, beside {PACE} durable writes a second, while the child of a rewrite of {} keys\n\
          misbehaves. Ratios are to `no rewrite`, which is measured twice; the noise is the largest ratio of the two p99 in\n\
-         any round. Good rewrites, and killed ones, fork anew; a stopped child does not. The generator and the server leave\n\
+         any round. Rewrites begin 200 ms apart: good ones, and killed ones, fork anew; a stopped child does not. The generator and the server leave\n\
          no processor idle on a machine of two: there whatever else runs shows. `a spinner` is a process that has nothing to\n\
          do with either and runs as the slow child does.",
         count(scale.rewrite_keys as f64)
@@ -94,7 +98,7 @@ fn measure(scale: &Scale, edition: &Edition) -> Vec<Vec<Round>> {
 
 fn round(server: &Server, keys: u64, read: &Generator, requests: u64, fate: Option<Fate>) -> Round {
     let writer = writer(server, keys);
-    let trouble = fate.map(|fate| Trouble::start(server, fate));
+    let trouble = fate.map(|fate| Trouble::start(server, fate, PERIOD));
     let seen = read.run(server, requests);
     let children = trouble.map_or(0, Trouble::stop);
     let answers = writer.stop();

@@ -31,9 +31,6 @@ pub enum Fate {
 const RUNS: Duration = Duration::from_millis(1);
 const RESTS: Duration = Duration::from_millis(9);
 
-/// Rewrites begin so far apart.
-const PERIOD: Duration = Duration::from_millis(200);
-
 /// Troubled rewrites, until it is stopped.
 pub struct Trouble {
     stop: Arc<AtomicBool>,
@@ -41,8 +38,8 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Starts with the first child at work.
-    pub fn start(server: &Server, fate: Fate) -> Self {
+    /// Starts with the first child at work. Rewrites begin a `period` apart, or later.
+    pub fn start(server: &Server, fate: Fate, period: Duration) -> Self {
         let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (stopped, beginning) = (Arc::clone(&stop), Arc::clone(&begun));
         let (mut client, pid) = (server.client(), server.pid());
@@ -56,7 +53,7 @@ impl Trouble {
                 } else {
                     children += u64::from(one(&mut client, pid, fate, &stopped, &beginning));
                 }
-                thread::sleep(PERIOD.saturating_sub(start.elapsed()));
+                thread::sleep(period.saturating_sub(start.elapsed()));
             }
             children
         });

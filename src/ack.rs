@@ -15,7 +15,7 @@ use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{engine, grouped, unit, waits};
+use crate::{engine, grouped, pops, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -25,6 +25,33 @@ pub(crate) struct Answer {
     since: Instant,
     /// Why `seq` is not known to be on disk.
     failure: Option<Arc<str>>,
+}
+
+impl Answer {
+    /// An answer that acknowledges changes up to `seq`.
+    pub(crate) fn new(reply: Reply, seq: u64) -> Self {
+        Self {
+            reply,
+            seq,
+            since: Instant::now(),
+            failure: None,
+        }
+    }
+
+    /// Last seq that it acknowledges.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// What it acknowledges is not known to be on disk, and the client is told so instead.
+    pub(crate) fn fail(&mut self, reason: &str) {
+        self.failure = Some(reason.into());
+    }
+
+    /// True if the client may be told: what it acknowledges is durable, or will not be.
+    pub(crate) fn is_due(&self) -> bool {
+        self.failure.is_some() || engine::with(|engine| engine.marks().durable() >= self.seq) == Some(true)
+    }
 }
 
 impl Waiter for Answer {
@@ -105,22 +132,12 @@ pub(crate) fn hold(ctx: Ctx<'_>) -> Option<(Held<Answer>, UserName)> {
 
 /// Answers a held client at the end of this turn: nothing that he is told waits for the disk.
 pub(crate) fn answer_now(client: Held<Answer>, reply: Reply) {
-    client.unblock(Box::new(Answer {
-        reply,
-        seq: 0,
-        since: Instant::now(),
-        failure: None,
-    }));
+    client.unblock(Box::new(Answer::new(reply, 0)));
 }
 
 /// Answers a held client once `seq` is durable.
 pub(crate) fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
-    let answer = Box::new(Answer {
-        reply,
-        seq,
-        since: Instant::now(),
-        failure: None,
-    });
+    let answer = Box::new(Answer::new(reply, seq));
     let mut waiting = WAITING.lock();
     // What was seen may have become durable since. The writer publishes that before it comes for the lock:
     // it has passed already, or finds this client.
@@ -182,6 +199,7 @@ impl Releaser {
 impl Listener for Releaser {
     fn on_durable(&self, seq: u64) {
         waits::on_durable(seq);
+        pops::on_durable(seq);
         let due: VecDeque<Waiting> = {
             let mut waiting = WAITING.lock();
             let still = waiting.partition_point(|waiting| waiting.answer.seq <= seq);
@@ -197,6 +215,7 @@ impl Listener for Releaser {
             log::warning(&format!("durable writes are refused: {failure}"));
         }
         give_up_all(&failure.text);
+        pops::on_failure();
     }
 
     fn on_recovered(&self) {

@@ -72,6 +72,30 @@ pub(crate) unsafe fn run(
 ) -> c_int {
     // SAFETY: contract of this function; the global lock is held in a command.
     let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+    let done = perform(ctx, args, access, handler);
+    // Who waits for a key, or for time to pass, has been told nothing yet.
+    if done.reply != Reply::Later {
+        ack::finish(ctx, done.reply, done.changed.max(unit::owed_by_held()), done.seen);
+    }
+    0
+}
+
+/// What a command did, and what its reply is to be held for.
+pub(crate) struct Done {
+    pub(crate) reply: Reply,
+    /// Its last change whose acknowledgement waits.
+    pub(crate) changed: Option<u64>,
+    /// The last change that it saw and whose acknowledgement waits.
+    pub(crate) seen: Option<u64>,
+}
+
+/// Runs a command up to its reply, which is the caller's to give.
+pub(crate) fn perform<'c>(
+    ctx: Ctx<'c>,
+    args: Args<'c>,
+    access: Access,
+    handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
+) -> Done {
     // What a command before this one left open in the same unit comes before this one's effects.
     capture::settle(capture::Cause::Command);
     let begun = engine::with(|engine| (engine.strict_seq(), Sight::begin(engine)));
@@ -91,8 +115,11 @@ pub(crate) unsafe fn run(
         Access::Read => None,
         Access::Write => engine::with(|engine| engine.strict_seq()).filter(|&after| after != before),
     };
-    ack::finish(ctx, reply, changed.max(unit::owed_by_held()), call.sight.seen());
-    0
+    Done {
+        reply,
+        changed,
+        seen: call.sight.seen(),
+    }
 }
 
 /// The error for a user who may not run a native command.
@@ -124,7 +151,7 @@ pub(crate) struct Call<'c> {
 }
 
 impl<'c> Call<'c> {
-    fn handle(&mut self, access: Access, handler: Handler) -> Reply {
+    fn handle(&mut self, access: Access, handler: impl FnOnce(&mut Self) -> Result<Reply, Reply>) -> Reply {
         if let Some(denied) = self.denied() {
             return denied;
         }
@@ -348,7 +375,8 @@ impl<'c> Target<'c> {
         self.read(f)
     }
 
-    /// Makes the keyspace hold what the effect left.
+    /// Makes the keyspace hold what the effect left. Every value of ours gets its name here, and by that the
+    /// server learns that those who wait for the key are to be asked: a command that makes one can't forget it.
     fn follow(&mut self, left: Option<Left>) {
         let Some(left) = left else {
             if self.exists() {

@@ -283,6 +283,12 @@ pub(crate) fn refusal() -> Option<Reply> {
     Some(Reply::error_text(&refused(&reason)))
 }
 
+/// True while durable writes are taken.
+pub(crate) fn takes_writes() -> bool {
+    pressure::look_at_size();
+    with(|engine| engine.down_reason().is_none()) == Some(true)
+}
+
 /// The text of a refusal, which is counted.
 pub(crate) fn refused(reason: &str) -> String {
     REFUSED.fetch_add(1, Ordering::Relaxed);

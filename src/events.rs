@@ -9,7 +9,8 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
-    ack, capture, conditions, engine, evicted, grouped, pressure, rewrite, sentinel, startup, unit, waits,
+    ack, capture, conditions, engine, evicted, grouped, pops, pressure, rewrite, sentinel, startup, unit,
+    waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -78,6 +79,7 @@ unsafe extern "C" fn event_loop(
     release_if_down();
     pressure::sample();
     waits::release();
+    pops::turn();
     ack::set_past_sleep_hook(true);
 }
 

@@ -8,7 +8,7 @@ use redis_module::raw;
 
 use crate::api::config::c_text;
 use crate::api::info::Info;
-use crate::{ack, engine, loaded, rewrite, startup};
+use crate::{ack, engine, loaded, pops, rewrite, startup};
 
 /// The callback.
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -54,7 +54,7 @@ fn log_fields(info: Info<'_>) {
         }
         info.number(c"fsync_p50_usec", marks.fsync_times().percentile_usec(50));
         info.number(c"fsync_p99_usec", marks.fsync_times().percentile_usec(99));
-        info.number(c"acks_waiting", ack::waiting() as u64);
+        info.number(c"acks_waiting", (ack::waiting() + pops::held()) as u64);
         info.text(c"last_write_status", status(marks.write_health()));
         info.text(c"last_fsync_status", status(marks.fsync_health()));
         let error = engine

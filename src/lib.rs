@@ -7,7 +7,7 @@
 //! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`, `grouped`,
 //!    `waits`: when a reply may leave. `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`: what the server tells, and what becomes of it.
-//! 4. `call`, `commands`, `scripts`, `filter`: what clients send. `config`, `info`: what operators see.
+//! 4. `call`, `commands`, `pops`, `scripts`, `filter`: what clients send. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
 
 mod ack;
@@ -29,6 +29,7 @@ mod info;
 mod load;
 mod loaded;
 mod panic;
+mod pops;
 mod prefixes;
 mod pressure;
 mod reaper;

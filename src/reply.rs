@@ -14,6 +14,8 @@ use crate::sight::Sight;
 pub(crate) enum Reply {
     /// Nothing more: the reply has left already.
     Sent,
+    /// Nothing yet: the client is blocked, and answered by whoever ends that.
+    Later,
     /// An integer.
     Int(i64),
     /// A status line.
@@ -57,7 +59,7 @@ impl Reply {
     /// Writes it to the client of the context.
     pub(crate) fn emit(&self, ctx: Ctx<'_>) {
         match self {
-            Self::Sent => {}
+            Self::Sent | Self::Later => {}
             Self::Int(value) => ctx.reply_int(*value),
             Self::Simple(text) => ctx.reply_simple(text),
             Self::Error(text) => ctx.reply_error(text),

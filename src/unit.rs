@@ -14,7 +14,7 @@ use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, conditions, config, engine, grouped, scripts, sentinel, strict};
+use crate::{ack, conditions, config, engine, grouped, pops, scripts, sentinel, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -187,18 +187,24 @@ pub(crate) fn end(ctx: Ctx<'_>) {
     }
 }
 
-fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
-    let outcome = engine::with(|engine| engine.wait_durable(seq, config::max_wait_ms()));
-    let reason = match outcome {
-        None | Some(WaitOutcome::Durable) => return,
-        Some(WaitOutcome::Failed(failure)) => failure.text,
-        Some(WaitOutcome::TimedOut) => format!(
+/// Waits on the event loop until `seq` is on disk. Why it is not known to be, if it is not.
+pub(crate) fn wait_in_place(seq: u64) -> Option<String> {
+    let outcome = engine::with(|engine| engine.wait_durable(seq, config::max_wait_ms()))?;
+    match outcome {
+        WaitOutcome::Durable => None,
+        WaitOutcome::Failed(failure) => Some(failure.text),
+        WaitOutcome::TimedOut => Some(format!(
             "the disk took longer than mylog.max-wait ({} ms)",
             config::max_wait_ms()
-        ),
-        Some(WaitOutcome::Stopped) => "the writer has stopped".to_owned(),
-    };
+        )),
+        WaitOutcome::Stopped => Some("the writer has stopped".to_owned()),
+    }
+}
+
+fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
+    let Some(reason) = wait_in_place(seq) else { return };
     ack::give_up_all(&reason);
+    pops::give_up_all(&reason);
     let cut = cut_off_unsent(ctx);
     log::warning(&format!(
         "{cut} clients were cut off, since their replies would acknowledge what is not known to be on disk: {reason}"

@@ -3,7 +3,7 @@
 #
 #   tools/install-build-deps.sh            compiler, libclang (for the bindings of the module API), make, Rust
 #   tools/install-build-deps.sh server     also a redis-server, unless SERVER names one
-#   tools/install-build-deps.sh client     also redis-py for the system's Python: other people's client, and strace: for the tests
+#   tools/install-build-deps.sh client     also redis-py, RQ and Celery for the system's Python: other people's clients, and strace: for the tests
 #   tools/install-build-deps.sh check      also rustfmt and clippy
 #   tools/install-build-deps.sh servers    also what tools/fetch-servers.sh needs
 #
@@ -103,7 +103,11 @@ install_server() {
 }
 
 client() {
-    /usr/bin/python3 -c 'import redis' 2>/dev/null || apt_install python3 python3-redis
+    local missing=()
+    /usr/bin/python3 -c 'import redis' 2>/dev/null || missing+=(python3 python3-redis)
+    /usr/bin/python3 -c 'import rq' 2>/dev/null || missing+=(python3-rq)
+    /usr/bin/python3 -c 'import celery' 2>/dev/null || missing+=(python3-celery)
+    [ "${#missing[@]}" = 0 ] || apt_install "${missing[@]}"
     have strace || apt_install strace
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Keys {
     pub(crate) flags: u32,
     /// The argument at `first` is no key but says how many follow it.
     pub(crate) counted: bool,
+    /// Their places, or names, are not known before the command is read: the command tells them itself.
+    pub(crate) unknown: bool,
 }
 
 /// What an argument is.
@@ -147,6 +149,30 @@ pub(crate) unsafe fn tells_counted_keys(
     true
 }
 
+/// As [`tells_counted_keys`], of keys at these places with these REDISMODULE_CMD_KEY_ bits.
+///
+/// # Safety
+/// The pointers are those that the server gave to the command's entry.
+pub(crate) unsafe fn tells_keys(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+    places: impl FnOnce(Args<'_>) -> Vec<(usize, u32)>,
+) -> bool {
+    // SAFETY: contract of this function.
+    let args = unsafe {
+        if api!(RedisModule_IsKeysPositionRequest)(ctx) == 0 {
+            return false;
+        }
+        Args::from_raw(argv, argc)
+    };
+    for (place, flags) in places(args) {
+        // SAFETY: the context asks for keys; the server looks at no place behind the last argument.
+        unsafe { api!(RedisModule_KeyAtPosWithFlags)(ctx, place as c_int, flags as c_int) };
+    }
+    true
+}
+
 fn describe(command: *mut raw::RedisModuleCommand, spec: &Spec) -> Result<(), Refused> {
     let mut kept = Vec::new();
     let mut keys: Vec<_> = spec.keys.iter().map(key_spec).collect();
@@ -174,6 +200,11 @@ fn key_spec(keys: &Keys) -> raw::RedisModuleCommandKeySpec {
     // SAFETY: zeroes are a valid value of this structure of integers, pointers and unions of them.
     let mut spec: raw::RedisModuleCommandKeySpec = unsafe { std::mem::zeroed() };
     spec.flags = u64::from(keys.flags);
+    if keys.unknown {
+        spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_UNKNOWN;
+        spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_UNKNOWN;
+        return spec;
+    }
     spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
     spec.bs.index.pos = keys.first;
     if keys.counted {

@@ -50,8 +50,21 @@ pub(crate) fn wake() {
     unsafe { api!(RedisModule_EventLoopAddOneShot)(Some(woken), std::ptr::null_mut()) };
 }
 
+/// Ends the event loop's sleep and runs `job` there, with the global lock, between two commands. From any thread.
+pub(crate) fn run_soon(job: fn()) {
+    // SAFETY: as for `wake`; the data is a function pointer, which is never freed.
+    unsafe { api!(RedisModule_EventLoopAddOneShot)(Some(run_once), job as *mut c_void) };
+}
+
 // SAFETY: only the server calls it, with what `wake` gave it.
 unsafe extern "C" fn woken(_data: *mut c_void) {}
+
+// SAFETY: only the server calls it: under its global lock, with what `run_soon` gave it.
+unsafe extern "C" fn run_once(job: *mut c_void) {
+    // SAFETY: `run_soon` is the only one that gives this callback, with a `fn()` as data.
+    let job = unsafe { std::mem::transmute::<*mut c_void, fn()>(job) };
+    job();
+}
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn run(_fd: c_int, callback: *mut c_void, _mask: c_int) {

@@ -6,6 +6,7 @@
 
 pub(crate) mod acl;
 pub(crate) mod block;
+pub(crate) mod c_text;
 pub(crate) mod call;
 pub(crate) mod command;
 pub(crate) mod config;
@@ -20,6 +21,7 @@ pub(crate) mod io;
 pub(crate) mod key;
 pub(crate) mod latency;
 pub(crate) mod log;
+pub(crate) mod on_keys;
 pub(crate) mod parked;
 pub(crate) mod process;
 pub(crate) mod random;

@@ -1,5 +1,8 @@
 //! The list commands with several keys.
 
+use std::ffi::CStr;
+use std::ops::Range;
+
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
 
@@ -7,13 +10,15 @@ use super::SYNTAX;
 use super::list::{next_out, popped, pushed, take, tell};
 use super::number::{at_least, option};
 use crate::api::events::Class;
+use crate::api::string::Args;
 use crate::call::Call;
 use crate::reply::Reply;
 
-const LEAST_NUMKEYS: &std::ffi::CStr = c"ERR numkeys should be greater than 0";
-const LEAST_COUNT: &std::ffi::CStr = c"ERR count should be greater than 0";
+const LEAST_NUMKEYS: &CStr = c"ERR numkeys should be greater than 0";
+const LEAST_COUNT: &CStr = c"ERR count should be greater than 0";
 
-fn side(word: &[u8]) -> Result<Side, Reply> {
+/// The end of a list that a word names.
+pub(super) fn side(word: &[u8]) -> Result<Side, Reply> {
     match &*option(word).to_ascii_lowercase() {
         b"left" => Ok(Side::Head),
         b"right" => Ok(Side::Tail),
@@ -24,15 +29,16 @@ fn side(word: &[u8]) -> Result<Side, Reply> {
 /// LMOVE source destination LEFT | RIGHT LEFT | RIGHT
 pub(super) fn lmove(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let (from, to) = (side(call.args.get(3))?, side(call.args.get(4))?);
-    move_one(call, from, to)
+    move_one(call, from, to)?.ok_or(Reply::Null)
 }
 
 /// RPOPLPUSH source destination
 pub(super) fn rpoplpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    move_one(call, Side::Tail, Side::Head)
+    move_one(call, Side::Tail, Side::Head)?.ok_or(Reply::Null)
 }
 
-fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Reply, Reply> {
+/// Moves an element from the first key to the second. `None`: there is no first one.
+pub(super) fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Option<Reply>, Reply> {
     let mut source = call.open(1);
     let end = |list: &List| {
         let last = list.len().saturating_sub(1);
@@ -40,7 +46,9 @@ fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Reply, Reply> {
         list.get(at).map(|element| (element.to_vec(), list.len()))
     };
     let moved = source.read(|list: Option<&List>| list.and_then(end))?;
-    let (element, len) = moved.ok_or(Reply::Null)?;
+    let Some((element, len)) = moved else {
+        return Ok(None);
+    };
     let db = call.db;
     let pop = Effect::ListPop {
         db,
@@ -64,7 +72,7 @@ fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Reply, Reply> {
         }
         call.changed(&source, Class::List, pushed(to));
         call.changed(&source, Class::List, popped(from));
-        return Ok(Reply::Bulk(element));
+        return Ok(Some(Reply::Bulk(element)));
     }
     let mut target = call.open(2);
     target.read(|_: Option<&List>| ())?;
@@ -72,13 +80,13 @@ fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Reply, Reply> {
     call.commit(&mut source, &pop);
     call.changed(&target, Class::List, pushed(to));
     tell(call, &source, popped(from));
-    Ok(Reply::Bulk(element))
+    Ok(Some(Reply::Bulk(element)))
 }
 
-/// LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count]
-pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let args = call.args;
-    let behind_keys = at_least(1, args.get(1), LEAST_NUMKEYS)?.saturating_add(2);
+/// Where the keys are that the argument at `counted` counts, the end to pop from, and how many.
+pub(super) fn options(args: Args<'_>, counted: usize) -> Result<(Range<usize>, Side, usize), Reply> {
+    let keys = at_least(1, args.get(counted), LEAST_NUMKEYS)?;
+    let behind_keys = keys.saturating_add(counted + 1);
     if behind_keys >= args.len() {
         return Err(SYNTAX);
     }
@@ -94,19 +102,59 @@ pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
         }
         _ => return Err(SYNTAX),
     };
-    for place in 2..behind_keys {
+    Ok((counted + 1..behind_keys, side, count))
+}
+
+/// The key that was popped from, and the elements.
+pub(super) type Popped<'c> = (&'c [u8], Vec<Reply>);
+
+/// Pops from the first of these keys that is there.
+pub(super) fn pop_first<'c>(
+    call: &mut Call<'c>,
+    keys: Range<usize>,
+    side: Side,
+    count: usize,
+) -> Result<Option<Popped<'c>>, Reply> {
+    for place in keys {
         let mut target = call.open(place);
         let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;
         let Some(taken) = taken else { continue };
         let (key, len) = (target.name(), taken.len());
         take(call, &mut target, side, len);
-        let name = match side {
-            Side::Head => c"MYLOG.LPOP",
-            Side::Tail => c"MYLOG.RPOP",
-        };
-        call.replicate_as(name, [key, len.to_string().as_bytes()]);
-        let head = [Reply::Array(2), Reply::Bulk(key.to_vec()), Reply::Array(len)];
-        return Ok(Reply::Parts(head.into_iter().chain(taken).collect()));
+        return Ok(Some((key, taken)));
     }
-    Err(Reply::NullArray)
+    Ok(None)
+}
+
+/// The command that pops from one list.
+pub(super) fn command(side: Side) -> &'static CStr {
+    match side {
+        Side::Head => c"MYLOG.LPOP",
+        Side::Tail => c"MYLOG.RPOP",
+    }
+}
+
+/// Pops up to `count` elements from the first of these keys that is there, and answers with its name and them.
+pub(super) fn pop_many(
+    call: &mut Call<'_>,
+    keys: Range<usize>,
+    side: Side,
+    count: usize,
+) -> Result<Option<Reply>, Reply> {
+    let Some((key, taken)) = pop_first(call, keys, side, count)? else {
+        return Ok(None);
+    };
+    call.replicate_as(command(side), [key, taken.len().to_string().as_bytes()]);
+    let head = [
+        Reply::Array(2),
+        Reply::Bulk(key.to_vec()),
+        Reply::Array(taken.len()),
+    ];
+    Ok(Some(Reply::Parts(head.into_iter().chain(taken).collect())))
+}
+
+/// LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count]
+pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let (keys, side, count) = options(call.args, 1)?;
+    pop_many(call, keys, side, count)?.ok_or(Reply::NullArray)
 }

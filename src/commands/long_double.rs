@@ -32,6 +32,12 @@ pub(crate) enum LongDouble {
     Infinite { negative: bool },
 }
 
+/// A number that is too far from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    pub(crate) negative: bool,
+}
+
 impl LongDouble {
     /// Zero.
     pub(crate) fn zero() -> Self {
@@ -102,6 +108,36 @@ impl LongDouble {
     /// True for an infinity.
     pub(crate) fn is_infinite(&self) -> bool {
         matches!(self, Self::Infinite { .. })
+    }
+
+    /// So many thousandths, rounded up as `ceill` of the product is; an infinity, and what no integer of 64 bits
+    /// holds, is an error that says whether it is negative.
+    pub(crate) fn ceil_thousandths(&self) -> Result<i64, TooLarge> {
+        let Self::Finite {
+            significand,
+            exponent,
+        } = self
+        else {
+            let negative = matches!(self, Self::Infinite { negative: true });
+            return Err(TooLarge { negative });
+        };
+        let (sign, magnitude) = significand.clone().into_parts();
+        let negative = sign == Sign::Minus;
+        let too_large = TooLarge { negative };
+        let (product, exponent) = round(magnitude * 1000u32, *exponent, false).ok_or(too_large)?;
+        let bits = i64::try_from(product.bits()).unwrap_or(i64::MAX);
+        if exponent > 64 - bits {
+            return Err(too_large);
+        }
+        let whole = match u64::try_from(exponent) {
+            Ok(up) => product << up,
+            Err(_) => {
+                let down = exponent.unsigned_abs();
+                let rest = product.trailing_zeros().is_some_and(|zeros| zeros < down);
+                (product >> down) + u8::from(rest && !negative)
+            }
+        };
+        i64::try_from(BigInt::from_biguint(sign, whole)).map_err(|_| too_large)
     }
 
     /// Prints it as the native command does: at most 17 decimals, no exponent, no zeros at the end.
@@ -289,6 +325,33 @@ mod tests {
             "", " 1", "1 ", "abc", "1e", "0x", "nan", "-nan", ".", "1.2.3", "--1", "1e99999", "1e-99999",
         ] {
             assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn thousandths_are_rounded_up() {
+        let ms = |text: &str| LongDouble::parse(text.as_bytes()).map(|value| value.ceil_thousandths());
+        for (text, expected) in [
+            ("0", 0),
+            ("0.1", 100),
+            ("0.0001", 1),
+            ("1e-4000", 1),
+            ("-0.0001", 0),
+            ("-1.0005", -1000),
+            ("-2", -2000),
+            ("12.3456", 12346),
+            ("0x10", 16000),
+            ("9223372036854775.5", 9_223_372_036_854_775_500),
+        ] {
+            assert_eq!(ms(text), Some(Ok(expected)), "{text}");
+        }
+        for (text, negative) in [
+            ("inf", false),
+            ("-inf", true),
+            ("9223372036854776", false),
+            ("1e4000", false),
+        ] {
+            assert_eq!(ms(text), Some(Err(TooLarge { negative })), "{text}");
         }
     }
 

@@ -6,6 +6,8 @@ mod bit;
 mod bit_table;
 mod bitfield;
 mod bitop;
+mod blocking;
+mod blocking_table;
 mod expiry;
 mod forward;
 mod forward_table;
@@ -31,6 +33,11 @@ mod sets_combine;
 mod sets_random;
 mod sets_read;
 mod sets_table;
+mod sort;
+mod sort_order;
+mod sort_pattern;
+mod sort_table;
+pub(crate) mod sort_words;
 mod string;
 mod string_table;
 mod table;
@@ -65,9 +72,11 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         bit_table::BIT,
         hash_table::HASH,
         list_table::LIST,
+        blocking_table::BLOCKING,
         sets_table::SET,
         zset_table::ZSET,
         zset_query_table::ZSET_QUERY,
+        sort_table::SORT,
         forward_table::FORWARD,
         script_table::SCRIPT,
         admin_table::ADMIN,

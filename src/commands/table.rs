@@ -25,6 +25,7 @@ pub(super) const fn key_at(first: i32, flags: u32) -> Keys {
         last: 0,
         step: 1,
         counted: false,
+        unknown: false,
         flags,
     }
 }
@@ -44,6 +45,7 @@ pub(super) const fn keys_from(first: i32, step: i32, flags: u32) -> Keys {
         last: -1,
         step,
         counted: false,
+        unknown: false,
         flags,
     }
 }
@@ -55,7 +57,16 @@ pub(super) const fn keys_counted_at(count: i32, flags: u32) -> Keys {
         last: 0,
         step: 1,
         counted: true,
+        unknown: false,
         flags,
+    }
+}
+
+/// Keys that only the command itself can tell.
+pub(super) const fn keys_unknown(flags: u32) -> Keys {
+    Keys {
+        unknown: true,
+        ..key_at(0, flags)
     }
 }
 

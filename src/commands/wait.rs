@@ -21,5 +21,5 @@ pub(super) fn wait(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if timeout > i64::MAX - now_ms() {
         return Err(TOO_LONG);
     }
-    Ok(waits::wait(call.ctx, timeout).unwrap_or(Reply::Sent))
+    Ok(waits::wait(call.ctx, timeout).unwrap_or(Reply::Later))
 }

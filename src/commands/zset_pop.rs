@@ -1,12 +1,14 @@
 //! ZPOPMIN, ZPOPMAX, ZMPOP.
 
 use std::ffi::CStr;
+use std::ops::Range;
 
 use mylog_core::value::ZSet;
 
 use super::SYNTAX;
 use super::number::{integer, option};
 use super::zset::take_out;
+use crate::api::string::Args;
 use crate::call::{Call, Target};
 use crate::reply::Reply;
 
@@ -16,7 +18,7 @@ const FEW_MEMBERS: Reply = Reply::error(c"ERR count should be greater than 0");
 
 /// From which end members are popped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Lowest,
     Highest,
 }
@@ -30,7 +32,7 @@ impl End {
     }
 
     /// The command that does the same wherever it runs.
-    fn command(self) -> &'static CStr {
+    pub(super) fn command(self) -> &'static CStr {
         match self {
             Self::Lowest => c"MYLOG.ZPOPMIN",
             Self::Highest => c"MYLOG.ZPOPMAX",
@@ -103,50 +105,73 @@ pub(super) fn zpopmax(call: &mut Call<'_>) -> Result<Reply, Reply> {
     pop_of_one(call, End::Highest)
 }
 
-/// Where the options of ZMPOP begin, the end to pop from, and how many.
-fn read_options(call: &Call<'_>) -> Result<(usize, End, usize), Reply> {
-    let keys = integer(call.args.get(1))
+/// Where the keys are that the argument at `counted` counts, the end to pop from, and how many.
+pub(super) fn options(args: Args<'_>, counted: usize) -> Result<(Range<usize>, End, usize), Reply> {
+    let keys = integer(args.get(counted))
         .filter(|keys| *keys > 0)
         .ok_or(FEW_KEYS)?;
-    let side = usize::try_from(keys).ok().and_then(|keys| keys.checked_add(2));
-    let side = side.filter(|side| *side < call.args.len()).ok_or(SYNTAX)?;
-    let end = match option(call.args.get(side)) {
+    let side = usize::try_from(keys)
+        .ok()
+        .and_then(|keys| keys.checked_add(counted + 1));
+    let side = side.filter(|side| *side < args.len()).ok_or(SYNTAX)?;
+    let end = match option(args.get(side)) {
         word if word.eq_ignore_ascii_case(b"min") => End::Lowest,
         word if word.eq_ignore_ascii_case(b"max") => End::Highest,
         _ => return Err(SYNTAX),
     };
     let (mut count, mut place) = (None, side + 1);
-    while place < call.args.len() {
-        let is_count = option(call.args.get(place)).eq_ignore_ascii_case(b"count");
-        if count.is_some() || !is_count || place + 1 == call.args.len() {
+    while place < args.len() {
+        let is_count = option(args.get(place)).eq_ignore_ascii_case(b"count");
+        if count.is_some() || !is_count || place + 1 == args.len() {
             return Err(SYNTAX);
         }
-        let wanted = integer(call.args.get(place + 1)).filter(|count| *count > 0);
+        let wanted = integer(args.get(place + 1)).filter(|count| *count > 0);
         count = Some(wanted.ok_or(FEW_MEMBERS)?);
         place += 2;
     }
-    Ok((
-        side,
-        end,
-        usize::try_from(count.unwrap_or(1)).unwrap_or(usize::MAX),
-    ))
+    let count = usize::try_from(count.unwrap_or(1)).unwrap_or(usize::MAX);
+    Ok((counted + 1..side, end, count))
+}
+
+/// The key that was popped from, and the members with their scores.
+pub(super) type Popped<'c> = (&'c [u8], Vec<(Vec<u8>, f64)>);
+
+/// Pops from the first of these keys that is there.
+pub(super) fn pop_first<'c>(
+    call: &mut Call<'c>,
+    keys: Range<usize>,
+    end: End,
+    count: usize,
+) -> Result<Option<Popped<'c>>, Reply> {
+    for place in keys {
+        let mut target = call.open(place);
+        let popped = pop(call, &mut target, end, count)?;
+        if !popped.is_empty() {
+            return Ok(Some((target.name(), popped)));
+        }
+    }
+    Ok(None)
+}
+
+/// Pops up to `count` members from the first of these keys that is there, and answers with its name and them.
+pub(super) fn pop_many(
+    call: &mut Call<'_>,
+    keys: Range<usize>,
+    end: End,
+    count: usize,
+) -> Result<Option<Reply>, Reply> {
+    let Some((key, popped)) = pop_first(call, keys, end, count)? else {
+        return Ok(None);
+    };
+    call.replicate_as(end.command(), [key, popped.len().to_string().as_bytes()]);
+    let head = [Reply::Array(2), Reply::Bulk(key.to_vec())];
+    Ok(Some(Reply::Parts(
+        head.into_iter().chain(shown(popped, true)).collect(),
+    )))
 }
 
 /// ZMPOP numkeys key [key ...] MIN | MAX [COUNT count]
 pub(super) fn zmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let (side, end, count) = read_options(call)?;
-    for place in 2..side {
-        let mut target = call.open(place);
-        let popped = pop(call, &mut target, end, count)?;
-        if popped.is_empty() {
-            continue;
-        }
-        let (key, many) = (target.name(), popped.len().to_string());
-        call.replicate_as(end.command(), [key, many.as_bytes()]);
-        let head = [Reply::Array(2), Reply::Bulk(key.to_vec())];
-        return Ok(Reply::Parts(
-            head.into_iter().chain(shown(popped, true)).collect(),
-        ));
-    }
-    Err(Reply::NullArray)
+    let (keys, end, count) = options(call.args, 1)?;
+    pop_many(call, keys, end, count)?.ok_or(Reply::NullArray)
 }

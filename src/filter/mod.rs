@@ -20,6 +20,7 @@ use redis_module::raw;
 use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::{Ctx, Refused};
+use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::Prefixes;
 use crate::{conditions, engine};
@@ -152,7 +153,12 @@ fn look(command: Filtered<'_>, len: usize) {
         return;
     }
     let keys = key_places(command, len, route.keys);
-    match (captured(command, keys.clone()), route.twin) {
+    let captured = match captured(command, keys.clone()) {
+        // It would look for keys of ours, and find none that it knows.
+        Captured::None if route.keys == Keys::Sort && patterns_are_held(command, len) => Captured::Mixed,
+        captured => captured,
+    };
+    match (captured, route.twin) {
         (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, keys),
         // RENAME and COPY work across: both names are only names.
         (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
@@ -205,8 +211,22 @@ fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Places {
         Keys::Counted => (None, counted(command, len, 1), 1),
         Keys::CountedLater => (None, counted(command, len, 2), 1),
         Keys::AllButLast => (None, 1..len - 1, 1),
+        Keys::Sort => {
+            let arg = |place| command.arg(place).unwrap_or_default();
+            let destination = sort_words::destination(arg, len);
+            (Some(1), destination.map_or(0..0, |place| place..place + 1), 1)
+        }
     };
     apart.into_iter().chain(range.step_by(step))
+}
+
+/// True if one of the arguments by which SORT finds other keys looks for captured ones.
+fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
+    let arg = |place| command.arg(place).unwrap_or_default();
+    let mut patterns = sort_words::patterns(arg, len)
+        .map(arg)
+        .filter(|text| text.contains(&b'*'));
+    STATE.with(|state| patterns.any(|text| state.prefixes.hold(text)))
 }
 
 /// As many places as the argument at `place` says, behind it. None if there are not so many: the native
@@ -228,7 +248,9 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     // The filter does not know the database on every server: a durable key of that name in any counts.
     let durable = engine::with(|engine| {
         let any = !engine.store.is_empty();
-        let mut named = keys.filter_map(|place| command.arg(place));
+        // What SORT sorts it does not change.
+        let kept = usize::from(route.keys == Keys::Sort);
+        let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
         any && (route.keys == Keys::Everything
             || named.any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some())))
     });

@@ -21,6 +21,9 @@ const BEFORE: &[&str] = &[
     "MYLOG.SET deleted v",
     "MYLOG.SET renamed v",
     "MYLOG.SET string v",
+    "MYLOG.RPUSH oldlist 2 1",
+    "MYLOG.RPUSH names old",
+    "MYLOG.RPUSH newnames new",
     "SET captured:old v",
 ];
 
@@ -31,6 +34,8 @@ const CHANGES: &[&str] = &[
     "MYLOG.DEL deleted",
     "MYLOG.RENAME renamed to",
     "MYLOG.EXPIRE string 1000",
+    "MYLOG.RPUSH list 2 1",
+    "MYLOG.SORT oldlist STORE sorted",
     "SET captured:new v2",
 ];
 
@@ -63,6 +68,11 @@ const WAITS: &[(&str, &str)] = &[
     ("MYLOG.HRANDFIELD hash 1", "f"),
     ("MYLOG.EXPIRE deleted 10", "0"),
     ("MYLOG.HGET new f", "WRONGTYPE"),
+    ("MYLOG.SORT list", "1 2"),
+    ("MYLOG.LRANGE sorted 0 -1", "1 2"),
+    ("MYLOG.SORT_RO newnames BY nosort GET *", "v2"),
+    ("MYLOG.SORT newnames ALPHA BY *", "new"),
+    ("MYLOG.SORT deleted STORE d", "0"),
     ("GET captured:new", "v2"),
 ];
 
@@ -75,6 +85,8 @@ const GOES_ON: &[(&str, &str)] = &[
     ("MYLOG.SET old x NX", "nil"),
     ("MYLOG.GETEX old", "v"),
     ("MYLOG.HGET never f", "nil"),
+    ("MYLOG.SORT oldlist", "1 2"),
+    ("MYLOG.SORT_RO names BY nosort GET *", "v"),
     ("GET captured:old", "v"),
     ("GET captured:never", "nil"),
     ("GET native", "nil"),

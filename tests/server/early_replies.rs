@@ -155,6 +155,8 @@ struct Scene<'s> {
     server: &'s Server,
     /// What the witness sends; its last reply acknowledges a change.
     lines: &'s [Line],
+    /// Of the try: in names that no other try has.
+    number: usize,
 }
 
 impl Scene<'_> {
@@ -200,10 +202,13 @@ fn in_situation(mode: &str, name: &str, situation: impl Fn(&mut Scene<'_>)) {
             other: &mut other,
             server: &server,
             lines: &forms(n)[n],
+            number: n,
         });
     }
+    let told = witness.acknowledgements();
+    assert!(told >= count);
     let checked = judge(server, &disk, vec![witness], &format!("{name}, {mode}"));
-    assert_eq!(checked, count);
+    assert_eq!(checked, told);
 }
 
 /// What a blocked client has sent is run when it is woken: on some servers behind our look at the turn.
@@ -216,6 +221,34 @@ fn woken(mode: &str) {
             scene.witness.read_all();
         });
     }
+    // The same, whose pop itself has to be on disk: told by the last record with the list's name in it.
+    for blocking in [
+        "MYLOG.BLPOP # 0",
+        "MYLOG.BLMOVE # to LEFT LEFT 0",
+        "MYLOG.BLMPOP 0 1 # RIGHT COUNT 9",
+    ] {
+        in_situation(mode, blocking, |scene| {
+            let list = format!("list:{}!", scene.number);
+            scene
+                .witness
+                .send(&[change(&blocking.replace('#', &list), &list)]);
+            scene.send_while_blocked();
+            scene.other.run(&format!("MYLOG.RPUSH {list} x"));
+            scene.witness.read_all();
+        });
+    }
+    in_situation(mode, "woken by a unit", |scene| {
+        let zset = format!("zset:{}!", scene.number);
+        scene
+            .witness
+            .send(&[change(&format!("MYLOG.BZPOPMIN {zset} 0"), &zset)]);
+        scene.send_while_blocked();
+        scene.other.ok("MULTI");
+        scene.other.run(&format!("MYLOG.ZADD {zset} 1 m"));
+        scene.other.run("MYLOG.SET behind v");
+        scene.other.run("EXEC");
+        scene.witness.read_all();
+    });
 }
 
 fn paused(mode: &str) {

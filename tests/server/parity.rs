@@ -7,7 +7,7 @@ use std::env;
 use fastrand::Rng;
 
 use super::parity_commands::{Command, any};
-use super::{parity_random, parity_sets, parity_strings, zset_commands};
+use super::{parity_random, parity_sets, parity_sort, parity_strings, zset_commands};
 use crate::support::keyspace::entry;
 use crate::support::{Client, Reply, Server, ServerBuilder};
 
@@ -196,8 +196,9 @@ fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {
         assert!(
             covered.contains(native)
                 || NOT_COMPARED.contains(&native)
-                // `parity_zset` runs these.
-                || zset_commands::TWINS.contains(&native),
+                // `parity_zset` and `parity_sort` run these.
+                || zset_commands::TWINS.contains(&native)
+                || parity_sort::TWINS.contains(&native),
             "{native} was never run"
         );
     }
@@ -363,7 +364,7 @@ fn the_server_knows_the_keys_of_every_twin() {
 fn the_server_knows_twins_as_it_knows_the_native_commands() {
     let server = Server::build().start();
     let mut client = server.client();
-    for name in super::parity_commands::twins() {
+    for name in [super::parity_commands::twins(), parity_sort::TWINS.to_vec()].concat() {
         let [native, twin] = ["", "MYLOG."].map(|prefix| {
             let info = client.run(&format!("COMMAND INFO {prefix}{name}"));
             info.items().into_iter().next().expect("an answer").items()

@@ -388,8 +388,8 @@ fn native_sorted_set_commands_on_captured_keys_are_durable() {
         "ZUNION 2 board:1 other",
         "ZINTERSTORE other 1 board:1",
         "ZRANGESTORE other board:1 0 -1",
-        "BZPOPMIN board:1 1",
-        "BZMPOP 1 1 board:1 MIN",
+        "BZPOPMIN board:1 other 1",
+        "BZMPOP 1 2 board:1 other MIN",
     ] {
         assert!(client.run(line).is_error("ERR '"), "{line}");
     }

@@ -25,15 +25,21 @@ pub fn check_tool() -> PathBuf {
 
 /// A Python that has redis-py: `PYTHON`, or the system's own, where `make deps` puts it.
 pub fn python() -> PathBuf {
+    python_with("redis")
+}
+
+/// A Python that has this package.
+pub fn python_with(package: &str) -> PathBuf {
     let path = env::var_os("PYTHON").map_or_else(|| PathBuf::from("/usr/bin/python3"), PathBuf::from);
     let imports = Command::new(&path)
-        .args(["-c", "import redis"])
+        .arg("-c")
+        .arg(format!("import {package}"))
         .stderr(Stdio::null())
         .status();
     let shown = path.display();
     assert!(
         imports.is_ok_and(|status| status.success()),
-        "{shown} has no redis-py. Run `make deps` first, or set PYTHON."
+        "{shown} has no {package}. Run `make deps` first, or set PYTHON."
     );
     path
 }

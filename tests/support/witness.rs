@@ -68,6 +68,11 @@ impl Witness {
         self.read_all()
     }
 
+    /// Replies that acknowledge something.
+    pub fn acknowledgements(&self) -> usize {
+        self.expected.iter().flatten().count()
+    }
+
     /// Ends the connection. Panics at the first reply that was sent before its change was on disk; returns how
     /// many replies acknowledged one.
     pub fn testify(self, trace: &Trace, situation: &str) -> usize {

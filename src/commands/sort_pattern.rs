@@ -1,0 +1,124 @@
+//! What BY and GET name: another key, or a field of one, for each element.
+
+use mylog_core::value::{Hash, Kind, Value};
+
+use super::number::option;
+use crate::api::OwnedStr;
+use crate::api::call::ReplyType;
+use crate::api::key::{Holds, Key, Mode};
+use crate::call::{Call, OfKind};
+use crate::types;
+
+/// A pattern.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Pattern<'a> {
+    /// The element itself.
+    Element,
+    /// No key at all.
+    Nothing,
+    /// The key whose name has the element between these two, or this field of it.
+    Key {
+        before: &'a [u8],
+        after: &'a [u8],
+        field: Option<&'a [u8]>,
+    },
+}
+
+impl<'a> Pattern<'a> {
+    /// Reads one. The server looks for its signs as C does, up to the first NUL; what is behind that counts still.
+    pub(super) fn read(text: &'a [u8]) -> Self {
+        let seen = option(text);
+        if seen == b"#" {
+            return Self::Element;
+        }
+        let Some(star) = seen.iter().position(|&byte| byte == b'*') else {
+            return Self::Nothing;
+        };
+        let (before, rest) = (text.get(..star), text.get(star + 1..));
+        let (before, rest) = (before.unwrap_or_default(), rest.unwrap_or_default());
+        let arrow = option(rest).windows(2).position(|pair| pair == b"->");
+        // An arrow at the end is a part of the name.
+        let field = arrow.and_then(|arrow| Some((rest.get(..arrow)?, rest.get(arrow + 2..)?)));
+        let field = field.filter(|(_, field)| !option(field).is_empty());
+        Self::Key {
+            before,
+            after: field.map_or(rest, |(after, _)| after),
+            field: field.map(|(_, field)| field),
+        }
+    }
+
+    /// What it stands for.
+    pub(super) fn look_up(&self, call: &Call<'_>, element: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Element => Some(element.to_vec()),
+            Self::Nothing => None,
+            Self::Key { before, after, field } => look_up(call, &[before, element, after].concat(), *field),
+        }
+    }
+}
+
+/// The string under a name, or a field of the hash there; ours or the server's.
+fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>> {
+    let owned = OwnedStr::new(name);
+    let holds = Key::open(call.ctx, owned.lend(), Mode::Read).holds();
+    call.sight.note(call.db, name, holds);
+    match (holds, field) {
+        (Holds::Nothing, _) => None,
+        (Holds::Ours(Kind::Str, word), None) => types::with_value(word, |value| Vec::of(value).cloned())?,
+        (Holds::Ours(Kind::Hash, word), Some(field)) => {
+            types::with_value(word, |value| field_of(value, field))?
+        }
+        (Holds::Ours(..), _) => None,
+        // Read in place by the API, a string would change its encoding.
+        (Holds::Foreign, None) => native(call, c"GET", &[name]),
+        (Holds::Foreign, Some(field)) => native(call, c"HGET", &[name, field]),
+    }
+}
+
+fn field_of(value: &Value, field: &[u8]) -> Option<Vec<u8>> {
+    Hash::of(value)?.get(field).map(<[u8]>::to_vec)
+}
+
+fn native(call: &Call<'_>, command: &std::ffi::CStr, args: &[&[u8]]) -> Option<Vec<u8>> {
+    let reply = call.ctx.call(command, "", args)?;
+    // A key of another type is as good as none.
+    let held = reply.whole().kind() == ReplyType::String;
+    held.then(|| reply.whole().bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key<'a>(before: &'a str, after: &'a str, field: Option<&'a str>) -> Pattern<'a> {
+        Pattern::Key {
+            before: before.as_bytes(),
+            after: after.as_bytes(),
+            field: field.map(str::as_bytes),
+        }
+    }
+
+    #[test]
+    fn patterns_are_read_as_in_the_server() {
+        for (text, expected) in [
+            ("#", Pattern::Element),
+            ("#\0x", Pattern::Element),
+            ("##", Pattern::Nothing),
+            ("", Pattern::Nothing),
+            ("nosort", Pattern::Nothing),
+            ("a\0*", Pattern::Nothing),
+            ("*", key("", "", None)),
+            ("w_*", key("w_", "", None)),
+            ("w_*_x*", key("w_", "_x*", None)),
+            ("w_*->f", key("w_", "", Some("f"))),
+            ("w_*x->f->g", key("w_", "x", Some("f->g"))),
+            ("w_*->", key("w_", "->", None)),
+            ("w->*", key("w->", "", None)),
+            ("w_*\0->f", key("w_", "\0->f", None)),
+            ("w_*->f\0g", key("w_", "", Some("f\0g"))),
+            ("w_*->\0g", key("w_", "->\0g", None)),
+        ] {
+            assert_eq!(Pattern::read(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}
