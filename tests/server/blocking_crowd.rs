@@ -22,7 +22,7 @@ const WAITERS: [(&str, u64); 8] = [
 ];
 
 /// What wakes them, and its records; `%` is a number that is used once.
-const WAKERS: [(&str, u64); 15] = [
+const WAKERS: [(&str, u64); 17] = [
     ("MULTI", 0),
     ("RPUSH @b % %", 1),
     ("ZADD @y 1 % 2 %", 1),
@@ -42,6 +42,8 @@ const WAKERS: [(&str, u64); 15] = [
     ("ZADD @t 1 % 2 % 3 % 4 %", 1),
     ("ZRANGESTORE @z @t 0 1", 1),
     ("ZUNIONSTORE @y 1 @t", 1),
+    ("SORT @t DESC LIMIT 0 3 STORE @a", 1),
+    ("SORT @t BY nosort STORE @b", 1),
 ];
 
 fn blocked(client: &mut Client) -> u64 {

@@ -149,6 +149,22 @@ def sorted_sets(call, k):
     call.note("zscan_iter", sorted(r.zscan_iter(k("y"))))
 
 
+def blocking(call, k):
+    call("rpush", k("l"), "a", "b", "c", "d", "e", "f")
+    call("zadd", k("z"), {"a": 1, "b": 2, "c": 3, "d": 4})
+    call("blpop", [k("none"), k("l")], timeout=0)
+    call("brpop", k("l"), timeout=0)
+    call("blmove", k("l"), k("m"), 0, "LEFT", "RIGHT")
+    call("brpoplpush", k("l"), k("m"))
+    call("blmpop", 0, 2, k("none"), k("l"), direction="LEFT", count=9)
+    call("bzpopmin", [k("none"), k("z")], timeout=0)
+    call("bzpopmax", k("z"), timeout=0)
+    call("bzmpop", 0, 2, [k("none"), k("z")], max=True, count=1)
+    call("blpop", k("none"), timeout=0.01)
+    call("bzpopmin", k("none"), timeout=0.01)
+    call("lrange", k("m"), 0, -1)
+
+
 def generic(call, k):
     call("set", k("v"), "w")
     call("copy", k("v"), k("copy"), replace=True)
@@ -185,7 +201,7 @@ class Caller:
 
 def application(prefix):
     call = Caller(prefix)
-    for part in (strings, hashes, lists, sets, sorted_sets, generic):
+    for part in (strings, hashes, lists, sets, sorted_sets, blocking, generic):
         part(call, lambda name: f"{prefix}{part.__name__}:{name}")
     return call.seen
 

@@ -330,6 +330,28 @@ fn combined_sorted_sets(app: &mut Application) {
     }
 }
 
+/// Pops that find something, and those that wait in vain.
+fn blocking(app: &mut Application) {
+    let [l, m, z, none] = ["b:l", "b:m", "b:z", "b:none"].map(|name| app.key(name));
+    run! { app:
+        rpush(&l, &["a", "b", "c", "d", "e", "f"]);
+        zadd_multiple(&z, &[(1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e")]);
+        blpop(&[&none, &l], 0.0);
+        brpop(&[&none, &l], 0.0);
+        blmove(&l, &m, Direction::Left, Direction::Right, 0.0);
+        blmpop(0.0, 2, &[&none, &l], Direction::Left, 2);
+        brpoplpush(&l, &m, 0.0);
+        bzpopmin(&[&none, &z], 0.0);
+        bzpopmax(&[&none, &z], 0.0);
+        bzmpop_min(0.0, &[&none, &z], 1);
+        bzmpop_max(0.0, &[&none, &z], 1);
+        blpop(&none, 0.01);
+        blmove(&none, &m, Direction::Left, Direction::Right, 0.01);
+        bzmpop_min(0.01, &none, 1);
+        lrange(&m, 0, -1);
+    }
+}
+
 /// Pipelines, transactions that watch, scripts, and a command that the client has no method for.
 fn units(app: &mut Application) {
     let [count, list, log] = ["u:count", "u:list", "u:log"].map(|name| app.key(name));
@@ -368,7 +390,16 @@ fn units(app: &mut Application) {
 
 fn application(server: &Server, prefix: &'static str) -> Vec<String> {
     let mut app = Application::new(server, prefix);
-    for part in [strings, generic, hashes, lists, sets, sorted_sets, units] {
+    for part in [
+        strings,
+        generic,
+        hashes,
+        lists,
+        sets,
+        sorted_sets,
+        blocking,
+        units,
+    ] {
         part(&mut app);
     }
     app.seen
