@@ -23,7 +23,7 @@ use crate::capture::{self, own_op};
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
-use crate::{ack, conditions, engine, filter, startup, types, unit};
+use crate::{ack, conditions, engine, filter, native, startup, types, unit};
 
 /// What a command does. `Err` is the reply of one that has done nothing.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
@@ -156,6 +156,7 @@ impl<'c> Call<'c> {
             // The log has all that the server's AOF could bring: it wins.
             if conditions::is_loading() {
                 if startup::skips_loading_command() {
+                    native::leave_to_the_log(self);
                     return Reply::Null;
                 }
             } else if let Some(refusal) = engine::refusal() {
@@ -165,7 +166,12 @@ impl<'c> Call<'c> {
                 }
             }
         }
-        handler(self).unwrap_or_else(|unchanged| unchanged)
+        match handler(self) {
+            Err(unchanged) if unchanged == WRONG_TYPE => {
+                native::answer_instead(self, access).unwrap_or(unchanged)
+            }
+            Ok(reply) | Err(reply) => reply,
+        }
     }
 
     /// A command that the filter routed was checked by the server under its twin's name: a user who lacks
@@ -210,8 +216,17 @@ impl<'c> Call<'c> {
 
     /// What a name holds, for a read.
     fn look(&self, place: usize) -> Holds {
+        self.look_as(place, Mode::Read)
+    }
+
+    /// What a name holds, for a command that is no use of it.
+    pub(crate) fn peek(&self, place: usize) -> Holds {
+        self.look_as(place, Mode::ReadNoTouch)
+    }
+
+    fn look_as(&self, place: usize, mode: Mode) -> Holds {
         let name = self.args.string(place);
-        let holds = Key::open(self.ctx, name, Mode::Read).holds();
+        let holds = Key::open(self.ctx, name, mode).holds();
         if !self.sight.is_clear() {
             self.sight.note(self.db, name.bytes(), holds);
         }

@@ -285,7 +285,7 @@ fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
         }
     }
     engine::with(|engine| match loaded {
-        Loaded::Value(value) => engine.commit_value(db, name, NEVER, value),
+        Loaded::Value(value) => engine.commit_value(db, name, NEVER, value, None),
         Loaded::CopyOf(from_db, from) => {
             engine
                 .commit(&Effect::Copy {

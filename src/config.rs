@@ -8,6 +8,7 @@ use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::rewrite::schedule::Growth;
 use redis_module::raw::{REDISMODULE_CONFIG_IMMUTABLE as IMMUTABLE, REDISMODULE_CONFIG_MEMORY as MEMORY};
 
+use crate::adopt::census;
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
@@ -146,6 +147,7 @@ static TEXTS: [Text; 3] = [
         set: |value| {
             CAPTURE.with(|capture| *capture = value.to_vec());
             filter::set_prefixes(value);
+            census::begin();
             Ok(())
         },
     },

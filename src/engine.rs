@@ -112,19 +112,24 @@ impl Engine {
     }
 
     /// As [`Engine::commit`] of an [`Effect::Put`] of a value that is made already: it may be large, and to
-    /// take it out of a record again would take as long as to load it did.
+    /// take it out of a record again would take as long as to load it did. So may its record be, where somebody
+    /// else needs it, too.
     pub(crate) fn commit_value(
         &mut self,
         db: Db,
         key: &[u8],
         expire_at: ExpireAt,
         value: Value,
+        record: Option<&[u8]>,
     ) -> Option<SlotId> {
         match self.store.put_value(db, key, expire_at, value) {
             Ok(id) => {
                 if let (false, Some(entry)) = (self.mute, self.store.entry(id)) {
                     let value = entry.value();
-                    let seq = self.group.append_put(db, key, expire_at, value);
+                    let seq = match record {
+                        Some(record) => self.group.append_record(record),
+                        None => self.group.append_put(db, key, expire_at, value),
+                    };
                     let (kind, body) = (value.kind(), &[][..]);
                     let effect = Effect::Put {
                         db,

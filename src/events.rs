@@ -9,8 +9,8 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
-    ack, capture, conditions, engine, evicted, grouped, pops, pressure, rewrite, sentinel, startup, unit,
-    waits,
+    ack, adopt, capture, conditions, engine, evicted, grouped, pops, pressure, rewrite, sentinel, startup,
+    unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -117,6 +117,8 @@ unsafe extern "C" fn loading(
         raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED => {
             conditions::set_loading(false);
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
+            adopt::disturbed();
+            adopt::census::begin();
         }
         _ => {
             unit::before_load();
@@ -140,6 +142,7 @@ unsafe extern "C" fn flushed(
         // SAFETY: the server hands the info of this event, alive during the call.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
         capture::flush_begins(Db::try_from(info.dbnum).ok());
+        adopt::disturbed();
     }
 }
 
@@ -156,6 +159,7 @@ unsafe extern "C" fn swapped(
         if let (Ok(a), Ok(b)) = (Db::try_from(info.dbnum_first), Db::try_from(info.dbnum_second)) {
             unit::swapped(a, b);
             capture::swapped(a, b);
+            adopt::disturbed();
         }
     }
 }

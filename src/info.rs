@@ -6,9 +6,10 @@ use std::time::Duration;
 use mylog_core::log::failure::Health;
 use redis_module::raw;
 
+use crate::adopt::{self, Outcome, census};
 use crate::api::config::c_text;
 use crate::api::info::Info;
-use crate::{ack, engine, loaded, pops, rewrite, startup};
+use crate::{ack, engine, loaded, native, pops, rewrite, startup};
 
 /// The callback.
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -21,6 +22,7 @@ pub(crate) unsafe extern "C" fn info(ctx: *mut raw::RedisModuleInfoCtx, for_cras
     log_fields(info);
     rewrite_fields(info);
     load_fields(info);
+    adopt_fields(info);
 }
 
 fn log_fields(info: Info<'_>) {
@@ -116,6 +118,28 @@ fn load_fields(info: Info<'_>) {
     info.number(c"last_load_records", load.records);
     info.number(c"last_load_msec", load.msec);
     info.number(c"load_truncated_bytes", load.torn_bytes);
+}
+
+fn adopt_fields(info: Info<'_>) {
+    let native = census::count();
+    if let Some(keys) = native.keys {
+        info.number(c"native_captured_keys", keys);
+        info.number(c"native_captured_keys_age_sec", native.age.as_secs());
+    }
+    info.number(c"native_captured_scan_in_progress", u64::from(native.in_progress));
+    info.number(c"native_captured_commands", native::commands());
+    let adoption = adopt::progress();
+    info.number(c"adopt_in_progress", u64::from(adoption.in_progress));
+    info.number(c"adopt_scanned", adoption.scanned);
+    info.number(c"adopt_keys", adoption.keys);
+    info.number(c"adopt_skipped", adoption.skipped);
+    info.number(c"adopted_keys", adoption.all_keys);
+    let last = match adoption.last {
+        Outcome::None => "none".to_owned(),
+        Outcome::Done => "ok".to_owned(),
+        Outcome::Aborted(why) => format!("aborted: {why}"),
+    };
+    info.text(c"last_adopt_status", &one_line(&last));
 }
 
 fn millis(time: Duration) -> u64 {

@@ -7,10 +7,12 @@
 //! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`, `grouped`,
 //!    `waits`: when a reply may leave. `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`: what the server tells, and what becomes of it.
-//! 4. `call`, `commands`, `pops`, `scripts`, `filter`: what clients send. `config`, `info`: what operators see.
+//! 4. `call`, `commands`, `pops`, `scripts`, `filter`: what clients send. `adopt`, `native`: keys that were there before
+//!    they were captured. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
 
 mod ack;
+mod adopt;
 #[cfg(not(test))]
 mod alloc;
 mod api;
@@ -28,6 +30,7 @@ mod grouped;
 mod info;
 mod load;
 mod loaded;
+mod native;
 mod panic;
 mod pops;
 mod prefixes;

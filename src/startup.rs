@@ -11,6 +11,7 @@ use mylog_core::store::{SlotId, Store};
 use mylog_core::value::Kind;
 use redis_module::raw;
 
+use crate::adopt::census;
 use crate::api::context::Flags;
 use crate::api::io::Io;
 use crate::api::key::{Holds, Key, Mode};
@@ -116,6 +117,7 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
         )
     });
     sentinel::drop_loaded(ctx);
+    census::begin();
     if rdb && Flags::of_server().any(Flags::REPLICA) {
         return follow(ctx, loaded);
     }

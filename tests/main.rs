@@ -11,6 +11,10 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod acl_of_twins;
+    mod adopt;
+    mod adopt_changes;
+    mod adopt_crashes;
     mod always_prefixes;
     mod always_wait;
     mod blocking_acks;
@@ -21,6 +25,7 @@ mod server {
     mod blocking_scenes;
     mod blocking_stage;
     mod capture;
+    mod captured_keys;
     mod celery;
     mod child_faults;
     mod child_misbehaves;
@@ -38,6 +43,8 @@ mod server {
     mod kill_loop;
     mod lineage;
     mod lost_folder;
+    mod native_captured;
+    mod native_captured_pops;
     mod native_overwrites;
     mod parity;
     mod parity_commands;

@@ -119,6 +119,16 @@ impl Ctx<'static> {
     ) -> Option<LastingReply> {
         self.call_script(command, modifiers, args).map(LastingReply)
     }
+
+    /// As `call`, with a reply to keep.
+    pub(crate) fn call_to_keep(
+        self,
+        command: &CStr,
+        modifiers: &str,
+        args: &[&[u8]],
+    ) -> Option<LastingReply> {
+        self.call(command, modifiers, args).map(LastingReply)
+    }
 }
 
 impl Ctx<'_> {

@@ -60,6 +60,19 @@ impl Ctx<'_> {
         ok(status, "RedisModule_SubscribeToKeyspaceEvents")
     }
 
+    /// Hears no more of what was subscribed to with the same classes and callback. False on a server that can't
+    /// take it back.
+    pub(crate) fn unsubscribe_from_keyspace(
+        self,
+        classes: c_int,
+        callback: raw::RedisModuleNotificationFunc,
+    ) -> bool {
+        later!(RedisModule_UnsubscribeFromKeyspaceEvents).is_some_and(|unsubscribe| {
+            // SAFETY: the context is alive and carries the module.
+            unsafe { unsubscribe(self.raw(), classes, callback) == 0 }
+        })
+    }
+
     /// Hears of a server event, a REDISMODULE_EVENT_ id. A server that does not know it refuses. The server
     /// keeps one callback for an event: a second subscription replaces the first.
     pub(crate) fn subscribe_to_event(

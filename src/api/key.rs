@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 
 use mylog_core::effect::{ExpireAt, NEVER};
 use mylog_core::value::Kind;
@@ -53,6 +54,22 @@ impl<'c> Key<'c> {
             raw,
             scope: PhantomData,
         }
+    }
+
+    /// A key that the server has opened, and closes itself.
+    ///
+    /// # Safety
+    /// `raw` is null or open for as long as the result is used.
+    pub(super) unsafe fn lent(raw: *mut raw::RedisModuleKey) -> ManuallyDrop<Self> {
+        ManuallyDrop::new(Self {
+            raw,
+            scope: PhantomData,
+        })
+    }
+
+    /// The handle, for the rest of this folder.
+    pub(super) fn raw(&self) -> *mut raw::RedisModuleKey {
+        self.raw
     }
 
     /// What it holds.

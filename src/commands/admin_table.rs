@@ -1,6 +1,7 @@
 //! The commands of our own, as the server knows them.
 
 use super::admin::{apply, debug, reject, rewrite};
+use super::adopt::adopt;
 use super::table::{KEY, OVERWRITE, arg, key_at, token};
 use super::wait::wait;
 use crate::api::command::{ArgKind, Spec};
@@ -18,6 +19,21 @@ pub(super) static ADMIN: &[Spec] = &[
         args: &[token(c"abort", c"ABORT").optional()],
         summary: c"Rewrite the log to its smallest size in a child process, or give that up",
         complexity: c"O(1); the child process does O(N) work where N is the number of durable keys",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.adopt",
+        entry: entry!(Read, adopt),
+        flags: c"admin write",
+        categories: c"admin slow dangerous",
+        arity: 2,
+        keys: &[],
+        args: &[arg(
+            c"what",
+            ArgKind::OneOf(&[arg(c"prefix", ArgKind::String), token(c"abort", c"ABORT")]),
+        )],
+        summary: c"Make the native keys with a captured prefix durable, or give that up",
+        complexity: c"O(1); the keys are adopted in the background, in steps of about a millisecond",
         tips: None,
     },
     Spec {

@@ -2,12 +2,14 @@
 
 mod admin;
 mod admin_table;
+mod adopt;
 mod bit;
 mod bit_table;
 mod bitfield;
 mod bitop;
 mod blocking;
 mod blocking_table;
+mod encoding;
 mod expiry;
 mod forward;
 mod forward_table;
@@ -16,6 +18,8 @@ mod hash;
 mod hash_random;
 mod hash_read;
 mod hash_table;
+mod keyspace;
+mod keyspace_table;
 mod lcs;
 mod list;
 mod list_move;
@@ -78,6 +82,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         zset_query_table::ZSET_QUERY,
         sort_table::SORT,
         forward_table::FORWARD,
+        keyspace_table::KEYSPACE,
         script_table::SCRIPT,
         admin_table::ADMIN,
     ];

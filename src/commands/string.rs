@@ -8,6 +8,7 @@ use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
 use crate::api::events::Class;
 use crate::api::settings;
 use crate::call::Call;
+use crate::native;
 use crate::reply::Reply;
 
 const ODD_MSET: Reply = Reply::error(c"ERR wrong number of arguments for 'mset' command");
@@ -26,9 +27,9 @@ pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut out = call.out_of_many();
     out.put(Reply::Array(call.args.len() - 1));
     for place in 1..call.args.len() {
-        // A key of another type is as good as none.
+        // A key of another type is as good as none, but for a string that is not adopted yet.
         if call.read_str(place, |value| out.bulk_or_null(value)).is_err() {
-            out.put(Reply::Null);
+            out.bulk_or_null(native::string(call, place).as_deref());
         }
     }
     Ok(out.finish())

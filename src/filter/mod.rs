@@ -13,6 +13,7 @@ use redis_module::raw;
 
 use crate::api::call;
 use crate::api::filter::Filtered;
+use crate::api::string::Args;
 use crate::api::{Ctx, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
@@ -47,6 +48,16 @@ pub(crate) fn watch(watched: bool) {
 /// The prefixes have changed.
 pub(crate) fn set_prefixes(words: &[u8]) {
     STATE.with(|state| state.prefixes = Prefixes::parse(words));
+}
+
+/// True while there is a prefix to capture.
+pub(crate) fn captures() -> bool {
+    STATE.with(|state| !state.prefixes.is_empty())
+}
+
+/// True for a name that is captured.
+pub(crate) fn is_captured(name: &[u8]) -> bool {
+    STATE.with(|state| state.prefixes.hold(name))
 }
 
 /// The log went down, or works again.
@@ -111,10 +122,34 @@ fn lead_flush(command: Filtered<'_>) {
 fn look_at_later_keys(command: Filtered<'_>, len: usize) {
     let any = STATE.with(|state| {
         !state.prefixes.is_empty()
-            && (2..len).any(|place| command.arg(place).is_some_and(|arg| state.prefixes.may_hold(arg)))
+            && (is_scan(command)
+                || (2..len).any(|place| command.arg(place).is_some_and(|arg| state.prefixes.may_hold(arg))))
     });
     if any {
         look(command, len);
+    }
+}
+
+/// SCAN has a cursor where others have a key.
+fn is_scan(command: Filtered<'_>) -> bool {
+    command
+        .arg(1)
+        .and_then(<[u8]>::first)
+        .is_some_and(u8::is_ascii_digit)
+        && command
+            .arg(0)
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"scan"))
+}
+
+/// SCAN for keys of one type has to find the durable ones among the captured, too.
+fn lead_scan(command: Filtered<'_>, len: usize, route: &Route) {
+    let asks = |place| {
+        command
+            .arg(place)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"type"))
+    };
+    if captures() && (2..len).any(asks) {
+        replace_name(command, route.name.as_bytes());
     }
 }
 
@@ -133,12 +168,18 @@ fn look(command: Filtered<'_>, len: usize) {
     if !route.accepts(len) || conditions::is_replica() {
         return;
     }
-    let keys = key_places(command, len, route.keys);
+    if route.keys == Keys::Listed {
+        return lead_scan(command, len, route);
+    }
+    let keys = key_places(|place| command.arg(place), len, route.keys);
     let held =
         |place: &usize| STATE.with(|state| command.arg(*place).is_some_and(|key| state.prefixes.hold(key)));
     let captured = match keys.iter().filter(|place| held(place)).count() {
         // It would look for keys of ours, and find none that it knows.
-        0 if route.keys == Keys::Sort && pattern_places(command, len).any(|place| held(&place)) => {
+        0 if route.keys == Keys::Sort
+            && pattern_places(|place| command.arg(place).unwrap_or_default(), len)
+                .any(|place| held(&place)) =>
+        {
             Captured::Mixed
         }
         0 => Captured::None,
@@ -169,37 +210,65 @@ fn look(command: Filtered<'_>, len: usize) {
     }
 }
 
-fn key_places(command: Filtered<'_>, len: usize, keys: Keys) -> Vec<usize> {
-    let arg = |place| command.arg(place).unwrap_or_default();
+fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Keys) -> Vec<usize> {
     match keys {
         Keys::At(place) => vec![place].into_iter().filter(|place| *place < len).collect(),
         Keys::Two => (1..len.min(3)).collect(),
         Keys::FromSecond => (2..len).collect(),
         Keys::All => (1..len).collect(),
-        Keys::Everything => Vec::new(),
+        Keys::Everything | Keys::Listed => Vec::new(),
+        Keys::Encoded if !arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"encoding")) => Vec::new(),
+        Keys::Encoded => vec![2],
         Keys::Pairs => (1..len).step_by(2).collect(),
-        Keys::Store => std::iter::once(1).chain(counted(command, len, 2)).collect(),
-        Keys::Counted => counted(command, len, 1).collect(),
-        Keys::CountedLater => counted(command, len, 2).collect(),
+        Keys::Store => std::iter::once(1).chain(counted(arg, len, 2)).collect(),
+        Keys::Counted => counted(arg, len, 1).collect(),
+        Keys::CountedLater => counted(arg, len, 2).collect(),
         Keys::AllButLast => (1..len - 1).collect(),
         Keys::Sort => std::iter::once(1)
-            .chain(sort_words::destination(arg, len))
+            .chain(sort_words::destination(
+                |place| arg(place).unwrap_or_default(),
+                len,
+            ))
             .collect(),
     }
 }
 
 /// Places of the arguments by which SORT finds other keys.
-fn pattern_places(command: Filtered<'_>, len: usize) -> impl Iterator<Item = usize> {
-    let arg = move |place| command.arg(place).unwrap_or_default();
+fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> impl Iterator<Item = usize> {
     sort_words::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
 }
 
 /// As many places as the argument at `place` says, behind it.
-fn counted(command: Filtered<'_>, len: usize, place: usize) -> std::iter::Take<std::ops::Range<usize>> {
-    let count = command
-        .arg(place)
-        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+fn counted<'a>(
+    arg: impl Fn(usize) -> Option<&'a [u8]>,
+    len: usize,
+    place: usize,
+) -> std::iter::Take<std::ops::Range<usize>> {
+    let count = arg(place).and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
     (place + 1..len).take(count.unwrap_or(0))
+}
+
+/// Where the keys of a command are, and whether it may make one that is not there: by its native name.
+pub(crate) struct KeysOf {
+    pub(crate) places: Vec<usize>,
+    /// It only takes from the first of its keys that has something.
+    pub(crate) takes_only: bool,
+    /// It looks at keys that are not among its arguments.
+    pub(crate) looks_elsewhere: bool,
+}
+
+/// The keys of a command; `None` for one that the filter does not know.
+pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
+    let route = route::find(native)?;
+    let arg = |place| (place < args.len()).then(|| args.get(place));
+    Some(KeysOf {
+        places: key_places(arg, args.len(), route.keys),
+        looks_elsewhere: route.keys == Keys::Sort
+            && pattern_places(|place| arg(place).unwrap_or_default(), args.len())
+                .next()
+                .is_some(),
+        takes_only: matches!(route.keys, Keys::Counted | Keys::CountedLater | Keys::AllButLast),
+    })
 }
 
 /// While the log is down a native command must not change or replace a durable key: nothing could undo it.

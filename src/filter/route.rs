@@ -25,6 +25,10 @@ pub(crate) enum Keys {
     Sort,
     /// None in its arguments, but all keys there are.
     Everything,
+    /// Argument 2, if the first is ENCODING: what else OBJECT tells of a key it tells of any.
+    Encoded,
+    /// None in its arguments: it lists them, and tells their types if it is asked to.
+    Listed,
 }
 
 /// What becomes of a native command on captured keys.
@@ -199,6 +203,7 @@ const ROUTES: &[Route] = &[
     native("move", 3, FIRST),
     over(twin("mset", -3, Keys::Pairs)),
     twin("msetnx", -3, Keys::Pairs),
+    twin("object", 3, Keys::Encoded),
     generic("persist", 2, FIRST),
     generic("pexpire", -3, FIRST),
     generic("pexpireat", -3, FIRST),
@@ -213,6 +218,7 @@ const ROUTES: &[Route] = &[
     twin("rpush", -3, FIRST),
     twin("rpushx", -3, FIRST),
     twin("sadd", -3, FIRST),
+    twin("scan", -4, Keys::Listed),
     twin("scard", 2, FIRST),
     twin("sdiff", -2, Keys::All),
     over(twin("sdiffstore", -3, Keys::All)),
@@ -239,6 +245,7 @@ const ROUTES: &[Route] = &[
     twin("sunion", -2, Keys::All),
     over(twin("sunionstore", -3, Keys::All)),
     native("swapdb", 3, Keys::Everything),
+    twin("type", 2, FIRST),
     generic("unlink", -2, Keys::All),
     none("xadd", FIRST),
     twin("zadd", -4, FIRST),

@@ -74,6 +74,9 @@ const WAITS: &[(&str, &str)] = &[
     ("MYLOG.SORT newnames ALPHA BY *", "new"),
     ("MYLOG.SORT deleted STORE d", "0"),
     ("GET captured:new", "v2"),
+    ("TYPE captured:new", "string"),
+    ("MYLOG.TYPE deleted", "none"),
+    ("OBJECT ENCODING captured:new", "embstr"),
 ];
 
 /// Reads that have nothing to wait for.
@@ -88,6 +91,8 @@ const GOES_ON: &[(&str, &str)] = &[
     ("MYLOG.SORT oldlist", "1 2"),
     ("MYLOG.SORT_RO names BY nosort GET *", "v"),
     ("GET captured:old", "v"),
+    ("TYPE captured:old", "string"),
+    ("OBJECT ENCODING captured:old", "embstr"),
     ("GET captured:never", "nil"),
     ("GET native", "nil"),
     ("EXISTS new", "1"),

@@ -9,7 +9,7 @@ use super::parity::{NATIVE_DB, TWIN_DB, client, events, rounds, seed};
 use super::parity_commands::Command;
 use super::replica::{agree as same_state, primary, replica_of};
 use super::zset_commands::{KEYS, TWINS, any};
-use crate::support::keyspace::{picture, same, survives_kill9};
+use crate::support::keyspace::{self, picture, same, survives_kill9};
 use crate::support::{Client, Reply, Server, rewriting};
 
 /// Commands between two comparisons of all keys.
@@ -383,7 +383,7 @@ fn native_sorted_set_commands_on_captured_keys_are_durable() {
     assert_eq!(client.run("ZUNIONSTORE board:2 1 board:1 WEIGHTS 2").int(), 3);
     assert_eq!(client.run("ZRANGESTORE board:3 board:2 0 0").int(), 1);
     assert_eq!(client.run("ZMPOP 2 board:9 board:1 MAX").items().len(), 2);
-    assert_eq!(client.run("TYPE board:2").text(), "mylog-zst");
+    assert_eq!(keyspace::kind(&mut client, b"board:2"), "mylog-zst");
     for line in [
         "ZUNION 2 board:1 other",
         "ZINTERSTORE other 1 board:1",

@@ -68,7 +68,10 @@ def write():
     lock.release()
     assert r.exists("order:lock") == 0
     assert r.lock("order:kept-lock", timeout=100_000).acquire(blocking=False)
-    assert r.type("order:1") == "mylog-str" and r.type("cache:x") == "string"
+    assert r.type("order:1") == "string" and r.type("cache:x") == "string"
+    # A dump begins with a byte that tells a module's value.
+    raw = redis.Redis(unix_socket_path=socket)
+    assert raw.dump("order:1")[0] == 7 and raw.dump("cache:x")[0] != 7
     assert r.rename("order:m2", "order:renamed") is True
 
 

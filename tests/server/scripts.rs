@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::support::keyspace::kind;
 use crate::support::slow_disk::SlowDisk;
 use crate::support::{Client, Reply, Server, wait_for};
 
@@ -225,12 +226,12 @@ fn a_held_script_writes_captured_keys_to_the_durable_types() {
             "1",
             &format!("own:{n}"),
         ]);
-        assert_eq!(client.run(&format!("TYPE own:{n}")).text(), "mylog-str");
+        assert_eq!(kind(&mut client, format!("own:{n}").as_bytes()), "mylog-str");
     }
     client.ok("MULTI");
     client.cmd(["EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "own:unit"]);
     client.run("EXEC");
-    assert_eq!(client.run("TYPE own:unit").text(), "mylog-str");
+    assert_eq!(kind(&mut client, b"own:unit"), "mylog-str");
     assert_eq!(held_runs(&mut client), 3);
 }
 

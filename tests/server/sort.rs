@@ -1,5 +1,6 @@
 //! SORT on captured prefixes, and what random commands do not meet: who may look up what, a log that is down, scripts.
 
+use crate::support::keyspace;
 use crate::support::small_disk::SmallDisk;
 use crate::support::{Client, Reply, Server, wait_for};
 
@@ -24,7 +25,7 @@ fn texts(reply: Reply) -> Vec<String> {
 }
 
 fn kind(client: &mut Client, key: &str) -> String {
-    client.cmd(["TYPE", key]).text()
+    keyspace::kind(client, key.as_bytes())
 }
 
 #[test]

@@ -109,9 +109,30 @@ pub fn all_is_written(client: &mut Client) {
     });
 }
 
+/// The type of a key as the server has it: TYPE of a captured key tells its native one.
+pub fn kind(client: &mut Client, key: &[u8]) -> String {
+    let told = client.cmd([b"TYPE".as_slice(), key]).text();
+    let durable = match &*told {
+        "string" => "mylog-str",
+        "hash" => "mylog-hsh",
+        "list" => "mylog-lst",
+        "set" => "mylog-set",
+        "zset" => "mylog-zst",
+        _ => return told,
+    };
+    // A dump begins with a byte that tells a module's value.
+    const MODULE: u8 = 7;
+    let dump = client.cmd([b"DUMP".as_slice(), key]).bytes().unwrap_or_default();
+    if dump.first() == Some(&MODULE) {
+        durable.to_owned()
+    } else {
+        told
+    }
+}
+
 /// What a key of the client's database holds.
 pub fn entry(client: &mut Client, key: &[u8]) -> Entry {
-    let kind = client.cmd([b"TYPE".as_slice(), key]).text();
+    let kind = kind(client, key);
     let mut read = |words: &[&str]| {
         let words: Vec<&[u8]> = words
             .iter()

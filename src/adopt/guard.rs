@@ -1,0 +1,89 @@
+//! Hears whether a native value changes while it is read in parts over several turns.
+//!
+//! That takes the notifications of all native writes, for which the cache would pay: so it listens only while a
+//! value is under way that did not fit into one turn, and for good only on a server that can't take the subscription
+//! back. A change that nobody is notified of is another module's; the value's length is compared besides.
+
+use std::ffi::{c_char, c_int};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mylog_core::effect::Db;
+use redis_module::raw;
+
+use crate::api::{Ctx, Str, log};
+use crate::gil::Gil;
+
+/// Every class that tells of a change.
+const CLASSES: c_int = raw::REDISMODULE_NOTIFY_GENERIC
+    | raw::REDISMODULE_NOTIFY_STRING
+    | raw::REDISMODULE_NOTIFY_LIST
+    | raw::REDISMODULE_NOTIFY_SET
+    | raw::REDISMODULE_NOTIFY_HASH
+    | raw::REDISMODULE_NOTIFY_ZSET
+    | raw::REDISMODULE_NOTIFY_EXPIRED
+    | raw::REDISMODULE_NOTIFY_EVICTED
+    | raw::REDISMODULE_NOTIFY_STREAM
+    | raw::REDISMODULE_NOTIFY_MODULE;
+
+/// The name that is under way.
+static NAME: Gil<Option<(Db, Vec<u8>)>> = Gil::new(None);
+/// Set while there is one: all that most notifications look at.
+static WATCHING: AtomicBool = AtomicBool::new(false);
+static CHANGED: AtomicBool = AtomicBool::new(false);
+static SUBSCRIBED: AtomicBool = AtomicBool::new(false);
+
+/// Watches a name from now on. False where the server does not let us hear.
+pub(super) fn watch(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
+    if !SUBSCRIBED.load(Ordering::Relaxed) {
+        if let Err(error) = ctx.subscribe_to_keyspace(CLASSES, Some(notified)) {
+            log::warning(&format!("a large value is adopted in one step: {error}"));
+            return false;
+        }
+        SUBSCRIBED.store(true, Ordering::Relaxed);
+    }
+    NAME.with(|watched| *watched = Some((db, name.to_vec())));
+    CHANGED.store(false, Ordering::Relaxed);
+    WATCHING.store(true, Ordering::Relaxed);
+    true
+}
+
+/// True if the name that is watched has changed since.
+pub(super) fn changed() -> bool {
+    CHANGED.load(Ordering::Relaxed)
+}
+
+/// Watches nothing more.
+pub(super) fn rest() {
+    WATCHING.store(false, Ordering::Relaxed);
+    NAME.with(|watched| *watched = None);
+}
+
+/// There will be nothing to watch for long.
+pub(super) fn end(ctx: Ctx<'_>) {
+    rest();
+    if SUBSCRIBED.load(Ordering::Relaxed) && ctx.unsubscribe_from_keyspace(CLASSES, Some(notified)) {
+        SUBSCRIBED.store(false, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn notified(
+    ctx: *mut raw::RedisModuleCtx,
+    _class: c_int,
+    _event: *const c_char,
+    key: *mut raw::RedisModuleString,
+) -> c_int {
+    if WATCHING.load(Ordering::Relaxed) && !CHANGED.load(Ordering::Relaxed) {
+        // SAFETY: the server hands a context and a key, alive during the call.
+        let (db, name) = unsafe { (Ctx::from_raw(ctx).db(), Str::from_raw(key).bytes()) };
+        let is_it = |watched: &mut Option<(Db, Vec<u8>)>| {
+            watched
+                .as_ref()
+                .is_some_and(|(of, watched)| (*of, &**watched) == (db, name))
+        };
+        if NAME.with(is_it) {
+            CHANGED.store(true, Ordering::Relaxed);
+        }
+    }
+    0
+}

@@ -1,0 +1,341 @@
+//! Native keys under a captured prefix become durable: in steps of about a millisecond, so that the server goes on.
+//! Each key is one effect. A value that does not fit into one step is read in parts, and read again if it changed.
+
+mod build;
+pub(crate) mod census;
+mod guard;
+mod take;
+mod walk;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use mylog_core::effect::Db;
+
+use crate::api::scan::Found;
+use crate::api::{Ctx, log, server};
+use crate::gil::Gil;
+use crate::{conditions, engine, filter, pressure, startup, unit};
+use build::{Building, Read};
+use walk::Walk;
+
+/// One step, and the time before the next.
+const STEP: Duration = Duration::from_millis(1);
+const PAUSE_MS: i64 = 2;
+/// The time before the next look while nothing can be adopted.
+const WAIT_MS: i64 = 50;
+/// A value that has changed so often while it was read in parts is read in one step.
+const MOST_CHANGES: u32 = 3;
+
+/// The databases were swapped, flushed or loaded: a walk has to begin again.
+static DISTURBED: AtomicBool = AtomicBool::new(false);
+
+/// An adoption under way.
+struct Adoption {
+    prefix: Vec<u8>,
+    walk: Walk,
+    /// Native keys that the walk has found.
+    found: VecDeque<Name>,
+    building: Option<Building>,
+    /// Keys adopted.
+    keys: u64,
+    /// Keys that have no durable form.
+    skipped: u64,
+}
+
+/// How an adoption ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// There was none yet.
+    None,
+    /// Every key that was there was looked at.
+    Done,
+    /// Somebody or something ended it.
+    Aborted(&'static str),
+}
+
+/// What is known of adoptions, for INFO.
+pub(crate) struct Progress {
+    pub(crate) in_progress: bool,
+    /// Names visited by the one under way, or the last.
+    pub(crate) scanned: u64,
+    /// Keys adopted by it.
+    pub(crate) keys: u64,
+    /// Keys that it left native: they have no durable form.
+    pub(crate) skipped: u64,
+    /// Keys adopted since the start.
+    pub(crate) all_keys: u64,
+    /// How the last ended.
+    pub(crate) last: Outcome,
+}
+
+struct State {
+    running: Option<Box<Adoption>>,
+    /// A timer is set.
+    waits: bool,
+    scanned: u64,
+    keys: u64,
+    skipped: u64,
+    all_keys: u64,
+    last: Outcome,
+}
+
+static STATE: Gil<State> = Gil::new(State {
+    running: None,
+    waits: false,
+    scanned: 0,
+    keys: 0,
+    skipped: 0,
+    all_keys: 0,
+    last: Outcome::None,
+});
+
+/// Begins to adopt the keys with a prefix. False while another adoption runs.
+pub(crate) fn begin(prefix: &[u8]) -> bool {
+    let Some(ctx) = unit::context() else { return false };
+    let (free, waits) = STATE.with(|state| {
+        if state.running.is_some() {
+            return (false, true);
+        }
+        state.running = Some(Box::new(Adoption::new(prefix)));
+        (state.scanned, state.keys, state.skipped) = (0, 0, 0);
+        (true, std::mem::replace(&mut state.waits, true))
+    });
+    if free && !waits {
+        ctx.after_ms(0, step);
+    }
+    free
+}
+
+/// Ends the adoption under way: what is adopted stays so. False if there is none.
+pub(crate) fn abort() -> bool {
+    let aborted = STATE.with(|state| state.running.take());
+    let (Some(_), Some(ctx)) = (&aborted, unit::context()) else {
+        return false;
+    };
+    ended(ctx, Outcome::Aborted("ABORT"));
+    true
+}
+
+/// The databases were swapped, flushed or loaded.
+pub(crate) fn disturbed() {
+    DISTURBED.store(true, Ordering::Relaxed);
+    census::disturbed();
+}
+
+/// What is known now.
+pub(crate) fn progress() -> Progress {
+    STATE.with(|state| Progress {
+        in_progress: state.running.is_some(),
+        scanned: state.scanned,
+        keys: state.keys,
+        skipped: state.skipped,
+        all_keys: state.all_keys,
+        last: state.last.clone(),
+    })
+}
+
+fn step() {
+    let Some(ctx) = unit::context() else { return };
+    let running = STATE.with(|state| {
+        state.waits = false;
+        state.running.take()
+    });
+    let Some(mut adoption) = running else { return };
+    let was = ctx.db();
+    let before = adoption.keys;
+    let outcome = adoption.step(ctx);
+    let _ = ctx.select_db(was);
+    STATE.with(|state| {
+        (state.scanned, state.keys, state.skipped) = (adoption.walk.scanned, adoption.keys, adoption.skipped);
+        state.all_keys += adoption.keys - before;
+    });
+    match outcome {
+        Step::Again(ms) => {
+            STATE.with(|state| {
+                state.running = Some(adoption);
+                state.waits = true;
+            });
+            ctx.after_ms(ms, step);
+        }
+        Step::Over(outcome) => {
+            if outcome == Outcome::Done && adoption.keys > 0 {
+                save_rdb(ctx);
+            }
+            ended(ctx, outcome);
+        }
+    }
+}
+
+fn ended(ctx: Ctx<'_>, outcome: Outcome) {
+    guard::end(ctx);
+    let (keys, skipped) = STATE.with(|state| {
+        state.last = outcome.clone();
+        (state.keys, state.skipped)
+    });
+    let how = match outcome {
+        Outcome::Aborted(why) => format!("was ended ({why})"),
+        _ => "is complete".to_owned(),
+    };
+    log::notice(&format!(
+        "adoption {how}: {keys} keys are durable now, {skipped} have no durable form"
+    ));
+    census::begin();
+}
+
+/// An RDB of the time before would bring the native values back, those of durable keys that are gone by then
+/// included: where the server keeps RDBs, a new one takes its place.
+fn save_rdb(ctx: Ctx<'_>) {
+    let points = ctx.call(c"CONFIG", "", &[b"GET", b"save"]);
+    let keeps = points.as_ref().and_then(|reply| reply.element(1));
+    if keeps.is_some_and(|points| !points.bytes().is_empty()) {
+        let _ = ctx.call(c"BGSAVE", "E", &[b"SCHEDULE"]);
+    }
+}
+
+/// What comes behind a step.
+enum Step {
+    /// Another one, so many ms later.
+    Again(i64),
+    /// Nothing.
+    Over(Outcome),
+}
+
+impl Adoption {
+    fn new(prefix: &[u8]) -> Self {
+        Self {
+            prefix: prefix.to_vec(),
+            walk: Walk::new(),
+            found: VecDeque::new(),
+            building: None,
+            keys: 0,
+            skipped: 0,
+        }
+    }
+
+    fn step(&mut self, ctx: Ctx<'_>) -> Step {
+        if conditions::is_replica() {
+            return Step::Over(Outcome::Aborted("this server became a replica"));
+        }
+        if !filter::is_captured(&self.prefix) {
+            return Step::Over(Outcome::Aborted("mylog.capture holds the prefix no longer"));
+        }
+        if must_wait() {
+            return Step::Again(WAIT_MS);
+        }
+        if DISTURBED.swap(false, Ordering::Relaxed) {
+            self.begin_again();
+        }
+        let deadline = Instant::now() + STEP;
+        while Instant::now() < deadline {
+            if !self.advance(ctx, deadline) {
+                return Step::Over(Outcome::Done);
+            }
+        }
+        Step::Again(PAUSE_MS)
+    }
+
+    /// The walk has lost its place, and what is being read perhaps its name.
+    fn begin_again(&mut self) {
+        guard::rest();
+        self.building = None;
+        self.found.clear();
+        self.skipped = 0;
+        self.walk = Walk::new();
+    }
+
+    /// Does the next thing; false if nothing is left to do.
+    fn advance(&mut self, ctx: Ctx<'_>, deadline: Instant) -> bool {
+        if let Some(building) = self.building.take() {
+            self.go_on(ctx, building, deadline);
+        } else if let Some(name) = self.found.pop_front() {
+            self.open(ctx, name, deadline);
+        } else {
+            let (prefix, found, skipped) = (&self.prefix, &mut self.found, &mut self.skipped);
+            return self.walk.step(ctx, |db, name, holds| match holds {
+                _ if !name.starts_with(prefix) => {}
+                Found::Native(_) => found.push_back(Name::found(db, name)),
+                Found::Other => *skipped += 1,
+                Found::Durable => {}
+            });
+        }
+        true
+    }
+
+    /// Begins with a key, if it still holds something native.
+    fn open(&mut self, ctx: Ctx<'_>, name: Name, deadline: Instant) {
+        if ctx.select_db(name.db).is_ok() {
+            if let Some(building) = Building::new(ctx, name) {
+                self.read(ctx, building, deadline);
+            }
+        }
+    }
+
+    /// Goes on with a value of which an earlier step has read a part.
+    fn go_on(&mut self, ctx: Ctx<'_>, building: Building, deadline: Instant) {
+        let changed = guard::changed();
+        guard::rest();
+        if changed {
+            return self.found.push_front(building.name.changed());
+        }
+        if ctx.select_db(building.name.db).is_ok() {
+            self.read(ctx, building, deadline);
+        }
+    }
+
+    fn read(&mut self, ctx: Ctx<'_>, mut building: Building, deadline: Instant) {
+        let deadline = (building.name.changes < MOST_CHANGES).then_some(deadline);
+        match building.read(ctx, deadline) {
+            Read::All => match take::take(ctx, building) {
+                true => self.keys += 1,
+                false => self.skipped += 1,
+            },
+            Read::More if guard::watch(ctx, building.name.db, &building.name.bytes) => {
+                self.building = Some(building);
+            }
+            Read::More => self.found.push_front(building.name.in_one_step()),
+            Read::Changed if deadline.is_some() => self.found.push_front(building.name.changed()),
+            Read::NoForm | Read::Changed => self.skipped += 1,
+        }
+    }
+}
+
+/// A name that is to be adopted.
+struct Name {
+    db: Db,
+    bytes: Vec<u8>,
+    /// How often what it holds has changed while it was read.
+    changes: u32,
+}
+
+impl Name {
+    fn found(db: Db, name: &[u8]) -> Self {
+        Self {
+            db,
+            bytes: name.to_vec(),
+            changes: 0,
+        }
+    }
+
+    fn changed(self) -> Self {
+        Self {
+            changes: self.changes + 1,
+            ..self
+        }
+    }
+
+    fn in_one_step(self) -> Self {
+        Self {
+            changes: MOST_CHANGES,
+            ..self
+        }
+    }
+}
+
+/// True while the log, or the server, takes nothing.
+fn must_wait() -> bool {
+    pressure::look_at_size();
+    let down = engine::with(|engine| engine.down_reason().is_some()) != Some(false);
+    down || conditions::is_loading() || !startup::serves() || server::writes_are_paused()
+}

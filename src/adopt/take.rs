@@ -1,0 +1,50 @@
+//! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. A
+//! crash leaves the durable key, or none and so a native one as any that a cache forgets.
+
+use mylog_core::effect::encode_put;
+use mylog_core::value::Value;
+
+use super::build::Building;
+use crate::api::key::{Key, Mode};
+use crate::api::{Ctx, OwnedStr, log};
+use crate::capture::{self, Cause, own_op};
+use crate::engine;
+
+/// About what a record takes beside its value.
+const RECORD_HEAD: usize = 64;
+
+/// Puts the value that was read in place of the native one, with the same end. False if the log can't take it, or
+/// the key has just ended: then nothing has changed.
+pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
+    let (db, name) = (built.name.db, OwnedStr::new(&built.name.bytes));
+    let value: Value = built.into_value();
+    let kind = value.kind();
+    // Opened anew: a handle by which a list was read must not be used to take it away.
+    let key = Key::open(ctx, name.lend(), Mode::Write);
+    if key.native_kind() != Some(kind) {
+        return false;
+    }
+    let expire_at = key.expire_at();
+    capture::settle(Cause::Command);
+    // Made once, for the log and for replicas: a large one takes the most of this.
+    let mut record = Vec::with_capacity(value.data_bytes() + RECORD_HEAD);
+    encode_put(&mut record, db, name.lend().bytes(), expire_at, &value);
+    let id =
+        engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
+    let Some(id) = id.flatten() else { return false };
+    let followed = {
+        let _own = own_op();
+        key.unlink()
+            .and_then(|()| key.set_word(kind, id.to_word() as usize))
+            .and_then(|()| key.set_expire_at(expire_at))
+    };
+    if let Err(refused) = followed {
+        log::warning(&format!(
+            "an adopted key of the keyspace does not follow the log: {refused}"
+        ));
+    }
+    // Whoever watches it can't tell this from a change. Nobody is notified of one: the value is what it was.
+    ctx.signal_modified(name.lend());
+    ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record]);
+    true
+}

@@ -1,0 +1,24 @@
+//! `MYLOG.ADOPT prefix | ABORT`.
+
+use crate::adopt;
+use crate::call::Call;
+use crate::filter;
+use crate::reply::Reply;
+
+/// MYLOG.ADOPT prefix | ABORT
+pub(super) fn adopt(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let prefix = call.args.get(1);
+    if prefix.eq_ignore_ascii_case(b"abort") {
+        return match adopt::abort() {
+            true => Ok(Reply::OK),
+            false => Err(Reply::error(c"ERR No background adoption in progress")),
+        };
+    }
+    if !filter::is_captured(prefix) {
+        return Err(Reply::error(c"ERR mylog.capture does not hold this prefix"));
+    }
+    match adopt::begin(prefix) {
+        true => Ok(Reply::Simple(c"Background adoption started".into())),
+        false => Err(Reply::error(c"ERR Background adoption already in progress")),
+    }
+}

@@ -1,0 +1,124 @@
+//! Keys of the server's own under a captured prefix, which were there before it was captured: until they are
+//! adopted, a native command that was routed to its twin goes on natively for them. Nothing of that is durable:
+//! INFO counts it.
+
+use std::ffi::{CStr, CString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::api::Ctx;
+use crate::api::call::ReplyType;
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::string::Args;
+use crate::call::{Access, Call};
+use crate::capture::own_op;
+use crate::reply::Reply;
+use crate::{filter, unit};
+
+const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
+
+static COMMANDS: AtomicU64 = AtomicU64::new(0);
+
+/// Commands that were run natively on captured keys since the start.
+pub(crate) fn commands() -> u64 {
+    COMMANDS.load(Ordering::Relaxed)
+}
+
+/// What the keys of a command hold.
+#[derive(Default)]
+struct Held {
+    nothing: usize,
+    ours: usize,
+    native: usize,
+}
+
+impl Held {
+    fn look(ctx: Ctx<'_>, args: Args<'_>, places: &[usize]) -> Self {
+        let mut held = Self::default();
+        for &place in places {
+            let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).holds() {
+                Holds::Nothing => &mut held.nothing,
+                Holds::Ours(..) => &mut held.ours,
+                Holds::Foreign => &mut held.native,
+            };
+            *count += 1;
+        }
+        held
+    }
+}
+
+/// A command has found a value of another type, and has changed nothing: if that was a native key and the filter
+/// has routed the command here, the native command answers. `None` leaves it at the error.
+pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
+    let native = filter::native_name(call.args.get(0))?;
+    let keys = filter::keys_of(native, call.args)?;
+    let held = Held::look(call.ctx, call.args, &keys.places);
+    if held.native == 0 {
+        return None;
+    }
+    // A key that a native command would make under a captured prefix would not be durable.
+    let makes = access == Access::Write && !keys.takes_only && held.nothing > 0;
+    // And it would take the durable ones that SORT's patterns lead to for none.
+    if held.ours > 0 || makes || keys.looks_elsewhere {
+        let name = String::from_utf8_lossy(native);
+        return Some(Reply::error_text(&format!(
+            "ERR '{name}' can't mix native keys that mylog.capture holds with durable ones: MYLOG.ADOPT makes them durable; nothing was done"
+        )));
+    }
+    COMMANDS.fetch_add(1, Ordering::Relaxed);
+    Some(run(call, native))
+}
+
+/// The native string at a place of a routed command, for one that takes a key of another type for none.
+pub(crate) fn string(call: &Call<'_>, place: usize) -> Option<Vec<u8>> {
+    filter::native_name(call.args.get(0))?;
+    let reply = call.ctx.call(c"GET", "E", &[call.args.get(place)])?;
+    let string = (reply.whole().kind() == ReplyType::String).then(|| reply.whole().bytes().to_vec())?;
+    COMMANDS.fetch_add(1, Ordering::Relaxed);
+    Some(string)
+}
+
+/// Runs the native command of this name with the arguments of a routed one, whose permission was checked.
+pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
+    let Ok(name) = CString::new(native) else {
+        return NOT_RUN;
+    };
+    let args: Vec<&[u8]> = call.args.from(1).collect();
+    if call.sight.seen().is_some() {
+        return run_aside(call, &name, &args).unwrap_or(NOT_RUN);
+    }
+    let Some(reply) = call.ctx.call(&name, "!E0", &args) else {
+        return NOT_RUN;
+    };
+    call.ctx.reply_with(&reply);
+    Reply::Sent
+}
+
+/// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk.
+fn run_aside(call: &Call<'_>, name: &CStr, args: &[&[u8]]) -> Option<Reply> {
+    let ctx = unit::context()?;
+    let was = ctx.db();
+    ctx.select_db(call.db).ok()?;
+    let modifiers = if call.is_resp3() { "!E3" } else { "!E" };
+    let reply = ctx.call_to_keep(name, modifiers, args);
+    let _ = ctx.select_db(was);
+    Some(Reply::Native(Arc::new(reply?)))
+}
+
+/// The server's AOF has a command of ours that the log has, too: what it made of its keys before, when they were
+/// native, must not come back.
+pub(crate) fn leave_to_the_log(call: &Call<'_>) {
+    let name = call.args.get(0).to_ascii_lowercase();
+    let places = match name.strip_prefix(b"mylog.") {
+        Some(b"apply") => vec![1],
+        Some(native) => filter::keys_of(native, call.args).map_or_else(Vec::new, |keys| keys.places),
+        None => Vec::new(),
+    };
+    for place in places {
+        let key = Key::open(call.ctx, call.args.string(place), Mode::Write);
+        if key.native_kind().is_some() {
+            let _own = own_op();
+            let _ = key.delete();
+        }
+    }
+}
