@@ -50,6 +50,8 @@ mod stall;
 mod table;
 mod targets;
 mod trouble;
+mod types;
+mod value_memory;
 mod writes;
 
 use std::env;
@@ -64,7 +66,7 @@ use scale::Scale;
 type Part = fn(&Scale) -> report::Section;
 
 /// The parts by the name that `ONLY=` takes; some names have several.
-const PARTS: [(&str, Part); 15] = [
+const PARTS: [(&str, Part); 17] = [
     ("writes", writes::section),
     ("readers", readers::section),
     ("delayed", delayed_readers::section),
@@ -80,6 +82,8 @@ const PARTS: [(&str, Part); 15] = [
     ("load", load_time::section),
     ("cache", beside_cache::section),
     ("filter", filter_cost::section),
+    ("memory", value_memory::section),
+    ("types", types::section),
 ];
 
 fn main() -> ExitCode {

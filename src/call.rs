@@ -111,10 +111,13 @@ pub(crate) fn perform<'c>(
     call.propagate();
     // What callbacks committed meanwhile, of a native command run inside this one, counts as well. Not for a
     // read: it may find a key expired, for which nobody waits, and its reply may have left already.
-    let after = engine::with(|engine| engine.strict_seq()).unwrap_or(0);
+    let changed = match access {
+        Access::Read => None,
+        Access::Write => engine::with(|engine| engine.strict_seq()).filter(|&after| after != before),
+    };
     Done {
         reply,
-        changed: (access == Access::Write && after != before).then_some(after),
+        changed,
         seen: call.sight.seen(),
     }
 }

@@ -24,7 +24,7 @@ use redis_module::raw;
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{Ctx, Refused, latency, log, server, settings};
+use crate::api::{self, Ctx, Refused, latency, log, server, settings};
 use crate::config::{self, ConfigError};
 use crate::gil::Gil;
 use crate::{
@@ -117,6 +117,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     let starting = is_startup(ctx);
     conditions::ask();
     settings::refresh(own);
+    api::reply::prepare(own);
     grouped::refresh(own);
     scripts::attach(ctx.detached());
     open_log()?;

@@ -3,8 +3,25 @@
 //! The status is not looked at: the server refuses a reply only where there is no client to get one.
 
 use std::ffi::{CStr, c_long};
+use std::sync::OnceLock;
 
+use super::call::LastingReply;
 use super::{Ctx, api};
+
+/// `OK` as the server encoded it once. Every status line of a module's is copied, searched for line breaks and
+/// put together of three parts: that took a tenth of the time of a SET.
+static OK: OnceLock<LastingReply> = OnceLock::new();
+
+/// Has the server encode its `OK`. In OnLoad; without it `OK` is a status line like any other.
+pub(crate) fn prepare(ctx: Ctx<'static>) {
+    // It watches nothing, and changes nothing.
+    if let Some(reply) = ctx.call_to_keep(c"UNWATCH", "", &[]) {
+        if reply.get().proto() == b"+OK\r\n" {
+            // Only OnLoad comes here, and once.
+            let _ = OK.set(reply);
+        }
+    }
+}
 
 /// A length the protocol functions take. Nothing of ours is near its limit.
 fn long(len: usize) -> c_long {
@@ -20,6 +37,9 @@ impl Ctx<'_> {
 
     /// A status line.
     pub(crate) fn reply_simple(self, text: &CStr) {
+        if let Some(reply) = OK.get().filter(|_| text == c"OK") {
+            return self.reply_with(reply.get());
+        }
         // SAFETY: context and text are alive; the text is copied.
         unsafe { api!(RedisModule_ReplyWithSimpleString)(self.raw(), text.as_ptr()) };
     }

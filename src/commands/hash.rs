@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use mylog_core::effect::Effect;
 
 use super::long_double::LongDouble;
-use super::number::integer;
+use super::number::{Decimal, integer};
 use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
 use crate::api::events::Class;
 use crate::call::{Call, Target};
@@ -112,8 +112,8 @@ pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let field = call.args.get(2);
     let old = target.read_hash(|hash| hash.and_then(|hash| hash.get(field)).map_or(Some(0), integer))?;
     let new = old.ok_or(HASH_NOT_AN_INTEGER)?.checked_add(by).ok_or(OVERFLOW)?;
-    let value = new.to_string();
-    set_field(call, &mut target, field, value.as_bytes(), c"hincrby");
+    let value = Decimal::of(new);
+    set_field(call, &mut target, field, value.bytes(), c"hincrby");
     Ok(Reply::Int(new))
 }
 

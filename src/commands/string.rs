@@ -3,7 +3,7 @@
 use mylog_core::effect::{Effect, NEVER, Ttl};
 
 use super::long_double::LongDouble;
-use super::number::integer;
+use super::number::{Decimal, integer};
 use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
 use crate::api::events::Class;
 use crate::api::settings;
@@ -109,8 +109,8 @@ fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Reply> {
         .read_str(|value| value.map_or(Some(0), integer))?
         .ok_or(NOT_AN_INTEGER)?;
     let new = old.checked_add(by).ok_or(OVERFLOW)?;
-    let (key, value) = (target.name(), new.to_string());
-    let value = value.as_bytes();
+    let (key, value) = (target.name(), Decimal::of(new));
+    let value = value.bytes();
     call.commit(
         &mut target,
         &Effect::StrSet {

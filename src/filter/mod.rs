@@ -2,11 +2,17 @@
 //! captured keys to their twins, refuses what would change durable keys while the log is down, and leads
 //! flushes past the flush policy. It never feeds the log: what it sees are attempts.
 //!
-//! The common path makes two calls into the server and tests one byte: no allocation, no lock, no hash.
+//! The common path allocates nothing, takes no lock and hashes nothing. While nothing is captured, watched or
+//! down it makes one call into the server for a command of two arguments and more, and three for others, which
+//! may be a flush. With prefixes it looks at the key, and at the name of a command of several arguments: one
+//! look into a table tells those whose keys may be behind the first.
 
 mod route;
 mod watch;
 
+use std::iter::{Chain, StepBy};
+use std::ops::Range;
+use std::option;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
@@ -40,14 +46,19 @@ static DOWN: AtomicBool = AtomicBool::new(false);
 /// Set while replies may have to wait for the disk: then every command's name is looked at.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
+/// Set while there is any of it, prefixes included: otherwise only flushes are looked for.
+static ATTENTIVE: AtomicBool = AtomicBool::new(false);
+
 /// Replies may have to wait for the disk from now on, or no longer.
 pub(crate) fn watch(watched: bool) {
     WATCHED.store(watched, Ordering::Relaxed);
+    pay_attention();
 }
 
 /// The prefixes have changed.
 pub(crate) fn set_prefixes(words: &[u8]) {
     STATE.with(|state| state.prefixes = Prefixes::parse(words));
+    pay_attention();
 }
 
 /// True while there is a prefix to capture.
@@ -64,6 +75,13 @@ pub(crate) fn is_captured(name: &[u8]) -> bool {
 pub(crate) fn refresh() {
     let down = engine::with(|engine| engine.down_reason().is_some());
     DOWN.store(down == Some(true), Ordering::Relaxed);
+    pay_attention();
+}
+
+fn pay_attention() {
+    let captures = STATE.with(|state| !state.prefixes.is_empty());
+    let attentive = captures || DOWN.load(Ordering::Relaxed) || WATCHED.load(Ordering::Relaxed);
+    ATTENTIVE.store(attentive, Ordering::Relaxed);
 }
 
 /// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
@@ -79,6 +97,15 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     // SAFETY: the server hands what it is about to run, alive during the call.
     let command = unsafe { Filtered::from_raw(raw) };
     let len = command.len();
+    if ATTENTIVE.load(Ordering::Relaxed) {
+        attend(command, len);
+    } else if len <= 2 && is_flush(command, len) {
+        lead_flush(command);
+    }
+}
+
+/// Looks at a command while there is more than flushes to look for.
+fn attend(command: Filtered<'_>, len: usize) {
     if WATCHED.load(Ordering::Relaxed) && watch::look(command, len) {
         return;
     }
@@ -92,11 +119,9 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     if len == 2 && matches!(first.len(), 4 | 5) && is_flush(command, len) {
         return lead_flush(command);
     }
-    let candidate = STATE.with(|state| state.prefixes.may_hold(first));
-    if candidate || DOWN.load(Ordering::Relaxed) {
+    let captured = STATE.with(|state| state.prefixes.hold(first));
+    if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && may_have_later_keys(command)) {
         look(command, len);
-    } else if len > 2 {
-        look_at_later_keys(command, len);
     }
 }
 
@@ -119,26 +144,8 @@ fn lead_flush(command: Filtered<'_>) {
 }
 
 /// A command of several keys may have a captured one behind the first.
-fn look_at_later_keys(command: Filtered<'_>, len: usize) {
-    let any = STATE.with(|state| {
-        !state.prefixes.is_empty()
-            && (is_scan(command)
-                || (2..len).any(|place| command.arg(place).is_some_and(|arg| state.prefixes.may_hold(arg))))
-    });
-    if any {
-        look(command, len);
-    }
-}
-
-/// SCAN has a cursor where others have a key.
-fn is_scan(command: Filtered<'_>) -> bool {
-    command
-        .arg(1)
-        .and_then(<[u8]>::first)
-        .is_some_and(u8::is_ascii_digit)
-        && command
-            .arg(0)
-            .is_some_and(|name| name.eq_ignore_ascii_case(b"scan"))
+fn may_have_later_keys(command: Filtered<'_>) -> bool {
+    command.arg(0).is_some_and(route::may_have_later_keys)
 }
 
 /// SCAN for keys of one type has to find the durable ones among the captured, too.
@@ -172,22 +179,13 @@ fn look(command: Filtered<'_>, len: usize) {
         return lead_scan(command, len, route);
     }
     let keys = key_places(|place| command.arg(place), len, route.keys);
-    let held =
-        |place: &usize| STATE.with(|state| command.arg(*place).is_some_and(|key| state.prefixes.hold(key)));
-    let captured = match keys.iter().filter(|place| held(place)).count() {
+    let captured = match captured(command, keys.clone()) {
         // It would look for keys of ours, and find none that it knows.
-        0 if route.keys == Keys::Sort
-            && pattern_places(|place| command.arg(place).unwrap_or_default(), len)
-                .any(|place| held(&place)) =>
-        {
-            Captured::Mixed
-        }
-        0 => Captured::None,
-        all if all == keys.len() => Captured::All,
-        _ => Captured::Mixed,
+        Captured::None if route.keys == Keys::Sort && patterns_are_held(command, len) => Captured::Mixed,
+        captured => captured,
     };
     match (captured, route.twin) {
-        (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, &keys),
+        (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, keys),
         // RENAME and COPY work across: both names are only names.
         (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
             replace_name(command, route.name.as_bytes());
@@ -210,27 +208,50 @@ fn look(command: Filtered<'_>, len: usize) {
     }
 }
 
-fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Keys) -> Vec<usize> {
-    match keys {
-        Keys::At(place) => vec![place].into_iter().filter(|place| *place < len).collect(),
-        Keys::Two => (1..len.min(3)).collect(),
-        Keys::FromSecond => (2..len).collect(),
-        Keys::All => (1..len).collect(),
-        Keys::Everything | Keys::Listed => Vec::new(),
-        Keys::Encoded if !arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"encoding")) => Vec::new(),
-        Keys::Encoded => vec![2],
-        Keys::Pairs => (1..len).step_by(2).collect(),
-        Keys::Store => std::iter::once(1).chain(counted(arg, len, 2)).collect(),
-        Keys::Counted => counted(arg, len, 1).collect(),
-        Keys::CountedLater => counted(arg, len, 2).collect(),
-        Keys::AllButLast => (1..len - 1).collect(),
-        Keys::Sort => std::iter::once(1)
-            .chain(sort_words::destination(
-                |place| arg(place).unwrap_or_default(),
-                len,
-            ))
-            .collect(),
-    }
+fn captured(command: Filtered<'_>, keys: Places) -> Captured {
+    STATE.with(|state| {
+        let held = |place| command.arg(place).is_some_and(|key| state.prefixes.hold(key));
+        let (all, captured) = keys.fold((0, 0), |(all, captured), place| {
+            (all + 1, captured + usize::from(held(place)))
+        });
+        match captured {
+            0 => Captured::None,
+            _ if captured == all => Captured::All,
+            _ => Captured::Mixed,
+        }
+    })
+}
+
+/// The places of a command's keys: one apart, and those of a range.
+type Places = Chain<option::IntoIter<usize>, StepBy<Range<usize>>>;
+
+fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Keys) -> Places {
+    let (apart, range, step) = match keys {
+        Keys::At(place) => (None, place..len.min(place + 1), 1),
+        Keys::Two => (None, 1..len.min(3), 1),
+        Keys::FromSecond => (None, 2..len, 1),
+        Keys::All => (None, 1..len, 1),
+        Keys::Everything | Keys::Listed => (None, 0..0, 1),
+        Keys::Encoded if arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"encoding")) => (None, 2..3, 1),
+        Keys::Encoded => (None, 0..0, 1),
+        Keys::Pairs => (None, 1..len, 2),
+        Keys::Store => (Some(1), counted(arg, len, 2), 1),
+        Keys::Counted => (None, counted(arg, len, 1), 1),
+        Keys::CountedLater => (None, counted(arg, len, 2), 1),
+        Keys::AllButLast => (None, 1..len - 1, 1),
+        Keys::Sort => {
+            let arg = |place| arg(place).unwrap_or_default();
+            let destination = sort_words::destination(arg, len);
+            (Some(1), destination.map_or(0..0, |place| place..place + 1), 1)
+        }
+    };
+    apart.into_iter().chain(range.step_by(step))
+}
+
+/// True if one of the arguments by which SORT finds other keys looks for captured ones.
+fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
+    let arg = |place| command.arg(place).unwrap_or_default();
+    STATE.with(|state| pattern_places(arg, len).any(|place| state.prefixes.hold(arg(place))))
 }
 
 /// Places of the arguments by which SORT finds other keys.
@@ -238,6 +259,7 @@ fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> imp
     sort_words::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
 }
 
+<<<<<<< HEAD
 /// As many places as the argument at `place` says, behind it.
 fn counted<'a>(
     arg: impl Fn(usize) -> Option<&'a [u8]>,
@@ -261,6 +283,16 @@ fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
     };
     let keys = command.arg(place).and_then(count);
     keys.is_none_or(|keys| route.has_room_for(keys, len))
+=======
+/// As many places as the argument at `place` says, behind it. None if there are not so many: the native
+/// command words that best.
+fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
+    let first = place + 1;
+    let count = arg(place)
+        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok())
+        .filter(|&count| count <= len.saturating_sub(first));
+    first..first + count.unwrap_or(0)
+>>>>>>> main
 }
 
 /// Where the keys of a command are, and whether it may make one that is not there: by its native name.
@@ -277,7 +309,7 @@ pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
     let route = route::find(native)?;
     let arg = |place| (place < args.len()).then(|| args.get(place));
     Some(KeysOf {
-        places: key_places(arg, args.len(), route.keys),
+        places: key_places(arg, args.len(), route.keys).collect(),
         looks_elsewhere: route.keys == Keys::Sort
             && pattern_places(|place| arg(place).unwrap_or_default(), args.len())
                 .next()
@@ -287,7 +319,7 @@ pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
 }
 
 /// While the log is down a native command must not change or replace a durable key: nothing could undo it.
-fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: &[usize]) {
+fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     if !DOWN.load(Ordering::Relaxed) || !route.overwrites {
         return;
     }
@@ -296,7 +328,7 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: &[usize]) {
         let any = !engine.store.is_empty();
         // What SORT sorts it does not change.
         let kept = usize::from(route.keys == Keys::Sort);
-        let mut named = keys.iter().skip(kept).filter_map(|place| command.arg(*place));
+        let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
         any && (route.keys == Keys::Everything
             || named.any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some())))
     });

@@ -294,6 +294,41 @@ const ROUTES: &[Route] = &[
 /// The longest name in the table.
 const LONGEST: usize = 17;
 
+/// The names of commands whose keys may be behind their first argument: by length, first and last letter.
+struct Shapes([[u32; 32]; LONGEST + 1]);
+
+/// Computed while this is compiled, where a place out of bounds is an error of the compiler's.
+#[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
+const fn shapes_of(routes: &[Route]) -> Shapes {
+    let mut shapes = [[0; 32]; LONGEST + 1];
+    let mut at = 0;
+    while at < routes.len() {
+        let name = routes[at].name.as_bytes();
+        if !matches!(routes[at].keys, Keys::At(1)) {
+            let (first, last) = (name[0] & 31, name[name.len() - 1] & 31);
+            shapes[name.len()][first as usize] |= 1 << last;
+        }
+        at += 1;
+    }
+    Shapes(shapes)
+}
+
+static BEHIND_FIRST: Shapes = shapes_of(ROUTES);
+
+/// True if a command of this name, in any case, may have a key behind its first argument. A name that only
+/// looks like one is told apart by [`find`].
+pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else {
+        return false;
+    };
+    // The case of a letter is not in its low five bits.
+    let lasts = BEHIND_FIRST
+        .0
+        .get(name.len())
+        .and_then(|firsts| firsts.get(usize::from(first & 31)));
+    lasts.is_some_and(|lasts| lasts >> (last & 31) & 1 == 1)
+}
+
 /// The route of a command name in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {
     let mut lower = [0u8; LONGEST];
@@ -322,6 +357,41 @@ mod tests {
         }
         assert!(find(b"ping").is_none());
         assert!(find(&[b'x'; 40]).is_none());
+    }
+
+    #[test]
+    fn commands_of_several_keys_are_told_by_their_names_and_the_common_ones_of_one_key_are_not() {
+        for route in ROUTES {
+            let several = route.keys != Keys::At(1);
+            for name in [route.name.to_owned(), route.name.to_uppercase()] {
+                assert!(!several || may_have_later_keys(name.as_bytes()), "{name}");
+            }
+        }
+        let common = [
+            "set",
+            "hset",
+            "hget",
+            "hincrby",
+            "sadd",
+            "zadd",
+            "lpush",
+            "rpush",
+            "expire",
+            "incrby",
+            "setex",
+            "zrange",
+            "lrange",
+            "zincrby",
+            "sismember",
+            "zrangebyscore",
+            "getrange",
+            "publish",
+            "eval",
+        ];
+        for name in common {
+            assert!(!may_have_later_keys(name.as_bytes()), "{name}");
+        }
+        assert!(!may_have_later_keys(b"") && !may_have_later_keys(&[b'x'; 40]));
     }
 
     #[test]

@@ -341,3 +341,61 @@ fn a_flush_follows_its_policy_whatever_the_prefixes() {
         assert_eq!(kind(&mut client, "async:1"), "mylog-str", "{line}");
     }
 }
+
+/// A key counts wherever its command has it, and nothing else does, whatever it looks like.
+#[test]
+fn keys_are_found_at_every_place_and_values_are_not_taken_for_keys() {
+    let server = capturing();
+    let stock = Server::stock().start();
+    let (mut client, mut model) = (server.client(), stock.client());
+    for line in [
+        "SET other order:v",
+        "GETSET other order:w",
+        "HSET other:h order:f order:v",
+        "RPUSH other:l order:a order:b",
+        "SADD order:s a b c",
+        "ZADD order:z 1 a 2 b",
+        "ZUNIONSTORE order:y 2 order:z order:s WEIGHTS 1 2",
+        "zinterstore order:x 1 order:z",
+        "LMPOP 1 other:l LEFT COUNT 5",
+        "RPUSH order:l a b",
+        "LMPOP 2 order:none order:l LEFT",
+        "LMPOP 18446744073709551615 order:l LEFT",
+        "LMPOP 99999999999999999999 order:l LEFT",
+        "LMPOP 9 order:l LEFT",
+        "ZUNIONSTORE order:w 9 order:z",
+        "SINTERCARD 2 order:s order:y",
+        "ZUNION 2 order:z",
+        "ZUNION 0 order:z",
+        "RENAME other order:renamed",
+        "COPY order:renamed another",
+        "DEL none other order:x",
+        "unlink another none order:y",
+        "EXISTS another order:x order:y order:renamed",
+    ] {
+        assert_eq!(client.run(line), model.run(line), "{line}");
+    }
+    let code = "return redis.call('DEL', ARGV[1], ARGV[2])";
+    assert_eq!(
+        client.cmd(["EVAL", code, "0", "other:h", "order:s"]),
+        Reply::Int(2)
+    );
+    for (key, held) in [("order:z", "mylog-zst"), ("order:renamed", "string")] {
+        assert_eq!(kind(&mut client, key), held, "{key}");
+    }
+    client.ok("SET order:s v");
+    let before = client.run("DEBUG DIGEST");
+    for line in [
+        "ZUNIONSTORE other 1 order:z",
+        "ZUNIONSTORE order:y 2 order:z other",
+        "zdiff 2 other order:z",
+        "LMPOP 2 other order:l LEFT",
+        "SINTERCARD 2 other order:s",
+        "SMOVE other order:s m",
+        "MSETNX other v order:9 v",
+    ] {
+        let reply = client.run(line);
+        assert!(reply.clone().text().contains("mix"), "{line}: {reply:?}");
+    }
+    assert_eq!(client.run("DEBUG DIGEST"), before);
+}

@@ -315,6 +315,8 @@ impl Store {
         let space = self.space_for(db)?;
         let entry = Entry {
             space,
+            // The slab's business.
+            generation: 0,
             key: key.into(),
             expire_at,
             value,

@@ -6,6 +6,7 @@
 mod apply;
 mod collections;
 mod discarded;
+mod key;
 mod loader;
 mod names;
 mod slab;
@@ -22,6 +23,7 @@ pub use slab::SlotId;
 
 use crate::effect::{Db, Effect, ExpireAt};
 use crate::value::Value;
+use key::Key;
 use names::Names;
 use slab::Slab;
 
@@ -36,7 +38,9 @@ const RECORD_OVERHEAD: usize = 12;
 pub struct Entry {
     /// Which of the stores' spaces holds it. SWAPDB moves spaces between databases, not entries.
     space: u32,
-    key: Box<[u8]>,
+    /// That of its slot.
+    generation: u32,
+    key: Key,
     expire_at: ExpireAt,
     value: Value,
 }

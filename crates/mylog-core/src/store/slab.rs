@@ -37,11 +37,30 @@ impl SlotId {
 }
 
 #[derive(Debug, Clone)]
-struct Slot {
-    generation: u32,
-    /// The next one in the space's list of free slots, while this one is in it.
-    next_free: u32,
-    entry: Option<Entry>,
+enum Slot {
+    /// It knows its generation.
+    Taken(Entry),
+    /// That of the entry it held, and the next one in the space's list of free slots.
+    Free { generation: u32, next: u32 },
+}
+
+// A line of memory, where the allocator lets chunks begin at one.
+const _: () = assert!(size_of::<Slot>() == 64);
+
+impl Slot {
+    fn generation(&self) -> u32 {
+        match self {
+            Self::Taken(entry) => entry.generation,
+            Self::Free { generation, .. } => *generation,
+        }
+    }
+
+    fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Taken(entry) => Some(entry),
+            Self::Free { .. } => None,
+        }
+    }
 }
 
 /// The slots of one chunk. Empty once a flush took them.
@@ -146,38 +165,42 @@ impl Slab {
     }
 
     pub(super) fn at(&self, slot: u32) -> Option<&Entry> {
-        self.slot(slot)?.entry.as_ref()
+        self.slot(slot)?.entry()
     }
 
     pub(super) fn at_mut(&mut self, slot: u32) -> Option<&mut Entry> {
-        self.slot_mut(slot)?.entry.as_mut()
+        match self.slot_mut(slot)? {
+            Slot::Taken(entry) => Some(entry),
+            Slot::Free { .. } => None,
+        }
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Entry> {
-        let slot = self.slot(id.slot)?;
-        (slot.generation == id.generation).then_some(slot.entry.as_ref()?)
+        let entry = self.at(id.slot)?;
+        (entry.generation == id.generation).then_some(entry)
     }
 
     pub(super) fn id(&self, slot: u32) -> Option<SlotId> {
-        let generation = self.slot(slot)?.generation;
+        let generation = self.slot(slot)?.generation();
         Some(SlotId { slot, generation })
     }
 
-    pub(super) fn insert(&mut self, entry: Entry) -> SlotId {
+    pub(super) fn insert(&mut self, mut entry: Entry) -> SlotId {
         if self.append_only {
             let last = self.chunks.len().saturating_sub(1);
             return self.push(last, entry);
         }
         let shelf = self.shelf(entry.space);
         let (free, last) = (shelf.free, shelf.chunks.last().copied());
-        let Some(slot) = self.slot_mut(free) else {
+        let Some(&Slot::Free { generation, next }) = self.slot(free) else {
             return self.push(last.unwrap_or(NONE) as usize, entry);
         };
-        let (generation, next) = ((slot.generation + 1) & GENERATION_MASK, slot.next_free);
-        let space = entry.space;
-        slot.generation = generation;
-        slot.entry = Some(entry);
-        self.shelf(space).free = next;
+        let generation = (generation + 1) & GENERATION_MASK;
+        entry.generation = generation;
+        self.shelf(entry.space).free = next;
+        if let Some(slot) = self.slot_mut(free) {
+            *slot = Slot::Taken(entry);
+        }
         self.last_generation = self.last_generation.max(generation);
         SlotId {
             slot: free,
@@ -196,14 +219,11 @@ impl Slab {
     }
 
     /// Adds a slot to this chunk if it has room, or to a new one.
-    fn push(&mut self, chunk: usize, entry: Entry) -> SlotId {
+    fn push(&mut self, chunk: usize, mut entry: Entry) -> SlotId {
         let generation = self.first_generation;
         let space = entry.space;
-        let slot = Slot {
-            generation,
-            next_free: NONE,
-            entry: Some(entry),
-        };
+        entry.generation = generation;
+        let slot = Slot::Taken(entry);
         let id = |chunk: usize, at: usize| SlotId {
             slot: (chunk * CHUNK_SLOTS + at) as u32,
             generation,
@@ -236,15 +256,15 @@ impl Slab {
     }
 
     pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
-        let entry = self.slot_mut(slot)?.entry.take()?;
-        if !self.append_only {
-            let shelf = self.shelf(entry.space);
-            let next = std::mem::replace(&mut shelf.free, slot);
-            if let Some(emptied) = self.slot_mut(slot) {
-                emptied.next_free = next;
-            }
+        let (space, generation) = self.at(slot).map(|entry| (entry.space, entry.generation))?;
+        let next = match self.append_only {
+            true => NONE,
+            false => std::mem::replace(&mut self.shelf(space).free, slot),
+        };
+        match std::mem::replace(self.slot_mut(slot)?, Slot::Free { generation, next }) {
+            Slot::Taken(entry) => Some(entry),
+            Slot::Free { .. } => None,
         }
-        Some(entry)
     }
 
     /// Moves an entry to a slot of its space: it has just been given another one.
