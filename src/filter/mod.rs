@@ -259,14 +259,14 @@ fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> imp
     sort_words::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
 }
 
-<<<<<<< HEAD
-/// As many places as the argument at `place` says, behind it.
-fn counted<'a>(
-    arg: impl Fn(usize) -> Option<&'a [u8]>,
-    len: usize,
-    place: usize,
-) -> std::iter::Take<std::ops::Range<usize>> {
-    (place + 1..len).take(arg(place).and_then(count).unwrap_or(0))
+/// As many places as the argument at `place` says, behind it. None if there are not so many: the native
+/// command words that best.
+fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
+    let first = place + 1;
+    let many = arg(place)
+        .and_then(count)
+        .filter(|&count| count <= len.saturating_sub(first));
+    first..first + many.unwrap_or(0)
 }
 
 fn count(text: &[u8]) -> Option<usize> {
@@ -283,16 +283,6 @@ fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
     };
     let keys = command.arg(place).and_then(count);
     keys.is_none_or(|keys| route.has_room_for(keys, len))
-=======
-/// As many places as the argument at `place` says, behind it. None if there are not so many: the native
-/// command words that best.
-fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
-    let first = place + 1;
-    let count = arg(place)
-        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok())
-        .filter(|&count| count <= len.saturating_sub(first));
-    first..first + count.unwrap_or(0)
->>>>>>> main
 }
 
 /// Where the keys of a command are, and whether it may make one that is not there: by its native name.
