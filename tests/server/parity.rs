@@ -84,6 +84,31 @@ fn a_user_without_reads_may_set_but_not_get_with_it() {
 }
 
 #[test]
+fn a_key_that_a_twin_shows_and_does_not_find_is_told_of_as_by_the_native_command() {
+    let server = Server::build().start();
+    let (mut native, mut twin) = (client(&server, 2, NATIVE_DB), client(&server, 2, TWIN_DB));
+    native.ok("CONFIG SET notify-keyspace-events Em");
+    native.run("RPUSH list a");
+    twin.run("MYLOG.RPUSH list a");
+    let mut subscriber = server.client();
+    subscriber.run("PSUBSCRIBE __keyevent@*__:keymiss");
+    for line in [
+        "GET a",
+        "GETEX b",
+        "GETDEL c",
+        "GETSET d v",
+        "SET e v GET",
+        "LCS list f",
+    ] {
+        native.run(line);
+        twin.run(&format!("MYLOG.{line}"));
+        let [of_native, of_twin] = [(); 2].map(|()| subscriber.recv().items());
+        assert_eq!(of_twin[3], of_native[3], "{line}");
+        assert_ne!(of_twin[2], of_native[2], "{line}");
+    }
+}
+
+#[test]
 fn watch_sees_a_twin_change_a_key_and_only_then() {
     let server = Server::build().start();
     let (mut watcher, mut writer) = (server.client(), server.client());
