@@ -171,6 +171,7 @@ fn shape(reply: &Reply) -> Reply {
     match reply {
         Reply::Bulk(_) => Reply::Bulk(Vec::new()),
         Reply::Double(_) => Reply::Double(Vec::new()),
+        Reply::Int(_) => Reply::Int(0),
         Reply::Array(items) => Reply::Array(blank(items)),
         Reply::Set(items) => Reply::Set(blank(items)),
         other => other.clone(),
