@@ -227,6 +227,18 @@ impl<'c> Call<'c> {
         self.look_as(place, Mode::ReadNoTouch)
     }
 
+    /// As `peek`, for a command that does not tell of keys that it misses: the server would, if it were asked for one.
+    pub(crate) fn peek_unheard(&self, place: usize) -> Holds {
+        let name = self.args.string(place);
+        if engine::with(|engine| engine.store.find(self.db, name.bytes()).is_some()) == Some(true) {
+            return self.peek(place);
+        }
+        if !self.sight.is_clear() {
+            self.sight.note(self.db, name.bytes(), Holds::Nothing);
+        }
+        Holds::Nothing
+    }
+
     fn look_as(&self, place: usize, mode: Mode) -> Holds {
         let name = self.args.string(place);
         let holds = Key::open(self.ctx, name, mode).holds();

@@ -38,7 +38,7 @@ pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key, OBJECT HELP
 pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if call.args.len() == 3 {
-        let holds = call.peek(2);
+        let holds = call.peek_unheard(2);
         if let (Holds::Ours(_, word), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
             let name = types::with_value(word, encoding::of);
             return Ok(name.map_or(Reply::Null, |name| Reply::Bulk(name.to_bytes().to_vec())));
