@@ -180,6 +180,10 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
 /// EXPIRE or PERSIST of a key: one of ours gets its new end.
 fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
     settle(Cause::Command);
+    // A native key of this name, of the time before: not the log's.
+    if startup::skips_loading_command() {
+        return;
+    }
     let db = ctx.db();
     if engine::with(|engine| engine.store.find(db, key.bytes()).is_none()) != Some(false) {
         return;
@@ -302,6 +306,10 @@ fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
 /// FLUSHALL, FLUSHDB, DEBUG RELOAD or a full sync begins. `None`: all databases.
 pub(crate) fn flush_begins(db: Option<Db>) {
     settle(Cause::Command);
+    // The server's AOF repeats it. The log has it, and what came behind it, which must not be flushed.
+    if startup::skips_loading_command() {
+        return;
+    }
     match db {
         Some(db) => {
             if engine::with(|engine| engine.store.db_len(db) > 0) == Some(true) {
@@ -324,6 +332,10 @@ pub(crate) fn flush_begins(db: Option<Db>) {
 /// SWAPDB has happened.
 pub(crate) fn swapped(a: Db, b: Db) {
     settle(Cause::Command);
+    // The server's AOF repeats it, and the log has it.
+    if startup::swaps_loaded(a, b) {
+        return;
+    }
     let changes = engine::with(|engine| a != b && (engine.store.db_len(a) > 0 || engine.store.db_len(b) > 0));
     if changes == Some(true) {
         waited_for(|| engine::with(|engine| engine.commit(&Effect::SwapDb { a, b })));

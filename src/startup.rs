@@ -103,6 +103,21 @@ pub(crate) fn takes_loaded(db: Db, name: &[u8]) -> bool {
     })
 }
 
+/// Databases are swapped. True: the server reads its AOF, and what it has loaded goes along.
+pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
+    let later = skips_loading_command();
+    START.with(|start| {
+        for (db, _) in start.loaded.iter_mut().filter(|_| later) {
+            *db = match *db {
+                of if of == a => b,
+                of if of == b => a,
+                of => of,
+            };
+        }
+    });
+    later
+}
+
 /// Before the first client: the log's keys enter the keyspace.
 pub(crate) fn enter(ctx: Ctx<'_>) {
     if !START.with(|start| matches!(start.phase, Phase::Starting)) {

@@ -197,6 +197,55 @@ fn an_older_aof_gives_way_to_the_log() {
     }
 }
 
+#[test]
+fn a_flush_a_swap_and_an_end_in_the_servers_aof_are_not_done_to_the_log_again() {
+    for unit in [
+        "SET n 1|MYLOG.SET x 1|FLUSHALL|MYLOG.RPUSH a 1 2",
+        "MYLOG.SET x 1|FLUSHDB|MYLOG.RPUSH a 1 2",
+        "MYLOG.RPUSH a 1 2|SWAPDB 0 3",
+        "SET a n|PEXPIREAT a 4102444800789|DEL a|MYLOG.SET a 1",
+    ] {
+        let mut server = Server::build()
+            .mylog("appendfsync", "always")
+            .mylog("flush-policy", "flush")
+            .config("appendonly", "yes")
+            .config("appendfsync", "always")
+            .start();
+        let mut client = server.client();
+        for line in unit.split('|') {
+            client.run(line);
+        }
+        let before = picture(&mut client);
+        assert!(!durable(&before).is_empty(), "{unit}");
+        for _ in 0..2 {
+            server.kill9();
+            server.restart();
+            same(&picture(&mut server.client()), &before);
+        }
+    }
+}
+
+#[test]
+fn a_deleted_key_of_the_aofs_base_does_not_come_back_by_a_swap() {
+    let mut server = Server::build()
+        .mylog("appendfsync", "always")
+        .config("appendonly", "yes")
+        .config("appendfsync", "always")
+        .start();
+    let mut client = server.client();
+    client.run("MYLOG.RPUSH gone 1");
+    client.run("MYLOG.RPUSH kept 1");
+    client.run("BGREWRITEAOF");
+    rewritten(&mut client);
+    client.ok("SWAPDB 0 3");
+    client.ok("SELECT 3");
+    client.run("MYLOG.LPOP gone");
+    let before = picture(&mut client);
+    server.kill9();
+    server.restart();
+    same(&picture(&mut server.client()), &before);
+}
+
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for file in std::fs::read_dir(from).unwrap() {
