@@ -288,6 +288,16 @@ impl<'c> Call<'c> {
         Target { key, name, holds }
     }
 
+    /// Opens a key to write whose value is shown first. The server tells of a miss if a key is opened to read,
+    /// as the native command does it.
+    pub(crate) fn open_to_show(&self, place: usize) -> Target<'c> {
+        let target = self.open(place);
+        if !target.exists() {
+            self.ctx.notify(Class::Miss, c"keymiss", target.name);
+        }
+        target
+    }
+
     /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this.
     pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) {
         let left = engine::with(|engine| {

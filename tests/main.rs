@@ -31,6 +31,7 @@ mod server {
     mod child_misbehaves;
     mod child_under_load;
     mod committed_reads;
+    mod differential;
     mod disk_faults;
     mod early_replies;
     mod failing_calls;
@@ -50,7 +51,6 @@ mod server {
     mod parity_commands;
     mod parity_lists;
     mod parity_random;
-    mod parity_restarts;
     mod parity_sets;
     mod parity_sort;
     mod parity_strings;

@@ -21,6 +21,8 @@ pub(crate) enum Class {
     Set,
     /// Sorted sets.
     ZSet,
+    /// A key that is not there, of a command that shows it.
+    Miss,
 }
 
 impl Class {
@@ -32,6 +34,7 @@ impl Class {
             Self::List => raw::REDISMODULE_NOTIFY_LIST,
             Self::Set => raw::REDISMODULE_NOTIFY_SET,
             Self::ZSet => raw::REDISMODULE_NOTIFY_ZSET,
+            Self::Miss => raw::REDISMODULE_NOTIFY_KEY_MISS,
         }
     }
 }

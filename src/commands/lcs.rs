@@ -145,7 +145,9 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Result<Reply, Reply> {
         let copied = call.read_str(place, |value| value.map(<[u8]>::to_vec).unwrap_or_default());
         copied.map_err(|error| if error == WRONG_TYPE { NOT_STRINGS } else { error })
     };
-    let (a, b) = (string(1)?, string(2)?);
+    // Both are looked up before either is judged: a miss of the second is told of all the same.
+    let (a, b) = (string(1), string(2));
+    let (a, b) = (a?, b?);
     let options = Options::read(call)?;
     let table = Table::new(&a, &b)?;
     if options.len {

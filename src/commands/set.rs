@@ -36,7 +36,10 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(no_permission());
     }
     let expire_at = options.expire_at(&INVALID_SET)?;
-    let mut target = call.open(1);
+    let mut target = match options.get {
+        true => call.open_to_show(1),
+        false => call.open(1),
+    };
     let old = match options.get {
         true => bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?),
         false => Reply::Null,
@@ -84,7 +87,7 @@ fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) {
 
 /// GETSET key value
 pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let mut target = call.open(1);
+    let mut target = call.open_to_show(1);
     let old = bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?);
     let value = call.args.get(2);
     overwrite(call, &mut target, value);
@@ -138,7 +141,7 @@ fn delete(call: &mut Call<'_>, target: &mut Target<'_>) {
 
 /// GETDEL key
 pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let mut target = call.open(1);
+    let mut target = call.open_to_show(1);
     let old = target
         .read_str(|old| old.map(<[u8]>::to_vec))?
         .ok_or(Reply::Null)?;
@@ -149,7 +152,7 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// GETEX key [EX | PX | EXAT | PXAT time | PERSIST]
 pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let options = Options::read(call.args, 2, Grammar::GetEx)?;
-    let mut target = call.open(1);
+    let mut target = call.open_to_show(1);
     let value = target
         .read_str(|value| value.map(<[u8]>::to_vec))?
         .ok_or(Reply::Null)?;

@@ -172,7 +172,7 @@ fn look(command: Filtered<'_>, len: usize) {
     let Some(route) = command.arg(0).and_then(route::find) else {
         return;
     };
-    if !route.accepts(len) || conditions::is_replica() {
+    if !route.accepts(len) || !has_its_keys(command, len, route) || conditions::is_replica() {
         return;
     }
     if route.keys == Keys::Listed {
@@ -263,10 +263,26 @@ fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> imp
 /// command words that best.
 fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
     let first = place + 1;
-    let count = arg(place)
-        .and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok())
+    let many = arg(place)
+        .and_then(count)
         .filter(|&count| count <= len.saturating_sub(first));
-    first..first + count.unwrap_or(0)
+    first..first + many.unwrap_or(0)
+}
+
+fn count(text: &[u8]) -> Option<usize> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// False for a command that says it has more keys than it has. Its options would be taken for keys, and the
+/// native command's error is the right one.
+fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
+    let place = match route.keys {
+        Keys::Counted => 1,
+        Keys::CountedLater | Keys::Store => 2,
+        _ => return true,
+    };
+    let keys = command.arg(place).and_then(count);
+    keys.is_none_or(|keys| route.has_room_for(keys, len))
 }
 
 /// Where the keys of a command are, and whether it may make one that is not there: by its native name.

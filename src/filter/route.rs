@@ -63,10 +63,19 @@ impl Route {
     pub(crate) fn accepts(&self, argc: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         if self.arity < 0 {
-            argc >= least
+            // A value that is missing at the end would make a value look like a key.
+            let whole = self.keys != Keys::Pairs || argc % 2 == 1;
+            argc >= least && whole
         } else {
             argc == least
         }
+    }
+
+    /// Whether so many keys fit into so many arguments. The least number of these has one key in it, so what
+    /// has to follow the keys is in it as well.
+    pub(crate) fn has_room_for(&self, keys: usize, argc: usize) -> bool {
+        let least = self.arity.unsigned_abs() as usize;
+        argc >= least.saturating_add(keys.saturating_sub(1))
     }
 }
 
@@ -392,5 +401,17 @@ mod tests {
         assert_eq!(accepts(b"get", 3), Some(false));
         assert_eq!(accepts(b"set", 2), Some(false));
         assert_eq!(accepts(b"set", 9), Some(true));
+        assert_eq!(accepts(b"msetnx", 4), Some(false));
+        assert_eq!(accepts(b"msetnx", 5), Some(true));
+    }
+
+    #[test]
+    fn more_keys_than_arguments_are_left_to_the_native_command() {
+        let fits = |name: &[u8], keys, argc| find(name).map(|route| route.has_room_for(keys, argc));
+        assert_eq!(fits(b"lmpop", 2, 5), Some(true));
+        assert_eq!(fits(b"lmpop", 2, 4), Some(false));
+        assert_eq!(fits(b"zunion", 2, 4), Some(true));
+        assert_eq!(fits(b"zunionstore", 2, 4), Some(false));
+        assert_eq!(fits(b"zunionstore", usize::MAX, 9), Some(false));
     }
 }

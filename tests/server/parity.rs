@@ -1,42 +1,13 @@
-//! Native commands and their twins on one server: the same replies, byte for byte, the same events, the
-//! same ends of keys. The native ones run in one database, the twins in another, under the same names.
-
-use std::collections::BTreeSet;
-use std::env;
+//! What the server knows of native commands and of their twins is the same; and single promises of twins.
 
 use fastrand::Rng;
 
-use super::parity_commands::{Command, any};
-use super::{blocking_scenes, parity_random, parity_sets, parity_sort, parity_strings, zset_commands};
-use crate::support::keyspace::entry;
-use crate::support::{Client, Reply, Server, ServerBuilder};
+pub(super) use super::differential::seed;
+use super::parity_sort;
+use crate::support::{Client, Reply, Server};
 
 pub(super) const NATIVE_DB: u32 = 8;
 pub(super) const TWIN_DB: u32 = 9;
-/// Two clocks are read for one relative time, and the machine may be busy between the two.
-const CLOCK_SLACK_MS: i64 = 60_000;
-/// Commands among which every one is, as good as certainly.
-const ENOUGH: u32 = 5000;
-/// Commands after which all keys are compared.
-const SEQUENCE: u32 = 250;
-/// Commands of one run.
-pub(super) fn rounds() -> u32 {
-    env::var("PARITY_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(10_000)
-}
-
-/// `PARITY_SEED`: a number, or `random` to look where nobody has looked yet. Without it the same commands run
-/// everywhere, so that whoever sees a failure sees it again.
-pub(super) fn seed() -> u64 {
-    match env::var("PARITY_SEED") {
-        Ok(text) if text == "random" => fastrand::u64(..),
-        Ok(text) => text.parse().expect("PARITY_SEED: a number, or random"),
-        Err(_) => 1,
-    }
-}
-
 pub(super) fn client(server: &Server, protocol: u8, db: u32) -> Client {
     let mut client = server.client();
     assert!(!client.run(&format!("HELLO {protocol}")).is_error(""));
@@ -44,118 +15,9 @@ pub(super) fn client(server: &Server, protocol: u8, db: u32) -> Client {
     client
 }
 
-/// The reply in an order of its own, for a command whose order the native one does not promise.
-fn unordered(command: &Command, reply: Reply) -> Vec<Vec<Reply>> {
-    let alone = command
-        .args
-        .iter()
-        .any(|arg| arg.eq_ignore_ascii_case(b"NOVALUES"));
-    let of_pairs = matches!(&*command.name, "HGETALL" | "HSCAN") && !alone;
-    let elements = match (reply, &*command.name) {
-        (Reply::Array(parts), "HSCAN" | "SSCAN") => {
-            parts.into_iter().nth(1).map(Reply::items).unwrap_or_default()
-        }
-        (reply @ (Reply::Array(_) | Reply::Map(_) | Reply::Set(_)), _) => reply.items(),
-        (other, _) => return vec![vec![other]],
-    };
-    let mut groups: Vec<_> = elements
-        .chunks(if of_pairs { 2 } else { 1 })
-        .map(<[Reply]>::to_vec)
-        .collect();
-    groups.sort();
-    groups
-}
-
-/// True for a step of a scan that did not show all: cursors of two implementations are not comparable.
-fn is_part_of_a_scan(command: &Command, reply: &Reply) -> bool {
-    let Reply::Array(parts) = reply else { return false };
-    let whole = matches!(command.args.get(1).map(|cursor| &**cursor), Some(b"0" | b""));
-    command.name.ends_with("SCAN") && (!whole || parts.first() != Some(&Reply::Bulk(b"0".to_vec())))
-}
-
-fn has_free_order(command: &Command) -> bool {
-    matches!(&*command.name, "HGETALL" | "HKEYS" | "HVALS" | "HSCAN") || of_a_set(command)
-}
-
-/// A set shows its members in no order: natively it sorts integers, and so on.
-fn of_a_set(command: &Command) -> bool {
-    command.name == "SSCAN" || parity_sets::UNORDERED.contains(&&*command.name)
-}
-
-fn compare(command: &Command, native: &mut Client, twin: &mut Client, seed: u64) {
-    if parity_random::leaves_it_to_chance(command) {
-        return parity_random::compare(command, native, twin, seed);
-    }
-    let (left, left_raw) = native.raw(command.native());
-    let (right, right_raw) = twin.raw(command.twin());
-    if left_raw == right_raw {
-        return;
-    }
-    if is_part_of_a_scan(command, &left) || is_part_of_a_scan(command, &right) {
-        return;
-    }
-    if command.name == "HRANDFIELD" {
-        let hash = native.cmd([b"HGETALL", command.key()]);
-        return parity_strings::compare_random(command, [left, right], hash, seed);
-    }
-    let differ = || panic!("seed {seed}: {command:?}\nnative {left:?}\ntwin   {right:?}");
-    // A native hash in one piece keeps its order, and so must ours.
-    let key = command.key();
-    let encoding = native.cmd([b"OBJECT", b"ENCODING".as_slice(), key]);
-    let in_one_piece = encoding != Reply::Bulk(b"hashtable".to_vec()) && !of_a_set(command);
-    if !has_free_order(command) || in_one_piece {
-        differ();
-    }
-    if unordered(command, left.clone()) != unordered(command, right.clone()) {
-        differ();
-    }
-}
-
-fn compare_key(key: &[u8], native: &mut Client, twin: &mut Client, seed: u64) {
-    let ends = [&mut *native, &mut *twin].map(|client| client.cmd([b"PEXPIRETIME", key]).int());
-    let shown = key.escape_ascii();
-    assert!(
-        (ends[0] - ends[1]).abs() < CLOCK_SLACK_MS,
-        "seed {seed}: {shown} ends at {ends:?}"
-    );
-    let types = [&mut *native, &mut *twin].map(|client| client.cmd([b"TYPE".as_slice(), key]).text());
-    if types[0] == "string" {
-        let held = native.cmd([b"GET".as_slice(), key]);
-        assert_eq!(
-            twin.cmd([b"MYLOG.GET".as_slice(), key]),
-            held,
-            "seed {seed}: {shown}"
-        );
-    }
-    assert_eq!(types[1], kind_of_twin(&types[0]), "seed {seed}: {shown}");
-}
-
-fn kind_of_twin(native: &str) -> &str {
-    match native {
-        "string" => "mylog-str",
-        "hash" => "mylog-hsh",
-        "list" => "mylog-lst",
-        "set" => "mylog-set",
-        "zset" => "mylog-zst",
-        other => other,
-    }
-}
-
-/// Every key with all that it holds.
-fn compare_state(native: &mut Client, twin: &mut Client, seed: u64) {
-    let keys = [&mut *native, &mut *twin].map(|client| {
-        let mut keys = client.run("KEYS *").items();
-        keys.sort();
-        keys
-    });
-    assert_eq!(keys[1], keys[0], "seed {seed}");
-    for key in keys[0].clone() {
-        let key = key.bytes().expect("a name");
-        let [of_native, of_twin] = [&mut *native, &mut *twin].map(|client| entry(client, &key));
-        let shown = key.escape_ascii();
-        assert_eq!(of_twin.value, of_native.value, "seed {seed}: {shown}");
-        compare_key(&key, native, twin, seed);
-    }
+/// Commands of one run.
+pub(super) fn rounds() -> u32 {
+    10_000
 }
 
 /// The events of a database so far, in order. A command in a third database ends them.
@@ -179,92 +41,6 @@ pub(super) fn events(subscriber: &mut Client, server: &Server) -> [Vec<(String, 
             _ if key == b"fence" => return events,
             _ => {}
         }
-    }
-}
-
-/// Commands that have no native one, or one that can't run beside others.
-const NOT_COMPARED: [&str; 10] = [
-    "APPLY", "DEBUG", "EVAL", "EVALSHA", "FCALL", "FLUSHALL", "FLUSHDB", "REJECT", "REWRITE", "WAIT",
-];
-
-fn every_twin_is_among(covered: &BTreeSet<String>, client: &mut Client) {
-    let commands = client.run("COMMAND LIST FILTERBY MODULE mylog").items();
-    assert!(!commands.is_empty());
-    for command in commands {
-        let name = command.text().to_uppercase();
-        let native = name.strip_prefix("MYLOG.").expect("a name of ours");
-        assert!(
-            covered.contains(native)
-                || NOT_COMPARED.contains(&native)
-                // `parity_zset`, `parity_sort` and `blocking_pops` run these.
-                || zset_commands::TWINS.contains(&native)
-                || parity_sort::TWINS.contains(&native)
-                || blocking_scenes::TWINS.contains(&native),
-            "{native} was never run"
-        );
-    }
-}
-
-fn twins_agree(protocol: u8) {
-    agree(protocol, rounds(), Server::build());
-}
-
-fn agree(protocol: u8, rounds: u32, server: ServerBuilder) {
-    let seed = seed();
-    eprintln!("PARITY_SEED={seed}");
-    let mut rng = Rng::with_seed(seed);
-    let server = server.start();
-    let (mut native, mut twin) = (
-        client(&server, protocol, NATIVE_DB),
-        client(&server, protocol, TWIN_DB),
-    );
-    native.ok("CONFIG SET notify-keyspace-events AKE");
-    let mut subscriber = server.client();
-    subscriber.run("PSUBSCRIBE __keyevent@*__:*");
-    let mut covered = BTreeSet::new();
-    for round in 1..=rounds {
-        let command = any(&mut rng);
-        compare(&command, &mut native, &mut twin, seed);
-        compare_key(command.key(), &mut native, &mut twin, seed);
-        if round % SEQUENCE == 0 {
-            compare_state(&mut native, &mut twin, seed);
-        }
-        covered.insert(command.name);
-    }
-    compare_state(&mut native, &mut twin, seed);
-    if rounds >= ENOUGH {
-        every_twin_is_among(&covered, &mut native);
-    }
-    let [of_natives, of_twins] = events(&mut subscriber, &server);
-    assert!(!of_natives.is_empty());
-    let first = of_natives
-        .iter()
-        .zip(&of_twins)
-        .position(|(native, twin)| native != twin);
-    if let Some(first) = first {
-        panic!(
-            "seed {seed}: event {first}: {:?} and {:?}",
-            of_natives[first], of_twins[first]
-        );
-    }
-    assert_eq!(of_natives.len(), of_twins.len(), "seed {seed}");
-}
-
-#[test]
-fn twins_answer_as_the_native_commands_in_resp2() {
-    twins_agree(2);
-}
-
-#[test]
-fn twins_answer_as_the_native_commands_in_resp3() {
-    twins_agree(3);
-}
-
-#[test]
-fn twins_answer_the_same_when_their_replies_are_held() {
-    for protocol in [2, 3] {
-        let held = Server::build().mylog("appendfsync", "always");
-        agree(protocol, rounds() / 20, held);
     }
 }
 
@@ -305,6 +81,31 @@ fn a_user_without_reads_may_set_but_not_get_with_it() {
     assert!(native.is_error("NOPERM"), "{native:?}");
     assert_eq!(client.run("MYLOG.SET k w GET"), native);
     assert!(client.run("MYLOG.GET k").is_error("NOPERM"));
+}
+
+#[test]
+fn a_key_that_a_twin_shows_and_does_not_find_is_told_of_as_by_the_native_command() {
+    let server = Server::build().start();
+    let (mut native, mut twin) = (client(&server, 2, NATIVE_DB), client(&server, 2, TWIN_DB));
+    native.ok("CONFIG SET notify-keyspace-events Em");
+    native.run("RPUSH list a");
+    twin.run("MYLOG.RPUSH list a");
+    let mut subscriber = server.client();
+    subscriber.run("PSUBSCRIBE __keyevent@*__:keymiss");
+    for line in [
+        "GET a",
+        "GETEX b",
+        "GETDEL c",
+        "GETSET d v",
+        "SET e v GET",
+        "LCS list f",
+    ] {
+        native.run(line);
+        twin.run(&format!("MYLOG.{line}"));
+        let [of_native, of_twin] = [(); 2].map(|()| subscriber.recv().items());
+        assert_eq!(of_twin[3], of_native[3], "{line}");
+        assert_ne!(of_twin[2], of_native[2], "{line}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use fastrand::Rng;
 use super::{parity_lists, parity_sets};
 
 /// A native command.
+#[derive(Clone)]
 pub struct Command {
     /// Its native name.
     pub name: String,
@@ -50,9 +51,10 @@ impl Command {
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.name)?;
-        self.args
-            .iter()
-            .try_for_each(|arg| write!(f, " \"{}\"", arg.escape_ascii()))
+        self.args.iter().try_for_each(|arg| match arg.len() {
+            ..=200 => write!(f, " \"{}\"", arg.escape_ascii()),
+            len => write!(f, " \"{}\"... ({len} bytes)", arg[..20].escape_ascii()),
+        })
     }
 }
 
@@ -148,19 +150,25 @@ pub(super) fn value(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
+/// What every name of a key begins with, and nothing else does.
+pub const NAMES_BEGIN: &[u8] = b"nat:";
+
 /// A name: of a family that mostly holds one type, or one that holds any.
 pub fn key(rng: &mut Rng, family: u8) -> Vec<u8> {
-    match rng.bool() {
+    let rest = match rng.bool() {
         true => vec![family, b'0' + rng.u8(..5)],
         false => vec![b'k', 0, b'\r', b'\n', b'%', b's', b'0' + rng.u8(..6)],
-    }
+    };
+    [NAMES_BEGIN, &rest].concat()
 }
 
 pub(super) fn field(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..10) {
         0 => Vec::new(),
         1 => b"a\0b".to_vec(),
-        _ => vec![b'f', b'0' + rng.u8(..8)],
+        // Enough of these make a hash large.
+        2 => format!("f{}", rng.u16(..300)).into_bytes(),
+        _ => vec![b'f', b'0' + rng.u8(..5)],
     }
 }
 
@@ -245,6 +253,11 @@ pub fn scan_args(rng: &mut Rng) -> Args {
         &[b"COUNT", b"x"],
         &[b"NOVALUES"],
     ];
+    // Half of them without a fault, or little would be seen.
+    if rng.bool() {
+        let options = words(pick(rng, &OPTIONS[..5]));
+        return [words(&[b"0"]), options, words(&[b"COUNT", b"1000"])].concat();
+    }
     let mut args = vec![pick(rng, &CURSORS).to_vec()];
     for _ in 0..pick(rng, &[0, 0, 1, 2]) {
         args.extend(words(pick(rng, &OPTIONS)));
@@ -380,14 +393,18 @@ const TWINS: [&str; 39] = [
 /// First bytes of the names that mostly hold one type.
 const FAMILIES: [u8; 4] = [b's', b'h', parity_lists::FAMILY, parity_sets::FAMILY];
 
-/// Any command.
+/// Any command, but those of sorted sets.
 pub fn any(rng: &mut Rng) -> Command {
     match rng.u8(..6) {
-        0 | 1 => return super::parity_strings::any(rng),
-        2 => return parity_lists::any(rng),
-        3 => return parity_sets::any(rng),
-        _ => {}
+        0 | 1 => super::parity_strings::any(rng),
+        2 => parity_lists::any(rng),
+        3 => parity_sets::any(rng),
+        _ => of_any_type(rng),
     }
+}
+
+/// A common command on strings or hashes, or one on keys of any type.
+pub fn of_any_type(rng: &mut Rng) -> Command {
     let name = pick(rng, &NAMES);
     let generic = ["EXPIRE", "PERSIST", "RENAME", "COPY"];
     let family = if name.starts_with('H') {
@@ -399,7 +416,7 @@ pub fn any(rng: &mut Rng) -> Command {
     };
     let first = match name {
         // The only key of another type that both sides have.
-        "XADD" if rng.u8(..4) > 0 => b"stream".to_vec(),
+        "XADD" if rng.u8(..4) > 0 => b"nat:stream".to_vec(),
         _ => key(rng, family),
     };
     let rest = match name {

@@ -42,7 +42,7 @@ pub fn element(rng: &mut Rng) -> Vec<u8> {
 fn elements(rng: &mut Rng) -> Args {
     // Now and then more than a node holds.
     if rng.u8(..25) == 0 {
-        return (0..50u8).map(|n| vec![n; pick(rng, &[1, 200, 400])]).collect();
+        return (0..50u8).map(|n| vec![n; pick(rng, &[1, 200, 4000])]).collect();
     }
     repeated(rng, |rng| vec![element(rng)])
 }
@@ -75,7 +75,7 @@ fn place_of_count(rng: &mut Rng) -> Args {
     }
 }
 
-fn side(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn side(rng: &mut Rng) -> Vec<u8> {
     pick(
         rng,
         &[
@@ -89,7 +89,7 @@ fn side(rng: &mut Rng) -> Vec<u8> {
 pub fn counted(rng: &mut Rng, family: u8) -> Args {
     let keys = repeated(rng, |rng| vec![key(rng, family)]);
     let number = match rng.u8(..12) {
-        0 => pick(rng, &["0", "-1", "x", "9", "1.0"]).into(),
+        0 => pick(rng, &["0", "-1", "x", "99", "1.0"]).into(),
         _ => keys.len().to_string().into_bytes(),
     };
     [vec![number], keys].concat()
@@ -120,9 +120,10 @@ fn options_of_lpos(rng: &mut Rng) -> Args {
 
 /// Any of them.
 pub fn any(rng: &mut Rng) -> Command {
-    // Pushes more often, or there is nothing to take.
-    let name = match rng.u8(..5) {
-        0 => pick(rng, &["RPUSH", "LPUSH"]),
+    // Pushes more often, or there is nothing to take; and what few lists have a place for.
+    let name = match rng.u8(..20) {
+        0..=3 => pick(rng, &["RPUSH", "LPUSH"]),
+        4 => "LSET",
         _ => pick(rng, &TWINS),
     };
     let first = vec![key(rng, FAMILY)];
@@ -136,7 +137,7 @@ pub fn any(rng: &mut Rng) -> Command {
         "LINDEX" => [first, vec![number(rng)]].concat(),
         // Redis 7.2 and later cut an index of LSET to 32 bits, and so find a place for one that has none.
         "LSET" => {
-            let index = rng.i32(-6..7).to_string().into_bytes();
+            let index = pick(rng, &[0, -1, 1, -2, 5, -6]).to_string().into_bytes();
             let index = if rng.u8(..8) == 0 { b"1.5".to_vec() } else { index };
             [first, vec![index, element(rng)]].concat()
         }

@@ -39,12 +39,15 @@ fn all(client: &mut Client, prefix: &str, key: &[u8]) -> BTreeSet<Vec<u8>> {
         .collect()
 }
 
-/// Runs it on both sides. Afterwards both have the same members again.
-pub fn compare(command: &Command, native: &mut Client, twin: &mut Client, seed: u64) {
+/// Runs it on both sides, on the durable one in these words. Afterwards both have the same members again.
+pub fn compare(command: &Command, native: &mut Client, twin: &mut Client, words: Vec<Vec<u8>>) -> Reply {
     let key = command.args.first().expect("a key");
+    let twin_key = words.get(1).cloned().expect("a key");
+    // Both sides are looked at alike: a look at a key that is not there is an event.
     let before = all(native, "", key);
-    let (left, right) = (native.cmd(command.native()), twin.cmd(command.twin()));
-    let context = || format!("seed {seed}: {command:?}\nnative {left:?}\ntwin   {right:?}");
+    assert_eq!(all(twin, "MYLOG.", &twin_key), before, "{command:?}");
+    let (left, right) = (native.cmd(command.native()), twin.cmd(words));
+    let context = || format!("{command:?}\nnative {left:?}\ntwin   {right:?}");
     assert_eq!(shape(&left), shape(&right), "{}", context());
     let shown = members_of(right.clone());
     let different: BTreeSet<_> = shown.iter().cloned().collect();
@@ -55,9 +58,10 @@ pub fn compare(command: &Command, native: &mut Client, twin: &mut Client, seed: 
         "SPOP" => &before - &different,
         _ => before.clone(),
     };
-    assert_eq!(all(twin, "MYLOG.", key), left_over, "{}", context());
+    assert_eq!(all(twin, "MYLOG.", &twin_key), left_over, "{}", context());
+    all(native, "", key);
     if command.name == "SPOP" && !shown.is_empty() && !left_over.is_empty() {
-        for (client, prefix) in [(native, ""), (twin, "MYLOG.")] {
+        for (client, prefix, key) in [(native, "", key), (twin, "MYLOG.", &twin_key)] {
             let [del, sadd] = ["DEL", "SADD"].map(|name| format!("{prefix}{name}").into_bytes());
             assert_eq!(client.cmd([&*del, key]).int(), 1);
             let members = left_over.iter().map(Vec::as_slice);
@@ -65,4 +69,5 @@ pub fn compare(command: &Command, native: &mut Client, twin: &mut Client, seed: 
             assert_eq!(client.cmd(args).int(), left_over.len() as i64);
         }
     }
+    right
 }

@@ -38,14 +38,16 @@ fn member(rng: &mut Rng) -> Vec<u8> {
         1 => b"a\0b".to_vec(),
         2 | 3 => pick(rng, &["1", "-5", "01", "123456789"]).into(),
         4 => vec![b'x'; 70],
-        _ => vec![b'f', b'0' + rng.u8(..8)],
+        _ => vec![b'f', b'0' + rng.u8(..5)],
     }
 }
 
 fn members(rng: &mut Rng) -> Args {
     // Now and then more than a small set has.
     if rng.u8(..25) == 0 {
-        return (0..150).map(|n| format!("many{n}").into_bytes()).collect();
+        // Long ones make a set that a rewrite takes for a large one.
+        let end = "x".repeat(pick(rng, &[0, 0, 600]));
+        return (0..150).map(|n| format!("many{n}{end}").into_bytes()).collect();
     }
     repeated(rng, |rng| vec![member(rng)])
 }
@@ -72,8 +74,9 @@ fn count(rng: &mut Rng) -> Args {
 /// Any of them.
 pub fn any(rng: &mut Rng) -> Command {
     // More often, or there is nothing to combine.
-    let name = match rng.u8(..4) {
-        0 => "SADD",
+    let name = match rng.u8(..12) {
+        0..=2 => "SADD",
+        3 => "SPOP",
         _ => pick(rng, &TWINS),
     };
     let first = vec![key(rng, FAMILY)];

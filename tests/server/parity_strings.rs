@@ -264,7 +264,7 @@ fn shown(reply: Reply, in_pairs: bool) -> Vec<(Reply, Option<Reply>)> {
 
 /// Two replies of HRANDFIELD on the same hash: of one shape, as many fields, all of them there and as often as
 /// they may come.
-pub fn compare_random(command: &Command, replies: [Reply; 2], hash: Reply, seed: u64) {
+pub fn compare_random(command: &Command, replies: [Reply; 2], hash: Reply) {
     let count = command
         .args
         .get(1)
@@ -274,7 +274,7 @@ pub fn compare_random(command: &Command, replies: [Reply; 2], hash: Reply, seed:
         replies
             .iter()
             .all(|reply| !matches!(reply, Reply::Error(_) | Reply::Nil)),
-        "seed {seed}: {command:?}: {replies:?}"
+        "{command:?}: {replies:?}"
     );
     let shapes = replies.each_ref().map(|reply| match reply {
         Reply::Array(parts) => (
@@ -283,25 +283,21 @@ pub fn compare_random(command: &Command, replies: [Reply; 2], hash: Reply, seed:
         ),
         _ => (usize::MAX, false),
     });
-    assert_eq!(shapes[1], shapes[0], "seed {seed}: {command:?}");
+    assert_eq!(shapes[1], shapes[0], "{command:?}");
     let held: BTreeMap<_, _> = hash.pairs().into_iter().collect();
     for reply in replies {
         let shown = shown(reply, in_pairs);
         let fields: HashSet<_> = shown.iter().map(|(field, _)| format!("{field:?}")).collect();
         if matches!(count, Some(Ok(1..))) {
-            assert_eq!(
-                fields.len(),
-                shown.len(),
-                "seed {seed}: {command:?}: one came twice"
-            );
+            assert_eq!(fields.len(), shown.len(), "{command:?}: one came twice");
         }
         for (field, value) in shown {
             let field = field.bytes().expect("a field");
             let expected = held
                 .get(&field)
-                .unwrap_or_else(|| panic!("seed {seed}: {command:?}: {field:?}"));
+                .unwrap_or_else(|| panic!("{command:?}: {field:?}"));
             if let Some(value) = value {
-                assert_eq!(value.bytes().as_ref(), Some(expected), "seed {seed}: {command:?}");
+                assert_eq!(value.bytes().as_ref(), Some(expected), "{command:?}");
             }
         }
     }

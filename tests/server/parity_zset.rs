@@ -1,60 +1,15 @@
-//! Native sorted set commands and their twins on one server: the same replies, byte for byte, the same events, the
-//! same contents; and contents that outlive the process.
+//! Sorted set commands that random ones seldom make, natively and by their twins.
 
 use std::collections::BTreeSet;
 
-use fastrand::Rng;
-
-use super::parity::{NATIVE_DB, TWIN_DB, client, events, rounds, seed};
+use super::differential::{unsigned_zeros, with_native_names};
+use super::parity::{NATIVE_DB, TWIN_DB, client};
 use super::parity_commands::Command;
-use super::replica::{agree as same_state, primary, replica_of};
-use super::zset_commands::{KEYS, TWINS, any};
-use crate::support::keyspace::{self, picture, same, survives_kill9};
-use crate::support::{Client, Reply, Server, rewriting};
-
-/// Commands between two comparisons of all keys.
-const SEQUENCE: u32 = 100;
-/// Most members of a set in one piece.
-const SMALL: i64 = 128;
-
-fn groups(reply: Reply) -> Vec<Vec<Reply>> {
-    let items = reply.items();
-    let mut groups: Vec<_> = items.chunks(2).map(<[Reply]>::to_vec).collect();
-    groups.sort();
-    groups
-}
-
-/// The text without the twin's own name: errors of arity have it.
-fn native_text(reply: &Reply) -> Option<String> {
-    matches!(reply, Reply::Error(_)).then(|| reply.clone().text().replace("'mylog.", "'"))
-}
-
-/// Members with their scores as numbers, whatever their digits.
-fn numbers(reply: Reply) -> Vec<(Reply, u64)> {
-    let number = |score: &Reply| -> f64 { score.clone().text().parse().expect("a score") };
-    let pairs = groups(reply).into_iter();
-    pairs
-        .map(|pair| (pair[0].clone(), number(&pair[1]).to_bits()))
-        .collect()
-}
-
-/// A step of a scan: all of it in any order, or a part, which is not comparable.
-fn scans_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
-    let (Reply::Array(native), Reply::Array(twin)) = (native, twin) else {
-        return false;
-    };
-    let whole = |parts: &[Reply]| parts[0] == Reply::Bulk(b"0".to_vec());
-    if command.args[1] != b"0" || !whole(native) || !whole(twin) {
-        return true;
-    }
-    // A native set that was large once stays so, and a large one shows scores with other digits.
-    let small = client.cmd([b"ZCARD", &command.args[0][..]]).int() <= SMALL;
-    groups(native[1].clone()) == groups(twin[1].clone())
-        || (small && numbers(native[1].clone()) == numbers(twin[1].clone()))
-}
+use super::zset_commands::TWINS;
+use crate::support::{Client, Reply, Server, keyspace, rewriting};
 
 /// Random members: as many, each of the set, and with its score.
-fn draws_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
+pub(super) fn draws_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
     let all = client.cmd([b"ZRANGE", &command.args[0][..], b"0", b"-1", b"WITHSCORES"]);
     let all = match unsigned_zeros(&all).items() {
         flat if flat.iter().all(|item| matches!(item, Reply::Bulk(_))) => {
@@ -83,147 +38,12 @@ fn draws_agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Cli
     native.len() == twin.len() && drawn.iter().all(known) && (may_repeat || distinct.len() == drawn.len())
 }
 
-/// The reply with the zeros that a sorted set of ours keeps: none has a sign.
-fn unsigned_zeros(reply: &Reply) -> Reply {
-    match reply {
-        Reply::Bulk(text) if text == b"-0" => Reply::Bulk(b"0".to_vec()),
-        Reply::Double(text) if text == b"-0" => Reply::Double(b"0".to_vec()),
-        Reply::Array(items) => Reply::Array(items.iter().map(unsigned_zeros).collect()),
-        other => other.clone(),
-    }
-}
-
-fn agree(command: &Command, native: &Reply, twin: &Reply, client: &mut Client) -> bool {
-    if let (Some(native), Some(twin)) = (native_text(native), native_text(twin)) {
-        return native == twin;
-    }
-    let (native, twin) = (&unsigned_zeros(native), &unsigned_zeros(twin));
-    if native == twin {
-        return true;
-    }
-    match &*command.name {
-        "ZSCAN" => scans_agree(command, native, twin, client),
-        "ZRANDMEMBER" => draws_agree(command, native, twin, client),
-        _ => false,
-    }
-}
-
-fn compare(command: &Command, native: &mut Client, twin: &mut Client, seed: u64) -> Reply {
-    let (left, left_raw) = native.raw(command.native());
-    let (right, right_raw) = twin.raw(command.twin());
-    if left_raw != right_raw && !agree(command, &left, &right, native) {
-        panic!("seed {seed}: {command:?}\nnative {left:?}\ntwin   {right:?}");
-    }
-    left
-}
-
-fn compare_keys(native: &mut Client, twin: &mut Client, seed: u64) {
-    for key in KEYS {
-        let shown = key.escape_ascii();
-        let kinds = [&mut *native, &mut *twin].map(|client| client.cmd([b"TYPE", key]).text());
-        let expected = match &*kinds[0] {
-            "zset" => "mylog-zst",
-            "string" => "mylog-str",
-            "set" => "mylog-set",
-            other => other,
-        };
-        assert_eq!(kinds[1], expected, "seed {seed}: {shown}");
-        let all = |name| {
-            Command::with_twin(
-                name,
-                [key, b"0", b"-1", b"WITHSCORES"].map(<[u8]>::to_vec).to_vec(),
-            )
-        };
-        compare(&all("ZRANGE"), native, twin, seed);
-        let ends = [&mut *native, &mut *twin].map(|client| client.cmd([b"PEXPIRETIME", key]).int());
-        assert_eq!(ends[0], ends[1], "seed {seed}: {shown}");
-    }
-}
-
-/// Ends of keys, a string and a set: what else the commands meet.
-fn disturb(rng: &mut Rng, native: &mut Client, twin: &mut Client) {
-    let key = KEYS[rng.usize(..KEYS.len())];
-    for (client, prefix) in [(native, ""), (twin, "MYLOG.")] {
-        client.run("DEL set");
-        client.ok(&format!("{prefix}SET string text"));
-        client.run(&format!("{prefix}SADD set m1 m2 m3 3 m11"));
-        client.cmd([b"PEXPIREAT".as_slice(), key, b"4102444800123"]);
-    }
-}
-
-fn twins_agree(protocol: u8) {
-    let seed = seed();
-    eprintln!("PARITY_SEED={seed}");
-    let mut rng = Rng::with_seed(seed);
-    let server = Server::build().start();
-    let (mut native, mut twin) = (
-        client(&server, protocol, NATIVE_DB),
-        client(&server, protocol, TWIN_DB),
-    );
-    native.ok("CONFIG SET notify-keyspace-events AKE");
-    let mut subscriber = server.client();
-    subscriber.run("PSUBSCRIBE __keyevent@*__:*");
-    let mut answered = BTreeSet::new();
-    for round in 0..rounds() {
-        if round % SEQUENCE == 0 {
-            disturb(&mut rng, &mut native, &mut twin);
-        }
-        let command = any(&mut rng);
-        let reply = compare(&command, &mut native, &mut twin, seed);
-        if !reply.is_error("") {
-            answered.insert(command.name.clone());
-        }
-        if round % SEQUENCE == SEQUENCE - 1 {
-            compare_keys(&mut native, &mut twin, seed);
-        }
-    }
-    let [of_natives, of_twins] = events(&mut subscriber, &server);
-    let differ = of_natives
-        .iter()
-        .zip(&of_twins)
-        .find(|(native, twin)| native != twin);
-    assert_eq!(differ, None, "seed {seed}");
-    assert_eq!(of_natives.len(), of_twins.len(), "seed {seed}");
-    let registered = twin.run("COMMAND LIST FILTERBY PATTERN mylog.z*").items();
-    assert_eq!(registered.len(), TWINS.len());
-    for name in registered {
-        let name = name.text().to_uppercase().replace("MYLOG.", "");
-        assert!(answered.contains(&name), "{name} was never run with success");
-    }
-}
-
-#[test]
-fn sorted_set_twins_answer_as_the_native_commands_in_resp2() {
-    twins_agree(2);
-}
-
-#[test]
-fn sorted_set_twins_answer_as_the_native_commands_in_resp3() {
-    twins_agree(3);
-}
-
-#[test]
-fn sorted_sets_survive_reload_rewrite_and_kill9() {
-    let seed = seed();
-    eprintln!("PARITY_SEED={seed}");
-    let mut rng = Rng::with_seed(seed);
-    let mut server = Server::build().start();
-    for turn in 0..6 {
-        let mut client = server.client();
-        for _ in 0..3 * SEQUENCE {
-            client.cmd(any(&mut rng).twin());
-        }
-        client.run("MYLOG.ZADD kept 1.5 a -inf b 0.1 c");
-        let before = picture(&mut client);
-        match turn % 3 {
-            0 => client.ok("DEBUG RELOAD"),
-            1 => rewriting::run(&mut client),
-            _ => {}
-        }
-        same(&picture(&mut client), &before);
-        let after = survives_kill9(&mut server);
-        same(&after, &before);
-    }
+/// Panics unless both answer the same, byte for byte.
+fn compare(command: &Command, native: &mut Client, twin: &mut Client) {
+    let native = native.raw(command.native()).1;
+    let twin = with_native_names(&twin.raw(command.twin()).1);
+    let shown = [&native, &twin].map(|reply| reply.escape_ascii().to_string());
+    assert_eq!(shown[1], shown[0], "{command:?}");
 }
 
 /// Commands with a reply of their own kind, or none but an error; `Z`, `MISSING` and `STR` are keys.
@@ -314,7 +134,6 @@ fn sorted_set_commands_that_change_nothing_answer_as_the_native_ones() {
                 &Command::with_twin(&name, words.collect()),
                 &mut native,
                 &mut twin,
-                0,
             );
         }
         assert_eq!(twin.run("MYLOG.DEBUG DIGEST"), digest);
@@ -347,7 +166,7 @@ fn ranks_come_with_scores_as_in_the_native_commands_that_have_them() {
                 let args = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
                 let command = Command::with_twin(name, args);
                 if takes_more {
-                    compare(&command, &mut native, &mut twin, 0);
+                    compare(&command, &mut native, &mut twin);
                 } else {
                     assert!(native.cmd(command.native()).is_error("ERR wrong number"));
                 }
@@ -399,41 +218,6 @@ fn native_sorted_set_commands_on_captured_keys_are_durable() {
     assert_eq!(client.run("ZRANGE board:1 0 -1").items().len(), 2);
     assert_eq!(client.run("ZSCORE board:2 c").text(), "6");
     assert_eq!(client.run("ZCARD board:3").int(), 1);
-}
-
-#[test]
-fn every_sorted_set_twin_runs_for_its_native_command_on_captured_prefixes() {
-    let seed = seed();
-    eprintln!("PARITY_SEED={seed}");
-    let mut rng = Rng::with_seed(seed);
-    // The first bytes of all names that the commands use.
-    let server = Server::build().mylog("capture", "z lex big s m").start();
-    let mut client = server.client();
-    for _ in 0..3000 {
-        client.cmd(any(&mut rng).native());
-    }
-    let stats = client.info("commandstats");
-    for name in TWINS {
-        let twin = format!("cmdstat_mylog.{}", name.to_lowercase());
-        assert!(stats.contains_key(&twin), "seed {seed}: {name} was not routed");
-    }
-}
-
-#[test]
-fn sorted_sets_are_the_same_on_a_replica() {
-    let seed = seed();
-    eprintln!("PARITY_SEED={seed}");
-    let mut rng = Rng::with_seed(seed);
-    let primary = primary();
-    let replica = replica_of(&primary);
-    let mut client = primary.client();
-    for _ in 0..3 {
-        for _ in 0..5 * SEQUENCE {
-            client.cmd(any(&mut rng).twin());
-        }
-        client.run("MYLOG.ZADD kept 1 a");
-        same_state(&replica, &primary);
-    }
 }
 
 #[test]

@@ -44,17 +44,17 @@ pub const TWINS: [&str; 32] = [
 
 /// Every key that the commands use. Those of `lex` hold one score only.
 pub const KEYS: [&[u8]; 11] = [
-    b"z\0\r\n0",
-    b"z1",
-    b"z2",
-    b"z3",
-    b"lex0",
-    b"lex1",
-    b"lex2",
-    b"big0",
-    b"big1",
-    b"string",
-    b"set",
+    b"nat:z\0\r\n0",
+    b"nat:z1",
+    b"nat:z2",
+    b"nat:z3",
+    b"nat:lex0",
+    b"nat:lex1",
+    b"nat:lex2",
+    b"nat:big0",
+    b"nat:big1",
+    b"nat:string",
+    b"nat:set",
 ];
 
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
@@ -71,16 +71,16 @@ fn number(n: impl ToString) -> Vec<u8> {
 
 fn key(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..40) {
-        0 => b"missing".to_vec(),
-        1 => b"string".to_vec(),
-        2 | 3 => b"set".to_vec(),
+        0 => b"nat:missing".to_vec(),
+        1 => b"nat:string".to_vec(),
+        2 | 3 => b"nat:set".to_vec(),
         4..=7 => pick(rng, &KEYS[7..9]).to_vec(),
         _ => pick(rng, &KEYS[..4]).to_vec(),
     }
 }
 
 fn is_big(key: &[u8]) -> bool {
-    key.starts_with(b"big")
+    key.starts_with(b"nat:big")
 }
 
 fn lex_key(rng: &mut Rng) -> Vec<u8> {
@@ -181,7 +181,7 @@ fn some_words(rng: &mut Rng, words: &[&str]) -> Args {
 }
 
 fn add_args(rng: &mut Rng, key: &[u8]) -> Args {
-    if key.starts_with(b"lex") {
+    if key.starts_with(b"nat:lex") {
         return repeated(rng, 4, |rng| vec![b"0".to_vec(), member(rng)]);
     }
     if is_big(key) && rng.u8(..3) > 0 {
@@ -228,7 +228,7 @@ fn any_range(rng: &mut Rng, key: &[u8]) -> Args {
     let (mut args, by) = match rng.u8(..3) {
         0 => (vec![integer(rng), integer(rng)], ""),
         1 => (vec![score_end(rng), score_end(rng)], "BYSCORE"),
-        _ if key.starts_with(b"lex") => (vec![lex_end(rng), lex_end(rng)], "bylex"),
+        _ if key.starts_with(b"nat:lex") => (vec![lex_end(rng), lex_end(rng)], "bylex"),
         _ => (vec![integer(rng), integer(rng)], ""),
     };
     args.extend(text(&[by]).into_iter().filter(|word| !word.is_empty()));
@@ -242,7 +242,7 @@ fn any_range(rng: &mut Rng, key: &[u8]) -> Args {
 fn sources(rng: &mut Rng) -> Args {
     let keys = repeated(rng, 4, |rng| vec![key(rng)]);
     let count = match rng.u8(..30) {
-        0 => pick(rng, &["0", "-1", "x", "9", "9223372036854775807"]).into(),
+        0 => pick(rng, &["0", "-1", "x", "99", "9223372036854775807"]).into(),
         _ => number(keys.len()),
     };
     [vec![count], keys].concat()
