@@ -21,7 +21,7 @@ use crate::gil::Gil;
 use crate::pressure::{self, Pressure};
 use crate::reply::Reply;
 use crate::rewrite::feed::Feed;
-use crate::{config, reaper, strict};
+use crate::{config, evicted, reaper, strict};
 
 /// All that changes when a durable key does.
 pub(crate) struct Engine {
@@ -159,6 +159,7 @@ impl Engine {
         if strict::is_effect(effect) {
             self.strict_seq = seq;
         }
+        evicted::changed_behind(effect);
     }
 
     fn give_back_discarded(&mut self) {

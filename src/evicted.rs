@@ -1,18 +1,22 @@
 //! Durable keys are not for evicting: one that the server evicts is put back at once. The server has counted
 //! its memory as freed by then, and goes on with the cache.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mylog_core::effect::Db;
+use mylog_core::effect::{Db, Effect};
 use mylog_core::store::SlotId;
 
-use crate::api::key::{Key, Mode};
+use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, log, server};
 use crate::gil::Gil;
 use crate::{capture, engine};
 
-/// Names put back whose replicas have, or will have, a DEL in their stream.
-static FOR_REPLICAS: Gil<Vec<(Db, Vec<u8>)>> = Gil::new(Vec::new());
+/// Names put back whose replicas have, or will have, a DEL in their stream; and those that were changed after that in
+/// the same turn, perhaps by a command that found nothing there on a replica.
+static FOR_REPLICAS: Gil<BTreeSet<(Db, Vec<u8>)>> = Gil::new(BTreeSet::new());
+/// Set while there are any.
+static ANY: AtomicBool = AtomicBool::new(false);
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// Puts an evicted key back under its name, with its end.
@@ -41,16 +45,29 @@ pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
         );
     }
     // The DEL goes out behind this callback: the value must follow it, not go before.
-    FOR_REPLICAS.with(|names| names.push((db, name.to_vec())));
+    FOR_REPLICAS.with(|names| names.insert((db, name.to_vec())));
+    ANY.store(true, Ordering::Relaxed);
 }
 
-/// Sends replicas the values of keys that they were told to delete. Not inside a unit.
+/// An effect was committed. Its command comes to replicas behind the DEL of a name put back and before its value: a
+/// RENAME or an LMOVE of that name does nothing there. So what it has changed here is sent as it is, too.
+pub(crate) fn changed_behind(effect: &Effect<'_>) {
+    if !ANY.load(Ordering::Relaxed) {
+        return;
+    }
+    let names = effect.names().into_iter().flatten();
+    FOR_REPLICAS.with(|waiting| waiting.extend(names.map(|(db, name)| (db, name.to_vec()))));
+}
+
+/// Sends replicas the values of keys that they were told to delete, and of those changed behind that. Not inside a
+/// unit.
 pub(crate) fn tell_replicas(ctx: Ctx<'_>) {
     // The common turn; and while writes are paused nothing may be replicated: they wait.
     if FOR_REPLICAS.with(|names| names.is_empty()) || server::writes_are_paused() {
         return;
     }
     let names = FOR_REPLICAS.with(std::mem::take);
+    ANY.store(false, Ordering::Relaxed);
     let was = ctx.db();
     for (db, name) in names {
         let mut record = Vec::new();
@@ -59,8 +76,13 @@ pub(crate) fn tell_replicas(ctx: Ctx<'_>) {
                 mylog_core::effect::encode_put(&mut record, db, &name, entry.expire_at(), entry.value());
             }
         });
-        if !record.is_empty() && ctx.select_db(db).is_ok() {
+        if ctx.select_db(db).is_err() {
+            continue;
+        }
+        if !record.is_empty() {
             ctx.replicate(c"MYLOG.APPLY", &[&name, &record]);
+        } else if Key::open(ctx, OwnedStr::new(&name).lend(), Mode::ReadNoTouch).holds() == Holds::Nothing {
+            ctx.replicate(c"DEL", &[&name]);
         }
     }
     let _ = ctx.select_db(was);

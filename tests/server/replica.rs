@@ -194,6 +194,44 @@ fn an_evicted_key_that_is_put_back_is_there_on_the_replica_too() {
     );
 }
 
+/// A replica gets the DEL of the eviction before the command, and the value only behind it.
+#[test]
+fn what_is_renamed_or_moved_right_behind_its_eviction_is_so_on_the_replica_too() {
+    let primary = primary();
+    let mut client = primary.client();
+    for key in 0..1000 {
+        client.ok(&format!("MYLOG.SET durable:{key} value:{key}"));
+        client.run(&format!("MYLOG.RPUSH list:{key} a{key} b{key}"));
+    }
+    for key in 0..5000 {
+        client.ok(&format!("SET cache:{key} {}", "x".repeat(100)));
+    }
+    let replica = replica_of(&primary);
+    client.ok("CONFIG SET maxmemory-policy allkeys-random");
+    let used = client.info_u64("memory", "used_memory");
+    client.ok(&format!("CONFIG SET maxmemory {}", used - 20_000));
+    // Many in one turn of the event loop: an eviction of any key before each of them.
+    for first in (0..1000).step_by(10) {
+        let lines = (first..first + 10).flat_map(|key| {
+            [
+                format!("SET more:{key} {}", "x".repeat(500)),
+                format!("RENAME durable:{key} renamed:{}", key % 300),
+                format!("MYLOG.LMOVE list:{key} list:{} LEFT RIGHT", key * 7 % 1000),
+                format!("COPY durable:{} copy:{}", (key + 500) % 1000, key % 300),
+            ]
+        });
+        let words = |line: String| line.split(' ').map(str::to_owned).collect();
+        client.pipeline(&lines.map(words).collect::<Vec<Vec<String>>>());
+    }
+    assert!(client.info_u64("stats", "evicted_keys") > 100);
+    client.ok("CONFIG SET maxmemory 0");
+    caught_up(&replica, &primary);
+    same(
+        &durable(&picture(&mut replica.client())),
+        &durable(&picture(&mut client)),
+    );
+}
+
 /// Starts the replica again as a replica.
 fn restarted_as_replica(replica: &mut Server, primary: &Server) {
     replica.kill9();
