@@ -50,7 +50,8 @@ fn waiting(server: &Server, other: &mut Client, key: &str) -> (Client, i64) {
     let id = client.run("CLIENT ID").int();
     client.send(["BLPOP", key, "0"]);
     wait_for("it is blocked", || {
-        other.info_u64("clients", "blocked_clients") == 1
+        let list = other.run(&format!("CLIENT LIST ID {id}")).text();
+        list.contains("flags=b")
     });
     (client, id)
 }
