@@ -3,13 +3,16 @@
 //!
 //! A pop for such a client is an effect of its own, as if the client had come just then. Where its
 //! acknowledgement waits for the disk, the client goes on being blocked, with its answer kept here; there is no
-//! other way to hold it. It has no timeout of the server's, which would end that: an alarm of our own is its
+//! other way to hold it. So it is with one that waits for nothing, up to the end of its turn (`due`). It has no timeout of the server's, which would end that: an alarm of our own is its
 //! timeout, and is stopped by the pop.
 //!
 //! While nothing may be written, for want of a disk or in a pause, a client that could be served waits on, and is
 //! asked again afterwards: nobody gets an error for having waited, and nothing leaves the list.
 
 mod again;
+mod due;
+
+pub(crate) use due::{are_due, let_go};
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -52,6 +55,8 @@ pub(crate) struct Pop {
 /// A client that waits.
 struct Waiter {
     id: u64,
+    /// The client's id, as CLIENT LIST has it.
+    client_id: u64,
     attempt: Attempt,
     places: Range<usize>,
     kind: Kind,
@@ -59,9 +64,9 @@ struct Waiter {
     names: Vec<Vec<u8>>,
     client: Cell<Option<OnKeys>>,
     alarm: Cell<Option<Alarm>>,
-    /// Set once it was served, or its time is over, and what it is told of is not durable.
+    /// Set once it was served, or its time is over.
     answer: RefCell<Option<Answer>>,
-    /// It is among those who are held.
+    /// It is among those who are held, or due.
     held: Cell<bool>,
 }
 
@@ -98,6 +103,7 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
             state.last_id += 1;
             state.last_id
         }),
+        client_id: call.ctx.client_id(),
         attempt: pop.attempt,
         places: pop.keys.clone(),
         kind: pop.kind,
@@ -122,25 +128,23 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
 }
 
 impl Wish for Rc<Waiter> {
-    fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>) -> bool {
+    fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>) {
         let of_kind = |holds| matches!(holds, Holds::Ours(kind, _) if kind == self.kind);
         // With an answer it is past waiting for a key.
         if self.answer.borrow().is_some() || !of_kind(Key::open(ctx, key, Mode::ReadNoTouch).holds()) {
-            return false;
+            return;
         }
         if again::is_too_early() {
-            again::ask_later(ctx.db(), key.bytes());
-            return false;
+            return again::ask_later(ctx.db(), key.bytes());
         }
         let keys = self.places_to_try(args, key.bytes());
         let done = call::perform(ctx, args, Access::Write, |call| {
             (self.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))
         });
-        let answered = done.reply != Reply::Later && self.answer(ctx, done);
-        if !answered {
-            ctx.send_replicated();
+        if done.reply != Reply::Later {
+            self.answer(ctx, done);
         }
-        answered
+        ctx.send_replicated();
     }
 
     fn ended(&self, ctx: Ctx<'_>) {
@@ -176,21 +180,18 @@ impl Waiter {
         }
     }
 
-    /// It was served: answers it, true, or keeps the answer until it is durable.
-    fn answer(self: &Rc<Self>, ctx: Ctx<'_>, done: Done) -> bool {
+    /// It was served: it is answered at the turn's end, or once the answer is durable.
+    fn answer(self: &Rc<Self>, ctx: Ctx<'_>, done: Done) {
         self.stop_alarm();
         let durable = durable();
         match done.changed.max(done.seen).filter(|seq| *seq > durable) {
-            Some(seq) if !grouped::takes(ctx) => {
-                self.hold(done.reply, seq);
-                return false;
+            Some(seq) if !grouped::takes(ctx) => self.hold(done.reply, seq),
+            Some(seq) => {
+                unit::waits_with_the_turn(seq);
+                due::answer(self, done.reply, seq);
             }
-            Some(seq) => unit::waits_with_the_turn(seq),
-            None => {}
+            None => due::answer(self, done.reply, 0),
         }
-        self.leave();
-        done.reply.emit(ctx);
-        true
     }
 
     fn hold(self: &Rc<Self>, reply: Reply, seq: u64) {
@@ -207,7 +208,7 @@ impl Waiter {
         // the two sees the other.
         fence(Ordering::SeqCst);
         if durable() >= seq {
-            return release_soon();
+            return due::release_soon();
         }
         engine::with(|engine| {
             engine.ask_sync(seq);
@@ -228,6 +229,7 @@ impl Waiter {
         if self.held.take() {
             STATE.with(|state| state.held.retain(|held| held.id != self.id));
             refresh_lowest();
+            due::forget(self.id);
         }
     }
 
@@ -270,7 +272,7 @@ impl Sleeper for TimeOver {
 pub(crate) fn on_durable(seq: u64) {
     fence(Ordering::SeqCst);
     if seq >= LOWEST.load(Ordering::Relaxed) {
-        event_loop::run_soon(release_soon);
+        event_loop::run_soon(due::release_soon);
     }
 }
 
@@ -278,15 +280,7 @@ pub(crate) fn on_durable(seq: u64) {
 pub(crate) fn on_failure() {
     fence(Ordering::SeqCst);
     if LOWEST.load(Ordering::Relaxed) != NOBODY {
-        event_loop::run_soon(release_soon);
-    }
-}
-
-/// Between the last command of this turn and the server's look at those who were let go: a CLIENT UNBLOCK
-/// between the two would answer a client twice.
-fn release_soon() {
-    if let Some(ctx) = unit::context() {
-        ctx.after_commands(release);
+        event_loop::run_soon(due::release_soon);
     }
 }
 
@@ -294,40 +288,26 @@ fn release_soon() {
 pub(crate) fn turn() {
     if LOWEST.load(Ordering::Relaxed) != NOBODY && engine::with(|engine| engine.trouble()).flatten().is_some()
     {
-        release_soon();
+        due::release_soon();
     }
 }
 
-fn release() {
-    let durable = durable();
-    end_all(
-        |held| held.partition_point(|waiter| waiter.waits_for() <= durable),
-        None,
-    );
-    if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
-        give_up_all(&reason);
-    }
-}
-
-/// Answers all whose answer waits that what it acknowledges is not known to be on disk.
+/// Answers all whose answer waits that what it acknowledges is not known to be on disk, at the turn's end.
 pub(crate) fn give_up_all(reason: &str) {
-    end_all(VecDeque::len, Some(reason));
+    due::fail_all(reason);
+    if are_due() {
+        due::release_soon();
+    }
 }
 
-/// Answers as many of those who are held, from the first on: why what they wait for is not known to be on disk.
-fn end_all(count: impl FnOnce(&VecDeque<Rc<Waiter>>) -> usize, failure: Option<&str>) {
-    let due: Vec<_> = STATE.with(|state| {
-        let count = count(&state.held);
+/// Takes those out who are held for no more than `seq`.
+fn take_held(seq: u64) -> Vec<Rc<Waiter>> {
+    let taken = STATE.with(|state| {
+        let count = state.held.partition_point(|waiter| waiter.waits_for() <= seq);
         state.held.drain(..count).collect()
     });
     refresh_lowest();
-    for waiter in due {
-        waiter.held.set(false);
-        if let (Some(reason), Some(answer)) = (failure, &mut *waiter.answer.borrow_mut()) {
-            answer.fail(reason);
-        }
-        waiter.end();
-    }
+    taken
 }
 
 /// Those whose answer waits for the disk.

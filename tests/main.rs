@@ -24,6 +24,7 @@ mod server {
     mod blocking_replicas;
     mod blocking_scenes;
     mod blocking_stage;
+    mod blocking_unblocks;
     mod capture;
     mod captured_keys;
     mod celery;

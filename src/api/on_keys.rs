@@ -18,8 +18,9 @@ pub(crate) struct OnKeys(*mut raw::RedisModuleBlockedClient);
 
 /// What a client waits for, kept by the server for as long as it keeps the client.
 pub(crate) trait Wish {
-    /// One of the keys may be there, `key`. True: the client is answered. False: it waits on.
-    fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>) -> bool;
+    /// One of the keys may be there, `key`. The client waits on until `OnKeys::end`: one that was answered here
+    /// would count as blocked to the turn's end, and a command that unblocks it would answer it again.
+    fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>);
     /// `OnKeys::end` or CLIENT UNBLOCK ended the wait: answers it.
     fn ended(&self, ctx: Ctx<'_>);
     /// The client has gone, or CLIENT UNBLOCK ended its wait with an error.
@@ -99,17 +100,14 @@ unsafe extern "C" fn run_ready<W: Wish>(
 ) -> c_int {
     // SAFETY: the server hands the context and the arguments of the blocked client, and the key that is ready,
     // alive during the call.
-    let answered = unsafe {
+    unsafe {
         let key = api!(RedisModule_GetBlockedClientReadyKey)(ctx);
-        match wish::<W>(ctx) {
-            Some(wish) if !key.is_null() => {
-                wish.ready(Ctx::from_raw(ctx), Args::from_raw(argv, argc), Str::from_raw(key))
-            }
-            _ => false,
+        if let (Some(wish), false) = (wish::<W>(ctx), key.is_null()) {
+            wish.ready(Ctx::from_raw(ctx), Args::from_raw(argv, argc), Str::from_raw(key));
         }
-    };
+    }
     // An error keeps the client blocked.
-    c_int::from(!answered)
+    1
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.

@@ -24,7 +24,7 @@ use crate::api::{Ctx, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::Prefixes;
-use crate::{conditions, engine};
+use crate::{conditions, engine, pops};
 use route::{Keys, Route, Twin};
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the
@@ -97,6 +97,9 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     // SAFETY: the server hands what it is about to run, alive during the call.
     let command = unsafe { Filtered::from_raw(raw) };
     let len = command.len();
+    if pops::are_due() && may_unblock(command) {
+        pops::let_go();
+    }
     if ATTENTIVE.load(Ordering::Relaxed) {
         attend(command, len);
     } else if len <= 2 && is_flush(command, len) {
@@ -123,6 +126,13 @@ fn attend(command: Filtered<'_>, len: usize) {
     if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && may_have_later_keys(command)) {
         look(command, len);
     }
+}
+
+/// A command that ends waits, or tells who waits, or may have such a one queued.
+fn may_unblock(command: Filtered<'_>) -> bool {
+    const NAMES: [&[u8]; 6] = [b"client", b"exec", b"info", b"replicaof", b"slaveof", b"failover"];
+    let is = |name: &[u8]| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    command.arg(0).is_some_and(is)
 }
 
 /// FLUSHALL or FLUSHDB.

@@ -1,0 +1,104 @@
+//! Clients with an answer that may be given: they are let go at the end of the turn.
+//!
+//! A client whose callback answers it counts as blocked until the server looks at those who were let go, before
+//! it sleeps. A command that ended its wait between the two would answer it a second time, and all its later
+//! replies would be taken for those of the commands before. So the answer is given only behind the last command
+//! of the turn. A native client is no longer blocked then: commands that could tell are preceded by `let_go`.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Waiter, durable, take_held};
+use crate::ack::{self, Answer};
+use crate::api::event_loop;
+use crate::gil::Gil;
+use crate::reply::Reply;
+use crate::{engine, unit};
+
+static DUE: Gil<Vec<Rc<Waiter>>> = Gil::new(Vec::new());
+/// There is one: the filter asks before every command.
+static ANY: AtomicBool = AtomicBool::new(false);
+/// The release of this turn has been asked for.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// True if somebody is to be let go at the end of this turn.
+pub(crate) fn are_due() -> bool {
+    ANY.load(Ordering::Relaxed)
+}
+
+/// This one is answered at the end of the turn, which waits for `seq`, too.
+pub(super) fn answer(waiter: &Rc<Waiter>, reply: Reply, seq: u64) {
+    *waiter.answer.borrow_mut() = Some(Answer::new(reply, seq));
+    waiter.held.set(true);
+    DUE.with(|due| due.push(Rc::clone(waiter)));
+    ANY.store(true, Ordering::Relaxed);
+    release_soon();
+}
+
+/// This one waits no more.
+pub(super) fn forget(id: u64) {
+    let any = DUE.with(|due| {
+        due.retain(|waiter| waiter.id != id);
+        !due.is_empty()
+    });
+    ANY.store(any, Ordering::Relaxed);
+}
+
+/// Between the last command of this turn and the server's look at those who were let go.
+pub(super) fn release_soon() {
+    let Some(ctx) = unit::context() else { return };
+    if !ASKED.swap(true, Ordering::Relaxed) {
+        ctx.after_commands(release);
+        // 7.0 knows already how long it will sleep.
+        if ack::past_sleep_hook() {
+            event_loop::wake();
+        }
+    }
+}
+
+fn release() {
+    ASKED.store(false, Ordering::Relaxed);
+    admit(take_held(durable()));
+    if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
+        fail_all(&reason);
+    }
+    for waiter in take() {
+        waiter.held.set(false);
+        waiter.end();
+    }
+}
+
+/// Before a command that ends waits, or could tell that they have not ended: they end now.
+pub(crate) fn let_go() {
+    let Some(ctx) = unit::context() else { return };
+    for waiter in DUE.with(|due| due.clone()) {
+        let id = waiter.client_id.to_string();
+        // The only way to end a wait at once, and it asks for the answer.
+        ctx.call(c"CLIENT", "", &[b"UNBLOCK", id.as_bytes(), b"TIMEOUT"]);
+    }
+}
+
+/// What is not durable by now is not known to become so: all who wait are due, and those for that are told so.
+pub(super) fn fail_all(reason: &str) {
+    admit(take_held(u64::MAX));
+    let durable = durable();
+    for waiter in DUE.with(|due| due.clone()) {
+        match &mut *waiter.answer.borrow_mut() {
+            Some(answer) if answer.seq() > durable => answer.fail(reason),
+            _ => {}
+        }
+    }
+}
+
+fn admit(waiters: Vec<Rc<Waiter>>) {
+    let any = DUE.with(|due| {
+        due.extend(waiters);
+        !due.is_empty()
+    });
+    ANY.store(any, Ordering::Relaxed);
+}
+
+fn take() -> Vec<Rc<Waiter>> {
+    ANY.store(false, Ordering::Relaxed);
+    DUE.with(std::mem::take)
+}
