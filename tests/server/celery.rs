@@ -31,6 +31,9 @@ fn numbers<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u32> {
     lines.map(|line| line.parse().expect("a number")).collect()
 }
 
+/// Tasks that a worker of one process fetches ahead.
+const PREFETCHED: usize = 4;
+
 /// The tasks that were done, as often as they were.
 fn done(server: &Server) -> Vec<u32> {
     let marks = fs::read_to_string(server.data_dir().join("marks")).unwrap_or_default();
@@ -64,8 +67,11 @@ fn tasks_that_celery_has_sent_are_done_though_the_server_is_killed_twice() {
     let worker = application(&server, "work");
     wait_for("some tasks are done", || done(&server).len() > 20);
     server.kill9();
+    // Its Celery at times reconnects and takes nothing any more, whatever the broker (celery #9054): it is replaced, as its
+    // keeper would do.
+    drop(worker);
     server.restart();
-    // It comes back by itself.
+    let worker = application(&server, "work");
     wait_for("the queue is empty", || waiting(&mut server.client()).0 == 0);
     python::run("celery", "celery_jobs.py", &args(&server, "restore"));
     wait_for("all is done and acknowledged", || {
@@ -77,6 +83,11 @@ fn tasks_that_celery_has_sent_are_done_though_the_server_is_killed_twice() {
     let lost: Vec<_> = sent.difference(&once).collect();
     // Between taking a task and noting that it is not acknowledged the library has it in its worker alone.
     assert!(lost.len() <= 1, "lost: {lost:?}");
-    // And one whose acknowledgement was on its way is done again.
-    assert!(done.len() <= once.len() + 1, "{} of {}", once.len(), done.len());
+    // And what the worker had done and could not acknowledge any more is done again: of no more than it had fetched.
+    assert!(
+        done.len() <= once.len() + PREFETCHED,
+        "{} of {}",
+        once.len(),
+        done.len()
+    );
 }
