@@ -14,9 +14,11 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod apart;
 mod backpressure;
 mod beside_cache;
 mod beside_writers;
+mod child_cases;
 mod child_spare;
 mod child_trouble;
 mod contender;

@@ -79,6 +79,18 @@ pub fn take_turns(cells: &mut [Cell<'_>], scale: &Scale) {
     }
 }
 
+/// Measures the cells in short turns, there and back, so many times: A B C, C B A. Both turns of each cell lie around
+/// the same moment, so whatever gets faster or slower evenly meanwhile meets all alike.
+pub fn there_and_back(cells: &mut [Cell<'_>], times: usize, seconds: f64) {
+    for cell in cells.iter_mut() {
+        cell.warm_up(seconds);
+    }
+    for _ in 0..times {
+        cells.iter_mut().for_each(Cell::measure);
+        cells.iter_mut().rev().for_each(Cell::measure);
+    }
+}
+
 /// Median; 0 of nothing.
 pub fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
@@ -94,4 +106,10 @@ pub fn median(numbers: &[f64]) -> f64 {
 pub fn ratio(of: &[f64], to: &[f64]) -> f64 {
     let each: Vec<f64> = of.iter().zip(to).map(|(of, to)| of / to).collect();
     median(&each)
+}
+
+/// As [`ratio`] of times, of turns that went [`there_and_back`]: each pair of turns counts once, with its sum.
+pub fn ratio_of_pairs(of: &[f64], to: &[f64]) -> f64 {
+    let sums = |times: &[f64]| -> Vec<f64> { times.chunks(2).map(|pair| pair.iter().sum()).collect() };
+    ratio(&sums(of), &sums(to))
 }

@@ -128,7 +128,7 @@ fn pulse(signal: &impl Fn(Signal), mut over: impl FnMut() -> bool) {
     }
 }
 
-/// What any process costs that runs as a slow child does: the same pulse, the same policy, nothing else.
+/// What any process costs that runs when a slow child does: the same pulse, the same policy, and it never gives way.
 fn spin(stop: &AtomicBool) {
     let mut spinner = Command::new("chrt")
         .args(["--batch", "0", "sh", "-c", "while :; do :; done"])

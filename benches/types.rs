@@ -1,4 +1,4 @@
-//! Commands of each type, natively and as `MYLOG.X`, in the same server.
+//! Commands of each type, natively, as `MYLOG.X` and natively on captured keys, in the same server.
 
 use crate::contender::Ours;
 use crate::generator::Generator;
@@ -63,14 +63,33 @@ const PIPELINES: [u32; 2] = [1, 16];
 const ELEMENTS: usize = 100;
 /// Part of native throughput that the module set itself as target.
 const LIMIT: f64 = 0.9;
-/// Before a command's name: none, or ours.
-const FAMILIES: [&str; 2] = ["", "MYLOG."];
+/// One way to write a command.
+struct Family {
+    /// Before the command's name.
+    command: &'static str,
+    /// Before the name of its key.
+    key: &'static str,
+}
+
+const FAMILIES: [Family; 3] = [
+    Family { command: "", key: "" },
+    Family {
+        command: "MYLOG.",
+        key: "MYLOG.",
+    },
+    Family {
+        command: "",
+        key: CAPTURED,
+    },
+];
+/// The prefix that is captured. No other key begins with its first letter.
+const CAPTURED: &str = "durable:";
 
 /// Measures it.
 pub fn section(scale: &Scale) -> Section {
     let about = format!(
-        "{CLIENTS} clients, values of 100 bytes, hashes of ten fields, other collections of {ELEMENTS}, native and `MYLOG` keys in\n\
-         one server. The module has no way to be without its log: its policy is `no`, so each write of ours is logged, and\n\
+        "{CLIENTS} clients, values of 100 bytes, hashes of ten fields, other collections of {ELEMENTS}, in one server: native\n\
+         commands, `MYLOG` commands, and native commands on keys under a prefix of `mylog.capture`. The module has no way to be without its log: its policy is `no`, so each write of ours is logged, and\n\
          the writer shares the cores with server and generator. Microseconds are the time that the event loop ran per\n\
          command."
     );
@@ -79,9 +98,12 @@ pub fn section(scale: &Scale) -> Section {
         "pipeline",
         "native",
         "MYLOG",
+        "captured",
         "ratio",
+        "ratio captured",
         "cpu native",
         "cpu MYLOG",
+        "cpu captured",
         "cpu ratio",
     ];
     let mut section = Section::new("Commands of each type, to native", &about, &head);
@@ -89,7 +111,9 @@ pub fn section(scale: &Scale) -> Section {
         // A server for each: what pushes have left would weigh on the next.
         let server = Ours.start("no");
         let keys = if scale.quick { 1_000 } else { 5_000 };
-        fill(&mut server.client(), keys);
+        let mut client = server.client();
+        client.ok(&format!("CONFIG SET mylog.capture {CAPTURED}"));
+        fill(&mut client, keys);
         let mut slowest: Vec<(&str, &str, f64)> = Vec::new();
         for case in &CASES {
             let figure = measure(scale, &server, case, pipeline, keys as u64, &mut section);
@@ -110,7 +134,7 @@ pub fn section(scale: &Scale) -> Section {
     section
 }
 
-/// One command in both families, by turns. Returns the ratio of the rates.
+/// One command in all families, by turns. Returns the ratio of the rates of `MYLOG` and native.
 fn measure(
     scale: &Scale,
     server: &Server,
@@ -119,20 +143,26 @@ fn measure(
     keys: u64,
     section: &mut Section,
 ) -> f64 {
-    let load = |family: &str, line: &str| {
-        let line = line.replace("KEY", &format!("{family}{}:__rand_int__", case.kind));
-        Generator::new(CLIENTS, pipeline, keys, &format!("{family}{line}"))
+    let load = |family: &Family, line: &str| {
+        let line = line.replace("KEY", &format!("{}{}:__rand_int__", family.key, case.kind));
+        Generator::new(CLIENTS, pipeline, keys, &format!("{}{line}", family.command))
     };
-    let loads = FAMILIES.map(|family| (load(family, case.line), case.feed.map(|feed| load(family, feed))));
+    let loads = FAMILIES.map(|family| {
+        (
+            load(&family, case.line),
+            case.feed.map(|feed| load(&family, feed)),
+        )
+    });
     let requests = {
-        let seen = load("", case.feed.unwrap_or(case.line)).run(server, 5_000);
+        let seen = load(&FAMILIES[0], case.feed.unwrap_or(case.line)).run(server, 5_000);
         ((seen.rate * scale.seconds * 0.4) as u64).max(1_000)
     };
-    let mut rates = [Vec::new(), Vec::new()];
-    let mut cpu = [Vec::new(), Vec::new()];
+    let mut rates = FAMILIES.map(|_| Vec::new());
+    let mut cpu = FAMILIES.map(|_| Vec::new());
     for round in 0..=scale.rounds {
         // Who comes first changes with each round.
-        for turn in [round % 2, (round + 1) % 2] {
+        for place in 0..loads.len() {
+            let turn = (round + place) % loads.len();
             let (load, feed) = &loads[turn];
             if let Some(feed) = feed {
                 feed.run(server, requests);
@@ -156,22 +186,26 @@ fn measure(
         pipeline.to_string(),
         count(median(&rates[0])),
         count(median(&rates[1])),
+        count(median(&rates[2])),
         two(figure),
+        two(ratio(&rates[2], &rates[0])),
         two(median(&cpu[0])),
         two(median(&cpu[1])),
+        two(median(&cpu[2])),
         two(ratio(&cpu[1], &cpu[0])),
     ]);
     figure
 }
 
-/// Makes all keys of both families.
+/// Makes all keys of all families.
 fn fill(client: &mut Client, keys: usize) {
     for family in FAMILIES {
         for key in 0..keys {
-            let name = |kind: &str| format!("{family}{kind}:{key:012}");
+            let name = |kind: &str| format!("{}{kind}:{key:012}", family.key);
+            let set = format!("{}SET", family.command);
             let mut commands = vec![
-                vec![format!("{family}SET"), name("string"), "x".repeat(100)],
-                vec![format!("{family}SET"), name("counter"), key.to_string()],
+                vec![set.clone(), name("string"), "x".repeat(100)],
+                vec![set, name("counter"), key.to_string()],
             ];
             for (command, kind, elements) in [
                 ("HSET", "hash", 10),
@@ -179,7 +213,7 @@ fn fill(client: &mut Client, keys: usize) {
                 ("SADD", "set", ELEMENTS),
                 ("ZADD", "zset", ELEMENTS),
             ] {
-                let mut words = vec![format!("{family}{command}"), name(kind)];
+                let mut words = vec![format!("{}{command}", family.command), name(kind)];
                 for number in 0..elements {
                     match kind {
                         "hash" => words.extend([format!("field:{number}"), "x".repeat(20)]),

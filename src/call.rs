@@ -7,17 +7,16 @@
 //! 4. Tell those who watch the key, raise the event, replicate.
 //! 5. Answer, or hold the answer, for what was changed and for what was seen.
 
-use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
 
 use mylog_core::effect::Effect;
-use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
+use mylog_core::value::{Hash, Kind, List, Set, ValueRef, ZSet};
 use redis_module::raw;
 
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::key::{Holds, Key, Mode};
-use crate::api::string::Args;
+use crate::api::string::{ArgVector, Args};
 use crate::api::{Ctx, Refused, Str, log};
 use crate::capture::{self, own_op};
 use crate::reply::{Out, Reply};
@@ -74,7 +73,7 @@ pub(crate) unsafe fn run(
     let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
     let done = perform(ctx, args, access, handler);
     // Who waits for a key, or for time to pass, has been told nothing yet.
-    if done.reply != Reply::Later {
+    if !matches!(done.reply, Reply::Later) {
         ack::finish(ctx, done.reply, done.changed.max(unit::owed_by_held()), done.seen);
     }
     0
@@ -137,7 +136,7 @@ enum Propagation {
     /// The command as it came.
     Verbatim,
     /// Another one, deterministic.
-    Command(&'static CStr, Vec<Cow<'static, [u8]>>),
+    Command(&'static CStr, ArgVector),
 }
 
 /// A command that runs.
@@ -180,30 +179,26 @@ impl<'c> Call<'c> {
     /// A command that the filter routed was checked by the server under its twin's name: a user who lacks
     /// the native command must not get it this way.
     fn denied(&self) -> Option<Reply> {
-        let native = filter::native_name(self.args.get(0))?;
-        if self.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) {
+        let native = filter::native_string(self.args.string(0))?;
+        let (flags, native) = (self.ctx.flags(), native.lend());
+        if flags.any(Flags::REPLICATED | Flags::LOADING) || self.ctx.may_run_as(flags, native, self.args) {
             return None;
         }
-        let args: Vec<&[u8]> = std::iter::once(native).chain(self.args.from(1)).collect();
-        (!self.ctx.may_run(&args)).then(|| no_permission(native))
+        Some(no_permission(native.bytes()))
     }
 
     fn propagate(&self) {
         match &self.propagation {
             Propagation::None => {}
             Propagation::Verbatim => self.ctx.replicate_verbatim(),
-            Propagation::Command(name, args) => {
-                let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
-                self.ctx.replicate(name, &args);
-            }
+            Propagation::Command(name, args) => self.ctx.replicate_strings(name, args),
         }
     }
 
     /// Replicates another command than the one that came, if anything has changed.
     pub(crate) fn replicate_as<'a>(&mut self, name: &'static CStr, args: impl IntoIterator<Item = &'a [u8]>) {
-        let args = args.into_iter().map(|arg| Cow::Owned(arg.to_vec())).collect();
         if !matches!(self.propagation, Propagation::None) {
-            self.propagation = Propagation::Command(name, args);
+            self.propagation = Propagation::Command(name, args.into_iter().collect());
         }
     }
 
@@ -273,7 +268,7 @@ impl<'c> Call<'c> {
         &self,
         places: std::ops::Range<usize>,
         kinds: &[Kind],
-        f: impl FnOnce(&[Option<&Value>]) -> R,
+        f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
     ) -> Result<R, Reply> {
         let word = |place| match self.look(place) {
             Holds::Nothing => Ok(None),
@@ -377,6 +372,11 @@ impl<'c> Target<'c> {
         self.name.bytes()
     }
 
+    /// The key's name, as a string of the server's.
+    pub(crate) fn name_string(&self) -> Str<'c> {
+        self.name
+    }
+
     /// True if there is a key, of whatever type.
     pub(crate) fn exists(&self) -> bool {
         self.holds != Holds::Nothing
@@ -445,10 +445,10 @@ fn report(done: Result<(), Refused>) {
 }
 
 fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
-    read_as(holds, |bytes: Option<&Vec<u8>>| f(bytes.map(Vec::as_slice)))
+    read_as(holds, f)
 }
 
-fn read_as<T: OfKind, R>(holds: Holds, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Reply> {
+fn read_as<T: OfKind + ?Sized, R>(holds: Holds, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Reply> {
     match holds {
         Holds::Nothing => Ok(f(None)),
         Holds::Ours(kind, word) if kind == T::KIND => {
@@ -463,16 +463,16 @@ pub(crate) trait OfKind {
     /// The type.
     const KIND: Kind;
     /// The contents of a value of this type.
-    fn of(value: &Value) -> Option<&Self>;
+    fn of(value: ValueRef<'_>) -> Option<&Self>;
 }
 
 macro_rules! of_kind {
     ($type:ty, $kind:ident) => {
         impl OfKind for $type {
             const KIND: Kind = Kind::$kind;
-            fn of(value: &Value) -> Option<&Self> {
+            fn of(value: ValueRef<'_>) -> Option<&Self> {
                 match value {
-                    Value::$kind(contents) => Some(contents),
+                    ValueRef::$kind(contents) => Some(contents),
                     _ => None,
                 }
             }
@@ -480,7 +480,7 @@ macro_rules! of_kind {
     };
 }
 
-of_kind!(Vec<u8>, Str);
+of_kind!([u8], Str);
 of_kind!(Hash, Hash);
 of_kind!(List, List);
 of_kind!(Set, Set);

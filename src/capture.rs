@@ -159,6 +159,7 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
             }
         }
         b"loaded" => {
+            startup::outdated::came(ctx.db(), key.bytes());
             if LOADED.load(Ordering::Relaxed) > 0 {
                 // 7.0 keeps this name on its stack, and ends itself when a key is opened with it.
                 reconcile(ctx, OwnedStr::new(key.bytes()).lend());
@@ -332,6 +333,7 @@ pub(crate) fn flush_begins(db: Option<Db>) {
 /// SWAPDB has happened.
 pub(crate) fn swapped(a: Db, b: Db) {
     settle(Cause::Command);
+    evicted::swapped(a, b);
     // The server's AOF repeats it, and the log has it.
     if startup::swaps_loaded(a, b) {
         return;

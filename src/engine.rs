@@ -273,6 +273,20 @@ impl Engine {
         Some(reason)
     }
 
+    /// True if there is no reason to refuse a durable write, and none begins now: as nearly always.
+    fn takes_all(&self) -> bool {
+        self.refusing.is_none()
+            && !self.marks().is_down()
+            && !self.pressure.is_on()
+            && !self.has_too_much_unwritten()
+    }
+
+    /// True while more waits to be written than may.
+    pub(crate) fn has_too_much_unwritten(&self) -> bool {
+        let bound = config::max_unwritten();
+        bound > 0 && self.unwritten_bytes() > bound
+    }
+
     /// Why durable writes are refused now; `None` while they are not.
     pub(crate) fn down_reason(&self) -> Option<String> {
         if let Some(reason) = &self.refusing {
@@ -284,6 +298,9 @@ impl Engine {
 
 /// What a durable write is answered while the log can't take it; nothing has changed then.
 pub(crate) fn refusal() -> Option<Reply> {
+    if with(|engine| engine.takes_all()) == Some(true) {
+        return None;
+    }
     pressure::look_at_size();
     let reason = with(|engine| engine.down_reason()).unwrap_or_else(|| Some("the log is not open".into()))?;
     Some(Reply::error_text(&refused(&reason)))

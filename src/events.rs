@@ -117,6 +117,7 @@ unsafe extern "C" fn loading(
         raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED => {
             conditions::set_loading(false);
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
+            unit::emptied();
             adopt::disturbed();
             adopt::census::begin();
         }
@@ -136,7 +137,7 @@ unsafe extern "C" fn flushed(
     data: *mut c_void,
 ) {
     if sub == raw::REDISMODULE_SUBEVENT_FLUSHDB_END {
-        return unit::flushed();
+        return unit::emptied();
     }
     if !data.is_null() {
         // SAFETY: the server hands the info of this event, alive during the call.

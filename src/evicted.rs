@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mylog_core::effect::{Db, Effect};
+use mylog_core::effect::{self, Db, Effect};
 use mylog_core::store::SlotId;
 
 use crate::api::key::{Holds, Key, Mode};
@@ -57,6 +57,19 @@ pub(crate) fn changed_behind(effect: &Effect<'_>) {
     }
     let names = effect.names().into_iter().flatten();
     FOR_REPLICAS.with(|waiting| waiting.extend(names.map(|(db, name)| (db, name.to_vec()))));
+}
+
+/// Two databases have changed places, at replicas too: what they were told to delete has the other number by now.
+pub(crate) fn swapped(a: Db, b: Db) {
+    if !ANY.load(Ordering::Relaxed) {
+        return;
+    }
+    FOR_REPLICAS.with(|waiting| {
+        let names = std::mem::take(waiting).into_iter();
+        *waiting = names
+            .map(|(db, name)| (effect::swapped(db, a, b), name))
+            .collect();
+    });
 }
 
 /// Sends replicas the values of keys that they were told to delete, and of those changed behind that. Not inside a

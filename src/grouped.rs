@@ -44,7 +44,7 @@ struct State {
     everybody: Option<bool>,
     /// Units left for which a crowd is not looked at.
     rest: u32,
-    /// A script has been seen since the start: it may have been queued, so that an EXEC runs it.
+    /// A script, or a load, has been seen since the start: it may have been queued, so that an EXEC runs it.
     script_seen: bool,
 }
 
@@ -122,12 +122,12 @@ pub(crate) fn look_again() {
     });
 }
 
-/// The filter has seen a script.
+/// The filter has seen a script, or DEBUG RELOAD.
 pub(crate) fn saw_script() {
     STATE.with(|state| state.script_seen = true);
 }
 
-/// True if an EXEC may run a script. The filter sees scripts as they are queued, without knowing so: any script
+/// True if an EXEC may run a script, or load. The filter sees these as they are queued, without knowing so: any
 /// since the start counts.
 pub(crate) fn exec_may_yield() -> bool {
     is_on() && STATE.with(|state| state.script_seen)

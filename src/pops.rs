@@ -3,8 +3,8 @@
 //!
 //! A pop for such a client is an effect of its own, as if the client had come just then. Where its
 //! acknowledgement waits for the disk, the client goes on being blocked, with its answer kept here; there is no
-//! other way to hold it. So it is with one that waits for nothing, up to the end of its turn (`due`). It has no timeout of the server's, which would end that: an alarm of our own is its
-//! timeout, and is stopped by the pop.
+//! other way to hold it. So it is with one that waits for nothing, up to the end of its turn (`due`). It has no
+//! timeout of the server's, which would end that: an alarm of our own is its timeout, and is stopped by the pop.
 //!
 //! While nothing may be written, for want of a disk or in a pause, a client that could be served waits on, and is
 //! asked again afterwards: nobody gets an error for having waited, and nothing leaves the list.
@@ -152,7 +152,7 @@ impl Wish for Rc<Waiter> {
         let Some(mut answer) = self.answer.take() else {
             return Reply::NullArray.emit(ctx);
         };
-        // CLIENT UNBLOCK came before the disk.
+        // CLIENT UNBLOCK came before the disk, out of an EXEC: where the filter did not see it run.
         if !answer.is_due() {
             if let Some(reason) = unit::wait_in_place(answer.seq()) {
                 answer.fail(&reason);
@@ -313,6 +313,16 @@ fn take_held(seq: u64) -> Vec<Rc<Waiter>> {
 /// Those whose answer waits for the disk.
 pub(crate) fn held() -> usize {
     STATE.with(|state| state.held.len())
+}
+
+/// True while there are any of these: the filter asks before every command.
+pub(crate) fn are_held() -> bool {
+    LOWEST.load(Ordering::Relaxed) != NOBODY
+}
+
+/// True if this client's answer waits for the disk.
+pub(crate) fn is_held(client_id: u64) -> bool {
+    STATE.with(|state| state.held.iter().any(|waiter| waiter.client_id == client_id))
 }
 
 fn durable() -> u64 {

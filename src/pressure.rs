@@ -70,7 +70,7 @@ enum Change {
 }
 
 impl Pressure {
-    fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.age.is_some() || self.size.is_some()
     }
 
@@ -174,10 +174,7 @@ impl engine::Engine {
 
 /// Before a durable write: with what was submitted in this turn the size may be past its bound.
 pub(crate) fn look_at_size() {
-    let over = engine::with(|engine| {
-        let (bytes, bound) = (engine.unwritten_bytes(), config::max_unwritten());
-        bound > 0 && bytes > bound && !engine.pressure.is_on()
-    });
+    let over = engine::with(|engine| engine.has_too_much_unwritten() && !engine.pressure.is_on());
     if over == Some(true) {
         sample();
     }

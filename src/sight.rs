@@ -30,14 +30,16 @@ impl Sight {
     /// At the start of a command. A replica's readers wait for nobody.
     pub(crate) fn begin(engine: &Engine) -> Self {
         let marks = engine.marks();
-        let (durable, down) = (marks.durable(), marks.is_down());
+        let down = marks.is_down();
+        if !down && !strict::anything() {
+            return Self::none();
+        }
         let above = match config::fsync_policy() {
             // Under `no` nobody expects more than the write, and a log that works is about to do it.
             FsyncPolicy::No if down => marks.written(),
-            _ => durable,
+            _ => marks.durable(),
         };
         let looks = above < engine.last_seq()
-            && (down || strict::anything())
             && config::reads_committed()
             && !conditions::is_replica()
             && !conditions::is_loading();
@@ -48,7 +50,7 @@ impl Sight {
         }
     }
 
-    /// That of a command which sees nothing: the engine has not started.
+    /// That of a command for which nothing counts.
     pub(crate) fn none() -> Self {
         Self {
             above: NOTHING,

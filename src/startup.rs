@@ -2,11 +2,12 @@
 //! once the server has loaded its own files. The log is authoritative: what an RDB or AOF brought for its
 //! keys is replaced. And the loads that come later: DEBUG RELOAD and full syncs.
 
+pub(crate) mod outdated;
 mod reload;
 
 use std::ffi::c_int;
 
-use mylog_core::effect::Db;
+use mylog_core::effect::{self, Db};
 use mylog_core::store::{SlotId, Store};
 use mylog_core::value::Kind;
 use redis_module::raw;
@@ -53,6 +54,8 @@ struct Start {
     refused: bool,
     /// Durable names that came with the server's files.
     loaded: Vec<(Db, Vec<u8>)>,
+    /// Captured names that came with the RDB, and that the log does not have.
+    captured: Vec<(Db, Vec<u8>)>,
 }
 
 static START: Gil<Start> = Gil::new(Start {
@@ -64,6 +67,7 @@ static START: Gil<Start> = Gil::new(Start {
     rdb_at_start: false,
     refused: false,
     loaded: Vec::new(),
+    captured: Vec::new(),
 });
 
 /// The log is open.
@@ -108,11 +112,7 @@ pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
     let later = skips_loading_command();
     START.with(|start| {
         for (db, _) in start.loaded.iter_mut().filter(|_| later) {
-            *db = match *db {
-                of if of == a => b,
-                of if of == b => a,
-                of => of,
-            };
+            *db = effect::swapped(*db, a, b);
         }
     });
     later
@@ -140,6 +140,7 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
         refuse_partial_syncs(ctx);
     }
     enter_all(ctx);
+    outdated::drop_outdated(ctx);
     settle_loaded(ctx, loaded, foreign);
     capture::loads_ended();
     decide_unlogged();
@@ -173,7 +174,7 @@ fn refuse_partial_syncs(ctx: Ctx<'_>) {
     let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
     let differs = engine::with(|engine| match rdb {
         Some(rdb) => rdb != (own, engine.last_seq()),
-        None => !engine.store.is_empty(),
+        None => engine.last_seq() > 0,
     });
     if differs == Some(true) && ctx.call(c"DEBUG", "", &[b"CHANGE-REPL-ID"]).is_none() {
         log::warning("replicas that go on from the RDB lack what the log has; make them sync in full");
@@ -327,10 +328,11 @@ pub(crate) unsafe extern "C" fn aux_save(io: *mut raw::RedisModuleIO, _when: c_i
     // SAFETY: the server hands the stream of this callback.
     let io = unsafe { Io::from_raw(io) };
     let (keys, seq) = engine::with(|engine| (engine.store.len(), engine.last_seq())).unwrap_or((0, 0));
-    // Nothing is written where there is nothing to tell: a server without the module can load that RDB.
+    // Nothing is written where there is nothing to tell: a server without the module can load that RDB. A log that
+    // had keys tells that it has them no more (`outdated`).
     // 7.0 writes the module's name in any case, and then a value must follow.
     let optional = later!(RedisModule_AddPostNotificationJob).is_some();
-    if keys > 0 || !optional {
+    if keys > 0 || seq > 0 || !optional {
         io.save_bytes(&START.with(|start| start.uuid));
         io.save_number(seq);
     }

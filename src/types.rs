@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_int, c_void};
 
 use mylog_core::effect::Db;
 use mylog_core::store::SlotId;
-use mylog_core::value::{Kind, Value};
+use mylog_core::value::{Kind, Value, ValueRef};
 use redis_module::raw;
 
 use crate::api::io::{Digest, Io, KeyNames, word_of};
@@ -63,13 +63,13 @@ impl Loaded {
 }
 
 /// Gives `f` the value that a word stands for, if it still stands for one.
-pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(&Value) -> R) -> Option<R> {
+pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(ValueRef<'_>) -> R) -> Option<R> {
     match Word::read(word) {
         Word::Entry(id) => engine::with(|engine| engine.store.entry(id).map(|entry| f(entry.value())))?,
         // SAFETY: the server asks for a value of the keyspace, so the box is alive, and it holds the global
         // lock or runs in a child of its own.
         Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
-            Loaded::Value(value) => Some(f(value)),
+            Loaded::Value(value) => Some(f(value.view())),
             Loaded::CopyOf(db, key) => {
                 engine::with(|engine| engine.store.get(*db, key).map(|entry| f(entry.value())))?
             }
@@ -79,13 +79,16 @@ pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(&Value) -> R) -> Option<
 
 /// Gives `f` the values that several words stand for, in their order; `None` for no word, and for one that stands
 /// for nothing.
-pub(crate) fn with_values<R>(words: &[Option<usize>], f: impl FnOnce(&[Option<&Value>]) -> R) -> Option<R> {
+pub(crate) fn with_values<R>(
+    words: &[Option<usize>],
+    f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
+) -> Option<R> {
     engine::with(|engine| {
         let value_of = |word: usize| match Word::read(word) {
             Word::Entry(id) => engine.store.entry(id).map(|entry| entry.value()),
             // SAFETY: as in `with_value`.
             Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
-                Loaded::Value(value) => Some(value),
+                Loaded::Value(value) => Some(value.view()),
                 Loaded::CopyOf(db, key) => engine.store.get(*db, key).map(|entry| entry.value()),
             },
         };
@@ -205,7 +208,7 @@ unsafe extern "C" fn aof_rewrite(
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
-    with_value(word_of(value), Value::memory).unwrap_or(0)
+    with_value(word_of(value), |value| value.memory()).unwrap_or(0)
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -232,7 +235,7 @@ unsafe extern "C" fn free_effort(_: *mut raw::RedisModuleKeyOptCtx, value: *cons
     match Word::read(word_of(value)) {
         // The store gives its values back itself: for the server there is nothing to do.
         Word::Entry(_) => 1,
-        Word::Loaded(_) => with_value(word_of(value), Value::free_effort).unwrap_or(1),
+        Word::Loaded(_) => with_value(word_of(value), |value| value.free_effort()).unwrap_or(1),
     }
 }
 
@@ -252,7 +255,7 @@ unsafe extern "C" fn copy(names: *mut raw::RedisModuleKeyOptCtx, value: *const c
     capture::expect_loaded();
     let copy = match Word::read(word_of(value)) {
         Word::Entry(_) => Some(Loaded::CopyOf(names.db(), names.key().to_vec())),
-        Word::Loaded(_) => with_value(word_of(value), Value::clone).map(Loaded::Value),
+        Word::Loaded(_) => with_value(word_of(value), |value| value.to_value()).map(Loaded::Value),
     };
     copy.map_or(std::ptr::null_mut(), |copy| copy.into_word() as *mut c_void)
 }

@@ -15,6 +15,7 @@ mod server {
     mod adopt;
     mod adopt_changes;
     mod adopt_crashes;
+    mod adopt_rdb;
     mod always_prefixes;
     mod always_wait;
     mod blocking_acks;
@@ -27,6 +28,7 @@ mod server {
     mod blocking_unblocks;
     mod capture;
     mod captured_keys;
+    mod captured_names;
     mod celery;
     mod child_faults;
     mod child_misbehaves;
@@ -35,6 +37,7 @@ mod server {
     mod differential;
     mod disk_faults;
     mod early_replies;
+    mod evicted_replicas;
     mod failing_calls;
     mod full_disk_load;
     mod generic_cases;
@@ -45,6 +48,7 @@ mod server {
     mod kill_loop;
     mod lineage;
     mod lost_folder;
+    mod migrate;
     mod native_captured;
     mod native_captured_pops;
     mod native_overwrites;
@@ -59,6 +63,7 @@ mod server {
     mod persistence;
     mod redis_py;
     mod redis_rs;
+    mod reload_in_exec;
     mod replica;
     mod rewrite;
     mod rewrite_ends;

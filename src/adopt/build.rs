@@ -88,7 +88,7 @@ impl Building {
             ),
         };
         // An element that a walk has not met, or a hash of which fields have ended.
-        if read == Read::All && self.value.len() != self.len {
+        if read == Read::All && self.value.view().len() != self.len {
             return Read::Changed;
         }
         read

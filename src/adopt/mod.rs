@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use mylog_core::effect::Db;
 
+use crate::api::call::ReplyType;
 use crate::api::scan::Found;
-use crate::api::{Ctx, log, server};
+use crate::api::{Ctx, context::Flags, log, server};
 use crate::gil::Gil;
 use crate::{conditions, engine, filter, pressure, startup, unit};
 use build::{Building, Read};
@@ -25,6 +26,8 @@ const STEP: Duration = Duration::from_millis(1);
 const PAUSE_MS: i64 = 2;
 /// The time before the next look while nothing can be adopted.
 const WAIT_MS: i64 = 50;
+/// The time before another try to save an RDB.
+const SAVE_AGAIN_MS: i64 = 200;
 /// A value that has changed so often while it was read in parts is read in one step.
 const MOST_CHANGES: u32 = 3;
 
@@ -79,6 +82,10 @@ struct State {
     skipped: u64,
     all_keys: u64,
     last: Outcome,
+    /// An RDB is to be saved as soon as no child runs and the log is written up to `adopted_seq`.
+    saves: bool,
+    /// The last seq at the end of the last adoption.
+    adopted_seq: u64,
 }
 
 static STATE: Gil<State> = Gil::new(State {
@@ -89,6 +96,8 @@ static STATE: Gil<State> = Gil::new(State {
     skipped: 0,
     all_keys: 0,
     last: Outcome::None,
+    saves: false,
+    adopted_seq: 0,
 });
 
 /// Begins to adopt the keys with a prefix. False while another adoption runs.
@@ -159,12 +168,7 @@ fn step() {
             });
             ctx.after_ms(ms, step);
         }
-        Step::Over(outcome) => {
-            if outcome == Outcome::Done && adoption.keys > 0 {
-                save_rdb(ctx);
-            }
-            ended(ctx, outcome);
-        }
+        Step::Over(outcome) => ended(ctx, outcome),
     }
 }
 
@@ -181,16 +185,44 @@ fn ended(ctx: Ctx<'_>, outcome: Outcome) {
     log::notice(&format!(
         "adoption {how}: {keys} keys are durable now, {skipped} have no durable form"
     ));
+    if keys > 0 {
+        let adopted_seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
+        let saves = STATE.with(|state| {
+            state.adopted_seq = adopted_seq;
+            std::mem::replace(&mut state.saves, true)
+        });
+        if !saves {
+            save_rdb();
+        }
+    }
     census::begin();
 }
 
 /// An RDB of the time before would bring the native values back, those of durable keys that are gone by then
-/// included: where the server keeps RDBs, a new one takes its place.
-fn save_rdb(ctx: Ctx<'_>) {
+/// included: where the server keeps RDBs, a new one takes its place. The start can tell only as long as the log has
+/// not been rewritten (`startup::outdated`).
+fn save_rdb() {
+    let Some(ctx) = unit::context() else { return };
+    // The RDB there is may be the only file that has the values. One without them must not take its place before the
+    // log has them: cut short by a kill -9, it would know nothing of these keys, and win.
+    let adopted_seq = STATE.with(|state| state.adopted_seq);
+    let written = engine::with(|engine| engine.marks().written() >= adopted_seq) == Some(true);
+    // A child that runs has begun before the end of the adoption, and stands in the way of another.
+    if !written || Flags::of_server().any(Flags::ACTIVE_CHILD) {
+        ctx.after_ms(SAVE_AGAIN_MS, save_rdb);
+        return;
+    }
+    STATE.with(|state| state.saves = false);
     let points = ctx.call(c"CONFIG", "", &[b"GET", b"save"]);
     let keeps = points.as_ref().and_then(|reply| reply.element(1));
-    if keeps.is_some_and(|points| !points.bytes().is_empty()) {
-        let _ = ctx.call(c"BGSAVE", "E", &[b"SCHEDULE"]);
+    if keeps.is_none_or(|points| points.bytes().is_empty()) {
+        return;
+    }
+    let reply = ctx.call(c"BGSAVE", "E", &[b"SCHEDULE"]);
+    if reply.is_none_or(|reply| reply.whole().kind() == ReplyType::Error) {
+        log::warning(
+            "no RDB could be saved behind the adoption: the one there is has the keys as they were before; run BGSAVE",
+        );
     }
 }
 

@@ -27,8 +27,8 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let expire_at = key.expire_at();
     capture::settle(Cause::Command);
     // Made once, for the log and for replicas: a large one takes the most of this.
-    let mut record = Vec::with_capacity(value.data_bytes() + RECORD_HEAD);
-    encode_put(&mut record, db, name.lend().bytes(), expire_at, &value);
+    let mut record = Vec::with_capacity(value.view().data_bytes() + RECORD_HEAD);
+    encode_put(&mut record, db, name.lend().bytes(), expire_at, value.view());
     let id =
         engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
     let Some(id) = id.flatten() else { return false };

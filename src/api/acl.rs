@@ -3,7 +3,7 @@
 use redis_module::raw;
 
 use super::context::Flags;
-use super::string::{ArgVector, OwnedStr};
+use super::string::{ArgVector, Args, OwnedStr};
 use super::{Ctx, Str, api};
 
 /// A user, for as long as it is asked about.
@@ -29,10 +29,16 @@ impl User {
 
     fn may_run(&self, args: &[&[u8]]) -> bool {
         let args = ArgVector::new(args);
-        let mut pointers = args.pointers();
-        let count = i32::try_from(pointers.len()).unwrap_or(i32::MAX);
-        // SAFETY: user and strings are alive, `count` of them.
-        unsafe { api!(RedisModule_ACLCheckCommandPermissions)(self.0, pointers.as_mut_ptr(), count) == 0 }
+        // SAFETY: the strings live as long as the vector.
+        unsafe { self.may_run_raw(&mut args.pointers()) }
+    }
+
+    /// # Safety
+    /// The strings are alive.
+    unsafe fn may_run_raw(&self, args: &mut [*mut raw::RedisModuleString]) -> bool {
+        let count = i32::try_from(args.len()).unwrap_or(i32::MAX);
+        // SAFETY: the user is alive, and by the contract of this function the strings are, `count` of them.
+        unsafe { api!(RedisModule_ACLCheckCommandPermissions)(self.0, args.as_mut_ptr(), count) == 0 }
     }
 }
 
@@ -61,9 +67,9 @@ impl Ctx<'_> {
     }
 
     /// Asks `f` about the current user. True where there is none: replication and the server's own calls.
-    fn user_may(self, f: impl FnOnce(&User) -> bool) -> bool {
+    fn user_may(self, flags: Flags, f: impl FnOnce(&User) -> bool) -> bool {
         // The client of a primary has no user, and 7.0 reads its name all the same.
-        if self.flags().any(Flags::REPLICATED) {
+        if flags.any(Flags::REPLICATED) {
             return true;
         }
         // SAFETY: the context is alive; the name is null or ours to free.
@@ -76,14 +82,23 @@ impl Ctx<'_> {
 
     /// Whether the current user may run this command with these arguments, its name first.
     pub(crate) fn may_run(self, args: &[&[u8]]) -> bool {
-        self.user_may(|user| user.may_run(args))
+        self.user_may(self.flags(), |user| user.may_run(args))
+    }
+
+    /// Whether the current user may run the command of this name with these arguments, but for their first, which is
+    /// a name as well. `flags` are those of this context.
+    pub(crate) fn may_run_as(self, flags: Flags, name: Str<'_>, args: Args<'_>) -> bool {
+        self.user_may(flags, |user| {
+            // SAFETY: name and arguments are alive.
+            args.with_name(name, |args| unsafe { user.may_run_raw(args) })
+        })
     }
 
     /// Whether the current user may see what a key holds.
     pub(crate) fn may_read(self, key: Str<'_>) -> bool {
         let flags = raw::REDISMODULE_CMD_KEY_ACCESS as i32;
         // SAFETY: user and key are alive.
-        self.user_may(|user| unsafe {
+        self.user_may(self.flags(), |user| unsafe {
             api!(RedisModule_ACLCheckKeyPermissions)(user.0, key.raw(), flags) == 0
         })
     }

@@ -42,9 +42,9 @@ impl<'c> Filtered<'c> {
     }
 
     /// Puts another argument in the place of one.
-    pub(crate) fn replace(self, index: usize, bytes: &[u8]) -> Result<(), Refused> {
+    pub(crate) fn replace(self, index: usize, arg: OwnedStr) -> Result<(), Refused> {
         let index = c_int::try_from(index).unwrap_or(c_int::MAX);
-        let arg = OwnedStr::new(bytes).into_raw();
+        let arg = arg.into_raw();
         // SAFETY: the filter context is alive and takes over the string's share.
         ok(
             unsafe { api!(RedisModule_CommandFilterArgReplace)(self.raw, index, arg) },

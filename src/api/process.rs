@@ -62,6 +62,14 @@ pub(crate) fn lower_priority() {
     }
 }
 
+/// In the child: goes behind whoever waits for this processor. Costs a microsecond if nobody does.
+pub(crate) fn let_others_run() {
+    // SAFETY: takes nothing and concerns this thread alone. It has no way to fail on Linux.
+    unsafe {
+        libc::sched_yield();
+    }
+}
+
 /// Leaves the child: no destructor, no exit handler, no buffer of the parent's is written.
 pub(crate) fn exit_from_child(code: i32) -> ! {
     // SAFETY: called in the child only; the server tells its parent and ends the process.

@@ -14,13 +14,15 @@ impl Ctx<'_> {
 
     /// Sends this command instead. A refusal means an unknown command: the name is ours, so there is none.
     pub(crate) fn replicate(self, command: &CStr, args: &[&[u8]]) {
-        let args = ArgVector::new(args);
-        let mut pointers = args.pointers();
-        let (name, format) = (command.as_ptr(), c"v".as_ptr());
-        // SAFETY: context, name and strings are alive; `v` takes a vector and its length as size_t.
-        unsafe {
-            api!(RedisModule_Replicate)(self.raw(), name, format, pointers.as_mut_ptr(), pointers.len())
-        };
+        self.replicate_strings(command, &ArgVector::new(args));
+    }
+
+    /// As `replicate`, of strings that are made already.
+    pub(crate) fn replicate_strings(self, command: &CStr, args: &ArgVector) {
+        let (name, format, args) = (command.as_ptr(), c"v".as_ptr(), args.raw());
+        // SAFETY: context, name and strings are alive; `v` takes a vector, which it only reads, and its length as
+        // size_t.
+        unsafe { api!(RedisModule_Replicate)(self.raw(), name, format, args.as_ptr(), args.len()) };
     }
 
     /// Sends what was replicated in a callback that leaves its client waiting for a key. 7.0 does that only for

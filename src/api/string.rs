@@ -31,6 +31,11 @@ impl<'c> Str<'c> {
         self.raw
     }
 
+    /// True if the other one is a share of the same string.
+    pub(crate) fn is(self, other: Str<'_>) -> bool {
+        self.raw == other.raw
+    }
+
     /// Its bytes.
     pub(crate) fn bytes(self) -> &'c [u8] {
         let mut len = 0;
@@ -48,6 +53,7 @@ impl<'c> Str<'c> {
 }
 
 /// A string of the server's that we own a share of. Main thread only: its count is not atomic.
+#[repr(transparent)]
 pub(crate) struct OwnedStr(*mut raw::RedisModuleString);
 
 impl OwnedStr {
@@ -63,6 +69,13 @@ impl OwnedStr {
     /// `raw` is null or a string whose share is ours to give back, without automatic memory.
     pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleString) -> Option<Self> {
         NonNull::new(raw).map(|raw| Self(raw.as_ptr()))
+    }
+
+    /// Another share of it.
+    pub(crate) fn share(&self) -> Self {
+        // SAFETY: the string is alive. No context: no automatic memory, so the count goes up.
+        unsafe { api!(RedisModule_RetainString)(null_mut(), self.0) };
+        Self(self.0)
     }
 
     /// Lends it.
@@ -94,12 +107,24 @@ pub(crate) struct ArgVector(Vec<OwnedStr>);
 impl ArgVector {
     /// Strings of these bytes.
     pub(crate) fn new(args: &[&[u8]]) -> Self {
-        Self(args.iter().map(|bytes| OwnedStr::new(bytes)).collect())
+        args.iter().copied().collect()
+    }
+
+    /// The pointers in order, as they lie in it.
+    pub(super) fn raw(&self) -> &[*mut raw::RedisModuleString] {
+        // SAFETY: an `OwnedStr` is a pointer and nothing else, and the vector outlives the result.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len()) }
     }
 
     /// The pointers in order. They live as long as the vector.
     pub(super) fn pointers(&self) -> Vec<*mut raw::RedisModuleString> {
         self.0.iter().map(|string| string.0).collect()
+    }
+}
+
+impl<'a> FromIterator<&'a [u8]> for ArgVector {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(args: I) -> Self {
+        Self(args.into_iter().map(OwnedStr::new).collect())
     }
 }
 
@@ -144,6 +169,31 @@ impl<'c> Args<'c> {
         } else {
             &[]
         }
+    }
+
+    /// Runs `f` with the pointers of these arguments, another name in the first one's place. Few are not worth memory
+    /// of their own.
+    pub(super) fn with_name<R>(
+        self,
+        name: Str<'_>,
+        f: impl FnOnce(&mut [*mut raw::RedisModuleString]) -> R,
+    ) -> R {
+        let mut few = [null_mut(); 8];
+        let mut many = Vec::new();
+        let pointers = match few.get_mut(..self.len()) {
+            Some(few) => {
+                few.copy_from_slice(self.0);
+                few
+            }
+            None => {
+                many.extend_from_slice(self.0);
+                &mut many
+            }
+        };
+        if let Some(first) = pointers.first_mut() {
+            *first = name.raw;
+        }
+        f(pointers)
     }
 
     /// The bytes from a place on.

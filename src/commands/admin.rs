@@ -2,7 +2,7 @@
 
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
-use mylog_core::value::Value;
+use mylog_core::value::ValueRef;
 
 use super::SYNTAX;
 use crate::api::context::Flags;
@@ -88,21 +88,21 @@ fn contents_digest(store: &Store) -> u64 {
         let name = [&db.to_le_bytes()[..], &len.to_le_bytes(), entry.key()];
         let head = fnv(fnv_all(BASIS, &name), &entry.expire_at().to_le_bytes());
         let value = match entry.value() {
-            Value::Str(bytes) => fnv(BASIS, bytes),
+            ValueRef::Str(bytes) => fnv(BASIS, bytes),
             // The order of the fields means nothing.
-            Value::Hash(hash) => hash.iter().fold(1, |sum: u64, (field, value)| {
+            ValueRef::Hash(hash) => hash.iter().fold(1, |sum: u64, (field, value)| {
                 let len = field.len() as u64;
                 sum.wrapping_add(fnv_all(BASIS, &[&len.to_le_bytes(), field, value]))
             }),
-            Value::List(list) => list.iter().fold(BASIS, |hash, element| {
+            ValueRef::List(list) => list.iter().fold(BASIS, |hash, element| {
                 let len = element.len() as u64;
                 fnv_all(hash, &[&len.to_le_bytes(), element])
             }),
-            Value::Set(set) => set
+            ValueRef::Set(set) => set
                 .iter()
                 .fold(2, |sum: u64, member| sum.wrapping_add(fnv(BASIS, member))),
             // The sign of zero does not count.
-            Value::ZSet(zset) => zset.iter().fold(3, |sum: u64, (member, score)| {
+            ValueRef::ZSet(zset) => zset.iter().fold(3, |sum: u64, (member, score)| {
                 sum.wrapping_add(fnv_all(BASIS, &[&(score + 0.0).to_le_bytes(), member]))
             }),
         };
@@ -162,5 +162,7 @@ pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
             body,
         },
     );
+    // Who watches or caches the key here has not heard of it.
+    call.ctx.signal_modified(target.name_string());
     Ok(Reply::OK)
 }

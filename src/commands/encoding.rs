@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use mylog_core::value::{Set, Value};
+use mylog_core::value::{Set, ValueRef};
 
 use super::number::integer;
 use crate::api::Ctx;
@@ -16,22 +16,22 @@ const DIGITS: usize = 20;
 const INTEGERS: usize = 512;
 
 /// The name of the encoding.
-pub(super) fn of(value: &Value) -> &'static CStr {
+pub(super) fn of(value: ValueRef<'_>) -> &'static CStr {
     // Lists and sets have listpacks since 7.2.
     let packs_all = Ctx::hears_unit_ends();
     match value {
-        Value::Str(bytes) if bytes.len() <= DIGITS && integer(bytes).is_some() => c"int",
-        Value::Str(bytes) if bytes.len() <= EMBEDDED => c"embstr",
-        Value::Str(_) => c"raw",
-        Value::Hash(hash) if hash.is_small() => c"listpack",
-        Value::Hash(_) => c"hashtable",
-        Value::List(list) if packs_all && list.is_small() => c"listpack",
-        Value::List(_) => c"quicklist",
-        Value::Set(set) if is_of_integers(set) => c"intset",
-        Value::Set(set) if packs_all && set.is_small() => c"listpack",
-        Value::Set(_) => c"hashtable",
-        Value::ZSet(zset) if zset.is_small() => c"listpack",
-        Value::ZSet(_) => c"skiplist",
+        ValueRef::Str(bytes) if bytes.len() <= DIGITS && integer(bytes).is_some() => c"int",
+        ValueRef::Str(bytes) if bytes.len() <= EMBEDDED => c"embstr",
+        ValueRef::Str(_) => c"raw",
+        ValueRef::Hash(hash) if hash.is_small() => c"listpack",
+        ValueRef::Hash(_) => c"hashtable",
+        ValueRef::List(list) if packs_all && list.is_small() => c"listpack",
+        ValueRef::List(_) => c"quicklist",
+        ValueRef::Set(set) if is_of_integers(set) => c"intset",
+        ValueRef::Set(set) if packs_all && set.is_small() => c"listpack",
+        ValueRef::Set(_) => c"hashtable",
+        ValueRef::ZSet(zset) if zset.is_small() => c"listpack",
+        ValueRef::ZSet(_) => c"skiplist",
     }
 }
 

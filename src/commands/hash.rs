@@ -20,8 +20,17 @@ const NAN_OR_INFINITY: Reply = Reply::error(c"ERR value is NaN or Infinity");
 /// Sets every pair of the command; returns how many fields are new.
 fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
     let mut target = call.open(1);
-    let fields = call.args.from(2).step_by(2);
-    let pairs: Vec<_> = fields.zip(call.args.from(3).step_by(2)).collect();
+    let one = [(call.args.get(2), call.args.get(3))];
+    let pairs = match call.args.len() {
+        4 => one[..].into(),
+        _ => {
+            let fields = call.args.from(2).step_by(2);
+            fields
+                .zip(call.args.from(3).step_by(2))
+                .collect::<Vec<_>>()
+                .into()
+        }
+    };
     let before = target.read_hash(|hash| hash.map_or(0, |hash| hash.len()))?;
     let key = target.name();
     call.commit(
@@ -29,7 +38,7 @@ fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
         &Effect::HashSet {
             db: call.db,
             key,
-            pairs: pairs.into(),
+            pairs,
         },
     );
     let after = target

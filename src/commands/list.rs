@@ -94,6 +94,15 @@ pub(super) fn next_out(list: &List, side: Side, count: usize) -> Vec<Reply> {
         .collect()
 }
 
+/// The element that the next pop at an end would take, as a reply.
+fn first_out(list: &List, side: Side) -> Option<Reply> {
+    let element = match side {
+        Side::Head => list.get(0),
+        Side::Tail => list.get(list.len().checked_sub(1)?),
+    };
+    element.map(|element| Reply::Bulk(element.to_vec()))
+}
+
 /// Takes so many elements from an end, and tells of it.
 pub(super) fn take(call: &mut Call<'_>, target: &mut Target<'_>, side: Side, count: usize) {
     let (db, key, count) = (call.db, target.name(), count as u64);
@@ -116,18 +125,18 @@ fn pop(call: &mut Call<'_>, side: Side, arity: Reply) -> Result<Reply, Reply> {
         _ => return Err(arity),
     };
     let mut target = call.open(1);
-    let wanted = count.unwrap_or(1);
-    let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, wanted)))?;
-    let Some(mut taken) = taken else {
-        return Err(count.map_or(Reply::Null, |_| Reply::NullArray));
+    let Some(count) = count else {
+        let next = target.read(|list: Option<&List>| list.and_then(|list| first_out(list, side)))?;
+        let next = next.ok_or(Reply::Null)?;
+        take(call, &mut target, side, 1);
+        return Ok(next);
     };
+    let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;
+    let mut taken = taken.ok_or(Reply::NullArray)?;
     if taken.is_empty() {
         return Err(Reply::Array(0));
     }
     take(call, &mut target, side, taken.len());
-    if count.is_none() {
-        return Ok(taken.pop().unwrap_or(Reply::Null));
-    }
     taken.insert(0, Reply::Array(taken.len()));
     Ok(Reply::Parts(taken))
 }

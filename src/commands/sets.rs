@@ -44,7 +44,7 @@ pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Takes members out that are there.
-pub(super) fn remove(call: &mut Call<'_>, target: &mut Target<'_>, members: Vec<&[u8]>) {
+pub(super) fn remove(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]]) {
     let (db, key, members) = (call.db, target.name(), members.into());
     call.commit(target, &Effect::SetRemove { db, key, members });
 }
@@ -60,7 +60,7 @@ pub(super) fn srem(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(Reply::Int(0));
     }
     let removed = members.len();
-    remove(call, &mut target, members);
+    remove(call, &mut target, &members);
     call.changed(&target, Class::Set, c"srem");
     if !target.exists() {
         call.notify(&target, c"del");
@@ -85,7 +85,7 @@ pub(super) fn smove(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if !in_source {
         return Err(Reply::Int(0));
     }
-    remove(call, &mut source, vec![member]);
+    remove(call, &mut source, &[member]);
     if !in_target {
         let (db, key, members) = (call.db, target.name(), [member]);
         let members = members[..].into();

@@ -24,43 +24,56 @@ fn members_at(set: &Set, places: &[usize]) -> Vec<Vec<u8>> {
 
 /// SPOP key [count]
 pub(super) fn spop(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let count = match call.args.len() {
-        2 => None,
-        3 => Some(at_least(0, call.args.get(2), NOT_POSITIVE)?),
-        _ => return Err(SYNTAX),
-    };
+    match call.args.len() {
+        2 => pop_one(call),
+        3 => {
+            let count = at_least(0, call.args.get(2), NOT_POSITIVE)?;
+            pop_some(call, count)
+        }
+        _ => Err(SYNTAX),
+    }
+}
+
+fn pop_one(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let taken = target.read(|set: Option<&Set>| {
+        let set = set?;
+        let member = set.nth(Random::new().below(set.len()))?;
+        Some((member.to_vec(), set.len()))
+    })?;
+    let (member, len) = taken.ok_or(Reply::Null)?;
+    take(call, &mut target, &[&member], len);
+    Ok(Reply::Bulk(member))
+}
+
+fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     let taken = target.read(|set: Option<&Set>| {
         set.map(|set| {
-            let places = some_below(set.len(), count.unwrap_or(1));
+            let places = some_below(set.len(), count);
             (members_at(set, &places), set.len())
         })
     })?;
-    let Some((mut members, len)) = taken else {
-        return Err(count.map_or(Reply::Null, |_| Reply::Set(0)));
-    };
+    let (members, len) = taken.ok_or(Reply::Set(0))?;
     if members.is_empty() {
         return Err(Reply::Set(0));
     }
-    take(call, &mut target, &members, len);
-    if count.is_none() {
-        return Ok(members.pop().map_or(Reply::Null, Reply::Bulk));
-    }
+    let names: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
+    take(call, &mut target, &names, len);
     let head = Reply::Set(members.len());
     let members = members.into_iter().map(Reply::Bulk);
     Ok(Reply::Parts(std::iter::once(head).chain(members).collect()))
 }
 
 /// Takes members out of a set that has so many, and tells of it; replicas are told which ones.
-fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[Vec<u8>], len: usize) {
+fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: usize) {
     let key = target.name();
-    let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
     if members.len() == len {
         call.delete(target);
         call.replicate_as(c"DEL", [key]);
     } else {
-        remove(call, target, members.clone());
-        call.replicate_as(c"MYLOG.SREM", std::iter::once(key).chain(members));
+        remove(call, target, members);
+        call.replicate_as(c"MYLOG.SREM", std::iter::once(key).chain(members.iter().copied()));
     }
     call.changed(target, Class::Set, c"spop");
     if !target.exists() {

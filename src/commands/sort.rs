@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use mylog_core::effect::{Effect, NEVER, Side};
-use mylog_core::value::{Kind, List, Value};
+use mylog_core::value::{Kind, List, Value, ValueRef};
 
 use super::number::integer;
 use super::sort_order::{self, Order};
@@ -92,12 +92,12 @@ impl<'a> Asked<'a> {
     }
 
     /// Those elements of a value that the result can have; all of them, if they are to be sorted yet.
-    fn elements(&self, value: Option<&Value>) -> Vec<Vec<u8>> {
-        let len = value.map_or(0, Value::len);
+    fn elements(&self, value: Option<ValueRef<'_>>) -> Vec<Vec<u8>> {
+        let len = value.map_or(0, ValueRef::len);
         let span = if self.unsorted { self.span(len) } else { 0..len };
         let from_end = self.unsorted && self.desc;
         match value {
-            Some(Value::List(list)) => {
+            Some(ValueRef::List(list)) => {
                 let first = if from_end {
                     len.saturating_sub(span.start + 1)
                 } else {
@@ -106,11 +106,11 @@ impl<'a> Asked<'a> {
                 let elements = list.iter_from(first, from_end).take(span.len());
                 elements.map(<[u8]>::to_vec).collect()
             }
-            Some(Value::Set(set)) => {
+            Some(ValueRef::Set(set)) => {
                 let members = set.iter().skip(span.start).take(span.len());
                 members.map(<[u8]>::to_vec).collect()
             }
-            Some(Value::ZSet(zset)) => {
+            Some(ValueRef::ZSet(zset)) => {
                 let ranks = if from_end {
                     len - span.end..len - span.start
                 } else {
@@ -190,9 +190,11 @@ fn run(call: &mut Call<'_>, native: &CStr, read_only: bool) -> Result<Reply, Rep
     look_up_is_allowed(call, native, read_only)?;
     let mut asked = Asked::read(call.args, read_only)?;
     let for_all = asked.store.is_some() || call.ctx.flags().any(Flags::LUA);
+    let mut of_set = false;
     let elements = call.read_many(1..2, &[Kind::List, Kind::Set, Kind::ZSet], |values| {
         let value = values.first().copied().flatten();
-        if asked.unsorted && for_all && matches!(value, Some(Value::Set(_))) {
+        of_set = matches!(value, Some(ValueRef::Set(_)));
+        if asked.unsorted && for_all && of_set {
             asked.sort_after_all();
         }
         asked.elements(value)
@@ -200,7 +202,7 @@ fn run(call: &mut Call<'_>, native: &CStr, read_only: bool) -> Result<Reply, Rep
     let elements = asked.arrange(call, elements)?;
     let shown = asked.shown(call, elements);
     match asked.store {
-        Some(place) => Ok(store(call, place, &shown)),
+        Some(place) => Ok(store(call, place, &shown, of_set)),
         None => Ok(show(call, &shown)),
     }
 }
@@ -213,7 +215,7 @@ fn show(call: &Call<'_>, shown: &[Option<Vec<u8>>]) -> Reply {
 }
 
 /// Makes a list of the result, in place of whatever was there.
-fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>]) -> Reply {
+fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: bool) -> Reply {
     let mut target = call.open(place);
     if shown.is_empty() {
         if target.exists() {
@@ -228,16 +230,20 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>]) -> Reply 
     }
     Value::List(list).encode_body(&mut body);
     let (db, key) = (call.db, target.name());
-    call.commit(
-        &mut target,
-        &Effect::Put {
-            db,
-            key,
-            expire_at: NEVER,
-            kind: Kind::List,
-            body: &body,
-        },
-    );
+    let effect = Effect::Put {
+        db,
+        key,
+        expire_at: NEVER,
+        kind: Kind::List,
+        body: &body,
+    };
+    call.commit(&mut target, &effect);
+    // Members that nothing tells apart come in the order of the set, which is another one on each replica.
+    if of_set {
+        let mut record = Vec::new();
+        effect.encode(&mut record);
+        call.replicate_as(c"MYLOG.APPLY", [key, &record]);
+    }
     call.changed(&target, Class::List, c"sortstore");
     Reply::Int(shown.len() as i64)
 }

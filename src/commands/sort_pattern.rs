@@ -1,6 +1,6 @@
 //! What BY and GET name: another key, or a field of one, for each element.
 
-use mylog_core::value::{Hash, Kind, Value};
+use mylog_core::value::{Hash, Kind, ValueRef};
 
 use super::number::option;
 use crate::api::OwnedStr;
@@ -64,7 +64,9 @@ fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>
     call.sight.note(call.db, name, holds);
     match (holds, field) {
         (Holds::Nothing, _) => None,
-        (Holds::Ours(Kind::Str, word), None) => types::with_value(word, |value| Vec::of(value).cloned())?,
+        (Holds::Ours(Kind::Str, word), None) => {
+            types::with_value(word, |value| <[u8]>::of(value).map(<[u8]>::to_vec))?
+        }
         (Holds::Ours(Kind::Hash, word), Some(field)) => {
             types::with_value(word, |value| field_of(value, field))?
         }
@@ -75,7 +77,7 @@ fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>
     }
 }
 
-fn field_of(value: &Value, field: &[u8]) -> Option<Vec<u8>> {
+fn field_of(value: ValueRef<'_>, field: &[u8]) -> Option<Vec<u8>> {
     Hash::of(value)?.get(field).map(<[u8]>::to_vec)
 }
 

@@ -5,6 +5,8 @@ use super::number::option;
 
 /// Place of the first word: behind the name and the key.
 const FIRST: usize = 2;
+/// The longest word.
+const LONGEST: usize = b"limit".len();
 
 /// A word, with the place of what belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,12 @@ pub(crate) fn words<'a>(
 /// A word, `next` being the place behind it.
 fn read(word: &[u8], next: usize, len: usize) -> Result<Word, NoWord> {
     let behind = len - next;
-    match &*word.to_ascii_lowercase() {
+    // The filter comes here for the cache's commands too: no memory of its own.
+    let mut lower = [0; LONGEST];
+    let lower = lower.get_mut(..word.len()).ok_or(NoWord)?;
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    match &*lower {
         b"asc" => Ok(Word::Asc),
         b"desc" => Ok(Word::Desc),
         b"alpha" => Ok(Word::Alpha),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use mylog_core::value::{Kind, Set, Value, ZSet};
+use mylog_core::value::{Kind, Set, ValueRef, ZSet};
 
 use super::number::{integer, option};
 use super::zset_range::put_members;
@@ -119,10 +119,10 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(value: Option<&'a Value>, weight: f64) -> Self {
+    fn new(value: Option<ValueRef<'a>>, weight: f64) -> Self {
         let members = match value {
-            Some(Value::ZSet(zset)) => Members::ZSet(zset),
-            Some(Value::Set(set)) => Members::Set(set),
+            Some(ValueRef::ZSet(zset)) => Members::ZSet(zset),
+            Some(ValueRef::Set(set)) => Members::Set(set),
             _ => Members::None,
         };
         Self { members, weight }

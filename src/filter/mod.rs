@@ -7,6 +7,10 @@
 //! may be a flush. With prefixes it looks at the key, and at the name of a command of several arguments: one
 //! look into a table tells those whose keys may be behind the first.
 
+#[cfg(test)]
+mod allocations;
+mod migrate;
+mod names;
 mod route;
 mod watch;
 
@@ -20,11 +24,12 @@ use redis_module::raw;
 use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
-use crate::api::{Ctx, Refused};
+use crate::api::{Ctx, OwnedStr, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::Prefixes;
 use crate::{conditions, engine, pops};
+pub(crate) use names::native_string;
 use route::{Keys, Route, Twin};
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the
@@ -32,6 +37,9 @@ use route::{Keys, Route, Twin};
 pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 /// The command that answers with its first argument as an error.
 const REJECT: &[u8] = b"MYLOG.REJECT";
+
+/// The id of no client.
+const NOBODY: &[u8] = b"0";
 
 struct State {
     prefixes: Prefixes,
@@ -86,6 +94,7 @@ fn pay_attention() {
 
 /// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
+    names::prepare();
     ctx.register_filter(Some(filter))
 }
 
@@ -99,6 +108,9 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     let len = command.len();
     if pops::are_due() && may_unblock(command) {
         pops::let_go();
+    }
+    if pops::are_held() {
+        spare_held(command, len);
     }
     if ATTENTIVE.load(Ordering::Relaxed) {
         attend(command, len);
@@ -124,7 +136,7 @@ fn attend(command: Filtered<'_>, len: usize) {
     }
     let captured = STATE.with(|state| state.prefixes.hold(first));
     if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && may_have_later_keys(command)) {
-        look(command, len);
+        look(command, len, captured);
     }
 }
 
@@ -133,6 +145,25 @@ fn may_unblock(command: Filtered<'_>) -> bool {
     const NAMES: [&[u8]; 6] = [b"client", b"exec", b"info", b"replicaof", b"slaveof", b"failover"];
     let is = |name: &[u8]| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
     command.arg(0).is_some_and(is)
+}
+
+/// CLIENT UNBLOCK of a client that was served, and is blocked only until the disk has that: natively it had its reply
+/// by now. So it is told of as a client that is not blocked. An error would cost it what was popped for it.
+fn spare_held(command: Filtered<'_>, len: usize) {
+    let is = |place, word: &[u8]| {
+        command
+            .arg(place)
+            .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
+    };
+    if (3..=4).contains(&len) && is(0, b"client") && is(1, b"unblock") {
+        let id = command
+            .arg(2)
+            .filter(|id| matches!(id.first(), Some(b'1'..=b'9')));
+        let id = id.and_then(number);
+        if id.is_some_and(pops::is_held) {
+            let _ = command.replace(2, OwnedStr::new(NOBODY));
+        }
+    }
 }
 
 /// FLUSHALL or FLUSHDB.
@@ -159,14 +190,14 @@ fn may_have_later_keys(command: Filtered<'_>) -> bool {
 }
 
 /// SCAN for keys of one type has to find the durable ones among the captured, too.
-fn lead_scan(command: Filtered<'_>, len: usize, route: &Route) {
+fn lead_scan(command: Filtered<'_>, len: usize, place: usize) {
     let asks = |place| {
         command
             .arg(place)
             .is_some_and(|word| word.eq_ignore_ascii_case(b"type"))
     };
     if captures() && (2..len).any(asks) {
-        replace_name(command, route.name.as_bytes());
+        lead_to_twin(command, place);
     }
 }
 
@@ -178,15 +209,23 @@ enum Captured {
     Mixed,
 }
 
-fn look(command: Filtered<'_>, len: usize) {
-    let Some(route) = command.arg(0).and_then(route::find) else {
+/// Looks for the keys of a command, the first argument of which has a captured prefix or not.
+fn look(command: Filtered<'_>, len: usize, first: bool) {
+    let Some(place) = command.arg(0).and_then(route::place) else {
+        return;
+    };
+    let Some(route) = route::at_place(place) else {
         return;
     };
     if !route.accepts(len) || !has_its_keys(command, len, route) || conditions::is_replica() {
         return;
     }
     if route.keys == Keys::Listed {
-        return lead_scan(command, len, route);
+        return lead_scan(command, len, place);
+    }
+    // Nearly all there are.
+    if first && route.keys == Keys::At(1) && route.twin == Twin::Runs {
+        return lead_to_twin(command, place);
     }
     let keys = key_places(|place| command.arg(place), len, route.keys);
     let captured = match captured(command, keys.clone()) {
@@ -198,9 +237,9 @@ fn look(command: Filtered<'_>, len: usize) {
         (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, keys),
         // RENAME and COPY work across: both names are only names.
         (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
-            replace_name(command, route.name.as_bytes());
+            lead_to_twin(command, place);
         }
-        (Captured::All, Twin::Runs) => replace_name(command, route.name.as_bytes()),
+        (Captured::All, Twin::Runs) => lead_to_twin(command, place),
         (Captured::Mixed, _) => reject(
             command,
             &format!(
@@ -249,6 +288,7 @@ fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Key
         Keys::Counted => (None, counted(arg, len, 1), 1),
         Keys::CountedLater => (None, counted(arg, len, 2), 1),
         Keys::AllButLast => (None, 1..len - 1, 1),
+        Keys::TakenAway => (None, migrate::taken_away(arg, len), 1),
         Keys::Sort => {
             let arg = |place| arg(place).unwrap_or_default();
             let destination = sort_words::destination(arg, len);
@@ -274,12 +314,12 @@ fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> imp
 fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
     let first = place + 1;
     let many = arg(place)
-        .and_then(count)
+        .and_then(number)
         .filter(|&count| count <= len.saturating_sub(first));
     first..first + many.unwrap_or(0)
 }
 
-fn count(text: &[u8]) -> Option<usize> {
+fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
@@ -291,7 +331,7 @@ fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
         Keys::CountedLater | Keys::Store => 2,
         _ => return true,
     };
-    let keys = command.arg(place).and_then(count);
+    let keys = command.arg(place).and_then(number);
     keys.is_none_or(|keys| route.has_room_for(keys, len))
 }
 
@@ -340,15 +380,22 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     }
 }
 
+/// Gives a command the name of its route's twin.
+fn lead_to_twin(command: Filtered<'_>, place: usize) {
+    if let Some(twin) = names::twin(place) {
+        let _ = command.replace(0, twin);
+    }
+}
+
+/// Gives a command that has no route the name of its twin.
 fn replace_name(command: Filtered<'_>, native: &[u8]) {
-    let twin = [ROUTED, &native.to_ascii_lowercase()].concat();
-    let _ = command.replace(0, &twin);
+    let _ = command.replace(0, names::made_twin(native));
 }
 
 fn reject(command: Filtered<'_>, text: &str) {
     // The text first: with the name replaced and no text, the arguments would be taken for it.
     if command.insert(1, text.as_bytes()).is_ok() {
-        let _ = command.replace(0, REJECT);
+        let _ = command.replace(0, OwnedStr::new(REJECT));
     }
 }
 

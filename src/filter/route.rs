@@ -23,6 +23,8 @@ pub(crate) enum Keys {
     Store,
     /// The first argument, and the one behind the word STORE.
     Sort,
+    /// Argument 3, or all behind the word KEYS, if it does not only copy them.
+    TakenAway,
     /// None in its arguments, but all keys there are.
     Everything,
     /// Argument 2, if the first is ENCODING: what else OBJECT tells of a key it tells of any.
@@ -209,6 +211,7 @@ const ROUTES: &[Route] = &[
     twin("lset", 4, FIRST),
     twin("ltrim", 4, FIRST),
     twin("mget", -2, Keys::All),
+    native("migrate", -6, Keys::TakenAway),
     native("move", 3, FIRST),
     over(twin("mset", -3, Keys::Pairs)),
     twin("msetnx", -3, Keys::Pairs),
@@ -222,6 +225,7 @@ const ROUTES: &[Route] = &[
     generic("rename", 3, Keys::Two),
     generic("renamenx", 3, Keys::Two),
     native("restore", -4, FIRST),
+    native("restore-asking", -4, FIRST),
     twin("rpop", -2, FIRST),
     twin("rpoplpush", 3, Keys::Two),
     twin("rpush", -3, FIRST),
@@ -329,17 +333,61 @@ pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
     lasts.is_some_and(|lasts| lasts >> (last & 31) & 1 == 1)
 }
 
+/// The places of names in the table by length and first letter: where to look for one that a command has.
+struct Places {
+    /// One more than the last place of those alike; 0 for none.
+    last: [[u8; 32]; LONGEST + 1],
+    /// For each place the one before it of those alike, likewise.
+    before: [u8; ROUTES.len()],
+}
+
+/// As [`shapes_of`].
+#[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
+const fn places_of(routes: &[Route]) -> Places {
+    assert!(routes.len() < u8::MAX as usize, "a place fits into a byte");
+    let mut places = Places {
+        last: [[0; 32]; LONGEST + 1],
+        before: [0; ROUTES.len()],
+    };
+    let mut at = 0;
+    while at < routes.len() {
+        let name = routes[at].name.as_bytes();
+        let last = &mut places.last[name.len()][(name[0] & 31) as usize];
+        places.before[at] = *last;
+        *last = at as u8 + 1;
+        at += 1;
+    }
+    places
+}
+
+static PLACES: Places = places_of(ROUTES);
+
+/// The place of a command's route by its name in any case.
+pub(super) fn place(name: &[u8]) -> Option<usize> {
+    let alike = PLACES.last.get(name.len())?;
+    let mut next = alike.get(usize::from(name.first()? & 31));
+    loop {
+        let at = usize::from(*next?).checked_sub(1)?;
+        if at_place(at)?.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some(at);
+        }
+        next = PLACES.before.get(at);
+    }
+}
+
+/// The route at a place.
+pub(super) fn at_place(place: usize) -> Option<&'static Route> {
+    ROUTES.get(place)
+}
+
+/// The names of all routes, in the order of their places.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|route| route.name)
+}
+
 /// The route of a command name in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {
-    let mut lower = [0u8; LONGEST];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let lower = &*lower;
-    let at = ROUTES
-        .binary_search_by(|route| route.name.as_bytes().cmp(lower))
-        .ok()?;
-    ROUTES.get(at)
+    place(name).and_then(at_place)
 }
 
 #[cfg(test)]

@@ -14,12 +14,14 @@ enum Name {
     /// A script that may not.
     ReadingScript,
     Exec,
+    /// DEBUG, which may load a data set.
+    Debug,
     Other,
 }
 
 /// Settled for nearly every command by its first byte.
 fn name_of(name: &[u8]) -> Name {
-    if !matches!(name.first(), Some(b'e' | b'E' | b'f' | b'F')) {
+    if !matches!(name.first(), Some(b'e' | b'E' | b'f' | b'F' | b'd' | b'D')) {
         return Name::Other;
     }
     let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
@@ -27,6 +29,7 @@ fn name_of(name: &[u8]) -> Name {
         4 if is(b"exec") => Name::Exec,
         4 if is(b"eval") => Name::Script,
         5 if is(b"fcall") => Name::Script,
+        5 if is(b"debug") => Name::Debug,
         7 if is(b"evalsha") => Name::Script,
         7 if is(b"eval_ro") => Name::ReadingScript,
         8 if is(b"fcall_ro") => Name::ReadingScript,
@@ -50,6 +53,12 @@ pub(super) fn look(command: Filtered<'_>, len: usize) -> bool {
             script_comes();
             false
         }
+        Name::Debug => {
+            if command.arg(1).is_some_and(loads) {
+                script_comes();
+            }
+            false
+        }
         Name::Script => {
             script_comes();
             // Less is an error that the native command words best.
@@ -58,7 +67,13 @@ pub(super) fn look(command: Filtered<'_>, len: usize) -> bool {
     }
 }
 
-/// A script comes, or is queued: once it runs for long, the server sends what other clients have in their buffers.
+/// True for what DEBUG is to do if that loads a data set.
+fn loads(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"reload") || word.eq_ignore_ascii_case(b"loadaof")
+}
+
+/// A script or a load comes, or is queued: while it runs for long, the server sends what other clients have in their
+/// buffers.
 fn script_comes() {
     if grouped::is_on() {
         grouped::saw_script();
@@ -90,6 +105,8 @@ mod tests {
             (b"EVALSHA_RO", Name::ReadingScript),
             (b"FCALL_RO", Name::ReadingScript),
             (b"Exec", Name::Exec),
+            (b"debug", Name::Debug),
+            (b"DEL", Name::Other),
             (b"", Name::Other),
             (b"EXISTS", Name::Other),
             (b"FAIL", Name::Other),

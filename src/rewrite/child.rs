@@ -34,10 +34,13 @@ pub(super) struct Setup {
     pub(super) fork_seq: u64,
     pub(super) wall_ms: u64,
     pub(super) parent: libc::pid_t,
+    /// Durable writes wait for this rewrite: it gives up nothing.
+    pub(super) urgent: bool,
 }
 
 struct Link {
     ends: ChildEnds,
+    urgent: bool,
     start: Instant,
     answer: Vec<u8>,
     done: f64,
@@ -98,6 +101,12 @@ impl ParentLink for Link {
         self.poll(NAP_MS)
     }
 
+    fn pause(&mut self) {
+        if !self.urgent {
+            process::let_others_run();
+        }
+    }
+
     fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -149,11 +158,13 @@ fn rewrite(setup: &Setup, ends: ChildEnds, store: &mut Store) -> Result<(), Chil
         run,
         fork_seq,
         wall_ms,
+        urgent,
         ..
     } = setup;
     let report_to = ends.ack_up.try_clone().map_err(ChildError::Pipe)?;
     let link = Link {
         ends,
+        urgent: *urgent,
         start: Instant::now(),
         answer: Vec::new(),
         done: 0.0,

@@ -117,6 +117,7 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
         fork_seq,
         wall_ms,
         parent,
+        urgent: engine::with(|engine| engine.down_reason().is_some()) == Some(true),
     };
     hold::clear();
     let watch = Watch::begin();

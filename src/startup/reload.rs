@@ -4,7 +4,7 @@
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 
-use super::{Phase, START, decide_unlogged, enter_all, serves};
+use super::{Phase, START, decide_unlogged, enter_all, outdated, serves};
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
 use crate::{capture, engine, filter, reaper, rewrite};
@@ -13,6 +13,9 @@ use crate::{capture, engine, filter, reaper, rewrite};
 pub(crate) fn load_begins(of_rdb: bool) {
     START.with(|start| {
         start.rdb = None;
+        if !matches!(start.phase, Phase::Starting) {
+            start.captured.clear();
+        }
         start.rdb_at_start |= of_rdb && matches!(start.phase, Phase::Starting);
     });
     let Some(flushed) = capture::load_begins() else {
@@ -61,6 +64,7 @@ pub(crate) fn load_ended(failed: bool) {
 
 /// The link to the primary is up: what a replica has is the primary's, whatever its log has.
 pub(crate) fn synced() {
+    START.with(|start| start.captured.clear());
     let before = START.with(
         |start| match std::mem::replace(&mut start.phase, Phase::Serving) {
             Phase::Broken(before) => Some(before),
@@ -135,6 +139,7 @@ pub(crate) fn became_primary() {
     });
     reaper::give_back(unfinished);
     enter_all(ctx);
+    outdated::drop_outdated(ctx);
     let _ = ctx.select_db(was);
     log::warning("promoted while a sync was unfinished: the durable keys are those of the log");
 }
@@ -156,12 +161,11 @@ fn delete_all(ctx: Ctx<'_>) {
     }
 }
 
-/// What the RDB last read brought is the log's now: found again beside the log, it is no stranger.
+/// What the RDB last read brought is the log's now: found again beside the log, it is no stranger. Noted each time,
+/// since it also tells what the log had before that (`outdated`).
 pub(super) fn remember_lineage(engine: &mut engine::Engine) {
     let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
-    if let Some((uuid, seq)) =
-        rdb.filter(|(uuid, seq)| *uuid != own && !engine.store.knows_lineage(uuid, *seq))
-    {
+    if let Some((uuid, seq)) = rdb.filter(|(uuid, _)| *uuid != own) {
         engine.commit(&Effect::Lineage { uuid, seq });
     }
 }

@@ -1,25 +1,25 @@
 //! What a value of each type is in an RDB, in the server's AOF, and in a digest.
 
 use mylog_core::effect::Side;
-use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
+use mylog_core::value::{Hash, Kind, List, Set, Value, ValueRef, ZSet};
 
 use crate::api::io::{Digest, Io};
 
 /// Writes a value into an RDB.
-pub(super) fn save(io: Io<'_>, value: &Value) {
-    if let Value::Str(bytes) = value {
+pub(super) fn save(io: Io<'_>, value: ValueRef<'_>) {
+    if let ValueRef::Str(bytes) = value {
         return io.save_bytes(bytes);
     }
     io.save_number(value.len() as u64);
     match value {
-        Value::Str(_) => {}
-        Value::Hash(hash) => hash.iter().for_each(|(field, value)| {
+        ValueRef::Str(_) => {}
+        ValueRef::Hash(hash) => hash.iter().for_each(|(field, value)| {
             io.save_bytes(field);
             io.save_bytes(value);
         }),
-        Value::List(list) => list.iter().for_each(|element| io.save_bytes(element)),
-        Value::Set(set) => set.iter().for_each(|member| io.save_bytes(member)),
-        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+        ValueRef::List(list) => list.iter().for_each(|element| io.save_bytes(element)),
+        ValueRef::Set(set) => set.iter().for_each(|member| io.save_bytes(member)),
+        ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             io.save_bytes(member);
             io.save_number(score.to_bits());
         }),
@@ -77,19 +77,19 @@ impl Loading {
 }
 
 /// Appends the commands that make the value to an AOF.
-pub(super) fn emit(io: Io<'_>, key: &[u8], value: &Value) {
+pub(super) fn emit(io: Io<'_>, key: &[u8], value: ValueRef<'_>) {
     match value {
-        Value::Str(bytes) => io.emit_two(c"MYLOG.SET", key, bytes),
-        Value::Hash(hash) => hash.iter().for_each(|(field, value)| {
+        ValueRef::Str(bytes) => io.emit_two(c"MYLOG.SET", key, bytes),
+        ValueRef::Hash(hash) => hash.iter().for_each(|(field, value)| {
             io.emit_three(c"MYLOG.HSET", key, field, value);
         }),
-        Value::List(list) => list.iter().for_each(|element| {
+        ValueRef::List(list) => list.iter().for_each(|element| {
             io.emit_two(c"MYLOG.RPUSH", key, element);
         }),
-        Value::Set(set) => set
+        ValueRef::Set(set) => set
             .iter()
             .for_each(|member| io.emit_two(c"MYLOG.SADD", key, member)),
-        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+        ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             // The shortest text that reads back as this very number.
             io.emit_three(c"MYLOG.ZADD", key, score.to_string().as_bytes(), member);
         }),
@@ -97,21 +97,21 @@ pub(super) fn emit(io: Io<'_>, key: &[u8], value: &Value) {
 }
 
 /// Adds a value to a digest.
-pub(super) fn digest(state: Digest, value: &Value) {
+pub(super) fn digest(state: Digest, value: ValueRef<'_>) {
     let element = |parts: &[&[u8]]| {
         parts.iter().for_each(|part| state.add(part));
         state.end_element();
     };
     match value {
-        Value::Str(bytes) => element(&[bytes]),
-        Value::Hash(hash) => hash.iter().for_each(|(field, value)| element(&[field, value])),
+        ValueRef::Str(bytes) => element(&[bytes]),
+        ValueRef::Hash(hash) => hash.iter().for_each(|(field, value)| element(&[field, value])),
         // Elements have an order: all of them are one.
-        Value::List(list) => {
+        ValueRef::List(list) => {
             list.iter().for_each(|item| state.add(item));
             state.end_element();
         }
-        Value::Set(set) => set.iter().for_each(|member| element(&[member])),
-        Value::ZSet(zset) => zset.iter().for_each(|(member, score)| {
+        ValueRef::Set(set) => set.iter().for_each(|member| element(&[member])),
+        ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             // One place, one digest: the sign of zero does not count.
             element(&[member, &(score + 0.0).to_bits().to_le_bytes()]);
         }),

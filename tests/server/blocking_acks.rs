@@ -100,20 +100,52 @@ fn that_nothing_came_is_told_once_it_is_durable_that_nothing_is_there() {
     assert_eq!(nothing.reply(), Reply::Nil);
 }
 
+/// Natively he had his reply by now, and is not blocked.
 #[test]
-fn client_unblock_waits_for_what_was_popped() {
+fn client_unblock_finds_nobody_blocked_who_was_served_and_he_is_told_what_was_popped() {
+    let mut server = build().start();
+    let mut other = server.client();
+    for how in ["", " TIMEOUT", " ERROR", " error"] {
+        let (popped, id) = waiting(&server, &mut other, "BLPOP q:l 0");
+        let (waits_on, second) = waiting(&server, &mut other, "BLPOP q:l 0");
+        let gate = SyncGate::shut(&server);
+        let push = Later::send(server.client(), "RPUSH q:l 1");
+        wait_held(&mut other, 2);
+        assert_eq!(other.run(&format!("CLIENT UNBLOCK {id}{how}")).int(), 0);
+        assert_eq!(other.run(&format!("CLIENT UNBLOCK {second}{how}")).int(), 1);
+        popped.is_not_there("a pop that is not durable");
+        let told = waits_on.reply();
+        assert_eq!(
+            told.is_error("UNBLOCKED"),
+            how.to_uppercase() == " ERROR",
+            "{told:?}"
+        );
+        gate.open();
+        assert_eq!(text(popped.reply()), ["q:l", "1"], "{how}");
+        assert_eq!(push.reply().int(), 1);
+    }
+    server.kill9();
+    server.restart();
+    assert_eq!(server.client().run("EXISTS q:l").int(), 0);
+}
+
+/// The filter does not see what an EXEC runs.
+#[test]
+fn client_unblock_in_an_exec_waits_for_what_was_popped() {
     let server = build().start();
     let mut other = server.client();
     let (popped, id) = waiting(&server, &mut other, "BLPOP q:l 0");
+    other.ok("MULTI");
+    other.run(&format!("CLIENT UNBLOCK {id}"));
     let gate = SyncGate::shut(&server);
     let push = Later::send(server.client(), "RPUSH q:l 1");
-    wait_held(&mut other, 2);
-    let unblock = Later::send(other, &format!("CLIENT UNBLOCK {id}"));
+    wait_held(&mut server.client(), 2);
+    let unblock = Later::send(other, "EXEC");
     wait_until_it_stands_still(&server);
     popped.is_not_there("a pop that is not durable");
     gate.open();
     assert_eq!(text(popped.reply()), ["q:l", "1"]);
-    assert_eq!(unblock.reply().int(), 1);
+    assert_eq!(unblock.reply().items()[0], Reply::Int(1));
     assert_eq!(push.reply().int(), 1);
 }
 
@@ -122,25 +154,19 @@ fn a_client_that_leaves_takes_along_what_was_popped_for_it_and_leaves_nothing_be
     let mut server = build().start();
     let mut other = server.client();
     let idle = blocked(&mut other);
-    for way in ["KILL ID", "UNBLOCK"] {
-        let (popped, id) = waiting(&server, &mut other, "BLPOP q:l 0");
-        let gate = SyncGate::shut(&server);
-        let push = Later::send(server.client(), "RPUSH q:l 1 2");
-        wait_held(&mut other, 2);
-        let how = if way == "UNBLOCK" { " ERROR" } else { "" };
-        assert_eq!(other.run(&format!("CLIENT {way} {id}{how}")).int(), 1);
-        let outcome = popped.outcome().0;
-        assert!(
-            !outcome.as_ref().is_ok_and(|reply| !reply.is_error("UNBLOCKED")),
-            "{outcome:?}"
-        );
-        wait_held(&mut other, 1);
-        gate.open();
-        assert_eq!(push.reply().int(), 2);
-        assert_eq!(text(other.run("LRANGE q:l 0 -1")), ["2"]);
-        assert_eq!(other.run("LPOP q:l").text(), "2");
-        wait_for("nobody is blocked", || blocked(&mut other) == idle);
-    }
+    let (popped, id) = waiting(&server, &mut other, "BLPOP q:l 0");
+    let gate = SyncGate::shut(&server);
+    let push = Later::send(server.client(), "RPUSH q:l 1 2");
+    wait_held(&mut other, 2);
+    assert_eq!(other.run(&format!("CLIENT KILL ID {id}")).int(), 1);
+    let outcome = popped.outcome().0;
+    assert!(outcome.is_err(), "{outcome:?}");
+    wait_held(&mut other, 1);
+    gate.open();
+    assert_eq!(push.reply().int(), 2);
+    assert_eq!(text(other.run("LRANGE q:l 0 -1")), ["2"]);
+    assert_eq!(other.run("LPOP q:l").text(), "2");
+    wait_for("nobody is blocked", || blocked(&mut other) == idle);
     other.run("RPUSH q:l 3");
     server.kill9();
     server.restart();

@@ -11,6 +11,9 @@ action, socket, path = sys.argv[1:4]
 app = Celery("jobs", broker=f"redis+socket://{socket}")
 app.conf.task_ignore_result = True
 app.conf.broker_transport_options = {"socket_keepalive": False}
+# A worker takes one task, and the next once that is done and acknowledged.
+app.conf.worker_prefetch_multiplier = 1
+app.conf.task_acks_late = True
 # A server that is gone is told at once, not after a minute of trying.
 app.conf.task_publish_retry = False
 

@@ -23,7 +23,7 @@ fn follow(replica: &Server, primary: &Server) {
 }
 
 /// Waits until the replica has all that the primary has sent.
-fn caught_up(replica: &Server, primary: &Server) {
+pub fn caught_up(replica: &Server, primary: &Server) {
     let (mut replica, mut primary) = (replica.client(), primary.client());
     wait_for("the replica is up to date", || {
         let info = replica.info("replication");

@@ -1,5 +1,6 @@
 //! SORT on captured prefixes, and what random commands do not meet: who may look up what, a log that is down, scripts.
 
+use super::replica::{agree, primary, replica_of};
 use crate::support::keyspace;
 use crate::support::small_disk::SmallDisk;
 use crate::support::{Client, Reply, Server, wait_for};
@@ -289,4 +290,27 @@ fn while_the_log_is_down_sort_reads_and_stores_nothing() {
     assert!(client.run("SORT durable").is_error("WRONGTYPE"));
     assert_eq!(client.run("SORT native STORE other"), Reply::Int(2));
     assert_eq!(client.run("MYLOG.DEBUG DIGEST"), digest);
+}
+
+/// Nothing tells them apart, and a large set has another order in each process.
+#[test]
+fn what_is_stored_of_a_set_whose_members_weigh_the_same_is_so_on_replicas_too() {
+    let primary = primary();
+    let mut client = primary.client();
+    let replica = replica_of(&primary);
+    let members: Vec<_> = (0..20_000).map(|n| format!("m{n}")).collect();
+    let words = ["MYLOG.SADD", "s"]
+        .into_iter()
+        .chain(members.iter().map(String::as_str));
+    client.cmd(words);
+    for line in ["ALPHA", "ALPHA DESC LIMIT 3 100", "ALPHA GET #"] {
+        agree(&replica, &primary);
+        let mut watching = replica.client();
+        watching.ok("WATCH d");
+        client.run(&format!("MYLOG.SORT s BY w_* {line} STORE d"));
+        agree(&replica, &primary);
+        watching.ok("MULTI");
+        watching.run("PING");
+        assert_eq!(watching.run("EXEC"), Reply::Nil, "who watches it there is told");
+    }
 }

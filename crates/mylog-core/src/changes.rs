@@ -33,12 +33,55 @@ struct Marks {
     all: u64,
 }
 
+/// The seqs of the slots of a chunk, in four bytes each.
+#[derive(Debug, Default)]
+struct Chunk {
+    base: u64,
+    /// What a slot's seq is above `base`; 0 for none that is still to become durable. Empty while all are 0.
+    above: Vec<u32>,
+}
+
+impl Chunk {
+    fn get(&self, at: usize) -> u64 {
+        match self.above.get(at) {
+            Some(&above) if above > 0 => self.base + u64::from(above),
+            _ => 0,
+        }
+    }
+
+    fn set(&mut self, at: usize, seq: u64, durable: u64) {
+        if self.above.is_empty() {
+            self.base = seq.saturating_sub(1);
+            self.above.resize(CHUNK, 0);
+        }
+        if seq.saturating_sub(self.base) > u64::from(u32::MAX) {
+            self.move_base(seq, durable);
+        }
+        if let Some(above) = self.above.get_mut(at) {
+            *above = seq.saturating_sub(self.base).clamp(1, u64::from(u32::MAX)) as u32;
+        }
+    }
+
+    /// Makes room for `seq`, once in 2^32 of them. What is durable is forgotten, what is not stays or gets higher.
+    fn move_base(&mut self, seq: u64, durable: u64) {
+        let base = durable.clamp(seq - u64::from(u32::MAX), seq - 1);
+        for above in self.above.iter_mut().filter(|above| **above > 0) {
+            let held = self.base + u64::from(*above);
+            *above = match held > durable {
+                true => held.saturating_sub(base).clamp(1, u64::from(u32::MAX)) as u32,
+                false => 0,
+            };
+        }
+        self.base = base;
+    }
+}
+
 /// The seq of the last change of each name.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// By slot of the store. A slot that changes hands gets the seq of that, so it never speaks of its
     /// former entry to a reader of the present one.
-    slots: Vec<Vec<u64>>,
+    slots: Vec<Chunk>,
     gone: HashTable<Gone>,
     /// Highest seq in `gone`.
     last_gone: u64,
@@ -51,7 +94,7 @@ impl Changes {
     /// An effect was applied and got `seq`; `left` is the entry it left. What is up to `durable` is forgotten.
     pub fn note(&mut self, effect: &Effect<'_>, left: Option<SlotId>, seq: u64, durable: u64) {
         if let Some(id) = left {
-            self.set_slot(id.slot, seq);
+            self.set_slot(id.slot, seq, durable);
         }
         match *effect {
             Effect::FlushAll => self.everywhere.missing = seq,
@@ -90,9 +133,12 @@ impl Changes {
     /// Seq of the last change of the entry in a slot, which is in this database.
     pub fn of_entry(&self, db: Db, slot: u32) -> u64 {
         let at = slot as usize;
-        let own = self.slots.get(at / CHUNK).and_then(|chunk| chunk.get(at % CHUNK));
+        let own = self
+            .slots
+            .get(at / CHUNK)
+            .map_or(0, |chunk| chunk.get(at % CHUNK));
         let many = self.marks(db).all.max(self.everywhere.all);
-        own.copied().unwrap_or(0).max(many)
+        own.max(many)
     }
 
     /// Seq since which a name without an entry may be missing.
@@ -114,19 +160,13 @@ impl Changes {
         gone.map_or(many, |gone| gone.seq.max(many))
     }
 
-    fn set_slot(&mut self, slot: u32, seq: u64) {
+    fn set_slot(&mut self, slot: u32, seq: u64, durable: u64) {
         let at = slot as usize;
-        while self.slots.len() <= at / CHUNK {
-            self.slots.push(Vec::new());
+        if self.slots.len() <= at / CHUNK {
+            self.slots.resize_with(at / CHUNK + 1, Chunk::default);
         }
-        let Some(chunk) = self.slots.get_mut(at / CHUNK) else {
-            return;
-        };
-        if chunk.is_empty() {
-            chunk.resize(CHUNK, 0);
-        }
-        if let Some(place) = chunk.get_mut(at % CHUNK) {
-            *place = seq;
+        if let Some(chunk) = self.slots.get_mut(at / CHUNK) {
+            chunk.set(at % CHUNK, seq, durable);
         }
     }
 
@@ -219,6 +259,24 @@ mod tests {
         assert_eq!((world.of(0, b"never"), world.of(1, b"c")), (0, 0));
         world.set(0, b"b");
         assert_eq!(world.of(0, b"b"), 7);
+    }
+
+    #[test]
+    fn seqs_far_apart_are_never_told_too_low_while_they_are_not_durable() {
+        let far = 1 << 33;
+        for durable in [0, 1, 2, 3, far, far + 2] {
+            let mut chunk = Chunk::default();
+            for (at, seq) in [(0, 2), (1, 3), (2, far), (3, far + 1), (1, 2 * far + 1)] {
+                chunk.set(at, seq, durable.min(seq - 1));
+                assert_eq!(chunk.get(at), seq);
+            }
+            for (at, seq) in [(0, 2), (2, far), (3, far + 1)] {
+                let told = chunk.get(at);
+                assert!(told >= seq || seq <= durable, "{at} {durable} {told}");
+                assert!(told <= 2 * far + 1);
+            }
+            assert_eq!(chunk.get(4), 0);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A group: what was appended in one turn of the event loop, all or nothing on disk and on the pipe.
 
 use crate::effect::{Db, ExpireAt, encode_put};
-use crate::value::Value;
+use crate::value::ValueRef;
 
 /// The unit of group commit. On disk it is a frame with its continuations, on the data pipe one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl GroupBuilder {
     /// Appends the [`Effect::Put`] of a value, without making its body first, and says its seq.
     ///
     /// [`Effect::Put`]: crate::effect::Effect::Put
-    pub fn append_put(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, value: &Value) -> u64 {
+    pub fn append_put(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, value: ValueRef<'_>) -> u64 {
         encode_put(&mut self.payload, db, key, expire_at, value);
         self.counted()
     }

@@ -4,7 +4,7 @@
 mod model;
 
 use model::{Model, Rng, Shape};
-use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, Side, Ttl};
+use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, NEVER, Side, Ttl};
 use mylog_core::store::{MAX_DBS, SlotId, Store};
 use mylog_core::value::Kind;
 
@@ -393,6 +393,29 @@ fn what_is_large_is_left_to_the_owner_whatever_effect_takes_it_away() {
         assert!(store.freed() - before <= 4, "{effects:?}");
         assert_eq!(store.take_discarded().len(), left, "{effects:?}");
     }
+}
+
+#[test]
+fn an_end_is_that_of_its_entry_and_of_no_other_in_its_slot() {
+    let mut store = Store::new();
+    let end = |store: &Store, db, key: &[u8]| store.get(db, key).map(|entry| entry.expire_at());
+    for effect in [set(0, b"a"), set(0, b"b"), set(0, b"c")] {
+        store.apply(&effect).unwrap();
+    }
+    let (db, key, expire_at) = (0, &b"b"[..], 1234);
+    store.apply(&Effect::Expire { db, key, expire_at }).unwrap();
+    assert_eq!(
+        [b"a", b"b", b"c"].map(|key| end(&store, 0, key)),
+        [Some(NEVER), Some(1234), Some(NEVER)]
+    );
+    let slot = store.find(0, b"b").map(|id| id.slot);
+    // It goes where its entry goes.
+    let (to_db, to) = (1, &b"moved"[..]);
+    store.apply(&Effect::Rename { db, key, to_db, to }).unwrap();
+    assert_eq!(end(&store, 1, b"moved"), Some(1234));
+    store.apply(&set(0, b"d")).unwrap();
+    assert_eq!(store.find(0, b"d").map(|id| id.slot), slot);
+    assert_eq!(end(&store, 0, b"d"), Some(NEVER));
 }
 
 #[test]

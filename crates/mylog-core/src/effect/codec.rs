@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::varint::{put, put_bytes, put_score, take, take_bytes, take_score};
 use super::{Db, Effect, ExpireAt, NEVER, Side, Ttl};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, ValueRef};
 
 mod tag {
     pub(super) const PUT: u8 = 1;
@@ -65,7 +65,7 @@ fn put_head(out: &mut Vec<u8>, tag: u8, db: Db, key: &[u8]) {
 }
 
 /// Appends the record of [`Effect::Put`] for a live value, without making its body first.
-pub fn encode_put(out: &mut Vec<u8>, db: Db, key: &[u8], expire_at: ExpireAt, value: &Value) {
+pub fn encode_put(out: &mut Vec<u8>, db: Db, key: &[u8], expire_at: ExpireAt, value: ValueRef<'_>) {
     put_head(out, tag::PUT, db, key);
     put_expire(out, expire_at);
     out.push(value.kind().code());

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::delta::Deltas;
 use super::dirty::Dirty;
 use super::entry_records::Sizes;
+use super::pauses::{Pauses, QUIET_BYTES};
 use super::rounds::Rounds;
 use super::snapshot_file::{SnapshotError, SnapshotFile, SnapshotReport};
 use super::wire::{GroupReader, Report, WireError};
@@ -29,8 +30,6 @@ const DRAIN_STEP_BYTES: usize = 128 << 10;
 const DRAIN_SHARE: u32 = 3;
 /// Where there is nothing else to do, a look ends after this.
 const DRAIN_LONGEST: Duration = Duration::from_millis(100);
-/// What comes between two looks at the data pipe where the parent only passes on what it writes just now.
-const QUIET_BYTES: u64 = 16 << 10;
 /// Longest that the end of the stream is awaited after the last sync before asking for it.
 const QUIET_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -72,6 +71,8 @@ pub trait ParentLink {
     fn wait(&mut self) -> io::Result<()>;
     /// As `wait`, but for no longer than the parent needs to send some of what it has.
     fn nap(&mut self) -> io::Result<()>;
+    /// Lets others have the processor; returns at once if nobody waits for it.
+    fn pause(&mut self);
     /// Time since some fixed moment.
     fn now(&self) -> Duration;
     /// Tells how far the walk is, 0 to 1. Called often.
@@ -130,6 +131,7 @@ pub struct Child<'a, L> {
     absorbed: u64,
     emitted: u64,
     rounds: Rounds,
+    pauses: Pauses,
     /// Bytes of records given to `out`, and as many of them at the last look at the pipe.
     produced: u64,
     drained_at: u64,
@@ -143,7 +145,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
     /// A child whose `store` is the state as of `fork_seq` and which writes to `out`.
     pub fn new(store: &'a mut Store, fork_seq: u64, link: L, out: SnapshotFile) -> Self {
         store.append_only();
-        let drained_when = link.now();
+        let now = link.now();
         Self {
             store,
             link,
@@ -157,9 +159,10 @@ impl<'a, L: ParentLink> Child<'a, L> {
             absorbed: 0,
             emitted: 0,
             rounds: Rounds::default(),
+            pauses: Pauses::new(now),
             produced: 0,
             drained_at: 0,
-            drained_when,
+            drained_when: now,
             stream_ended: false,
         }
     }
@@ -316,10 +319,21 @@ impl<'a, L: ParentLink> Child<'a, L> {
         Ok(())
     }
 
-    /// Takes of the data pipe what the child's own work leaves time for, and says whether the pipe was seen empty.
-    fn drain(&mut self) -> Result<bool, ChildError> {
+    /// Between two pieces of the child's own work: takes of the data pipe what that leaves time for, and pauses if
+    /// nothing is urgent.
+    fn drain(&mut self) -> Result<(), ChildError> {
         let worked = self.link.now().saturating_sub(self.drained_when);
-        self.drain_for(worked * DRAIN_SHARE)
+        let before = self.reader.received();
+        let empty = self.drain_for(worked * DRAIN_SHARE)?;
+        let now = self.link.now();
+        self.pauses.looked(now, self.reader.received() - before, empty);
+        // After the stream's end the parent keeps all that it writes until this is done.
+        if !self.stream_ended && self.pauses.may(now) {
+            self.link.pause();
+            self.drained_when = self.link.now();
+            self.pauses.paused(now, self.drained_when);
+        }
+        Ok(())
     }
 
     /// Takes what the data pipe has, and applies all groups that are whole, for about this time; says whether the

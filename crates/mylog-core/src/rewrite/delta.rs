@@ -10,7 +10,7 @@ use super::entry_records::Place;
 use super::named::{Named, Part};
 use crate::effect::{Db, Effect, ExpireAt};
 use crate::store::Entry;
-use crate::value::Value;
+use crate::value::ValueRef;
 
 /// About what a name in a set takes beside its bytes.
 const NAME_COST: usize = 64;
@@ -84,7 +84,7 @@ impl Deltas {
     }
 
     /// An effect is going to change the entry in this slot, or its name.
-    pub(super) fn touch(&mut self, slot: u32, effect: &Effect<'_>, entry: &Entry) {
+    pub(super) fn touch(&mut self, slot: u32, effect: &Effect<'_>, entry: Entry<'_>) {
         if self.by_slot.is_empty() {
             return;
         }
@@ -108,7 +108,7 @@ impl Deltas {
     }
 
     /// An effect on a place of a string or list, or one that leaves nothing as it was.
-    fn touch_place(&mut self, slot: u32, effect: &Effect<'_>, entry: &Entry) {
+    fn touch_place(&mut self, slot: u32, effect: &Effect<'_>, entry: Entry<'_>) {
         let Some(delta) = self.by_slot.get_mut(&slot) else {
             return;
         };
@@ -122,7 +122,13 @@ impl Deltas {
         }
     }
 
-    fn add<'f>(&mut self, slot: u32, entry: &Entry, change: Change, names: impl Iterator<Item = &'f [u8]>) {
+    fn add<'f>(
+        &mut self,
+        slot: u32,
+        entry: Entry<'_>,
+        change: Change,
+        names: impl Iterator<Item = &'f [u8]>,
+    ) {
         let (Some(delta), Some(named)) = (self.by_slot.get_mut(&slot), Named::of(entry.value())) else {
             return;
         };
@@ -148,12 +154,12 @@ impl Deltas {
     }
 
     /// About how many bytes of records would bring the file up to date with this entry, if it has it.
-    pub(super) fn pending_bytes(&self, slot: u32, entry: &Entry) -> Option<u64> {
+    pub(super) fn pending_bytes(&self, slot: u32, entry: Entry<'_>) -> Option<u64> {
         let delta = self.by_slot.get(&slot)?;
         Some(match (delta.place, entry.value()) {
-            (Place::Str(written), Value::Str(bytes)) => bytes.len().saturating_sub(written) as u64,
-            (Place::List(image), Value::List(list)) => image.pending_bytes(list),
-            (_, Value::Str(_) | Value::List(_)) => entry.live_bytes() as u64,
+            (Place::Str(written), ValueRef::Str(bytes)) => bytes.len().saturating_sub(written) as u64,
+            (Place::List(image), ValueRef::List(list)) => image.pending_bytes(list),
+            (_, ValueRef::Str(_) | ValueRef::List(_)) => entry.live_bytes() as u64,
             (_, value) => {
                 let part = value.data_bytes() / value.len().max(1) + 1;
                 (delta.dirty.len() * part) as u64

@@ -5,7 +5,7 @@ use super::list_image::ListImage;
 use super::named::{Named, Part};
 use crate::effect::{Db, Effect, encode_put};
 use crate::store::Entry;
-use crate::value::{Kind, List, Value};
+use crate::value::{Kind, List, ValueRef};
 
 /// What makes a value large, and how it is written.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ const PARTS_STEP: usize = 32;
 /// Gives the entry's records to `emit`, one at a time.
 pub fn entry_records<E>(
     db: Db,
-    entry: &Entry,
+    entry: Entry<'_>,
     sizes: Sizes,
     mut emit: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -67,21 +67,21 @@ pub fn entry_records<E>(
 }
 
 /// Appends the one record of a value that is not large.
-pub(super) fn whole(db: Db, entry: &Entry, record: &mut Vec<u8>) {
+pub(super) fn whole(db: Db, entry: Entry<'_>, record: &mut Vec<u8>) {
     encode_put(record, db, entry.key(), entry.expire_at(), entry.value());
 }
 
 /// Appends the next record of a large value, or nothing if there was nothing left. Says whether there is more.
 pub(super) fn next_part(
     db: Db,
-    entry: &Entry,
+    entry: Entry<'_>,
     sizes: Sizes,
     place: &mut Place,
     record: &mut Vec<u8>,
 ) -> bool {
     match (entry.value(), Named::of(entry.value())) {
-        (Value::Str(bytes), _) => next_of_string(db, entry, bytes, sizes.part, place, record),
-        (Value::List(list), _) => next_of_list(db, entry, list, sizes.part, place, record),
+        (ValueRef::Str(bytes), _) => next_of_string(db, entry, bytes, sizes.part, place, record),
+        (ValueRef::List(list), _) => next_of_list(db, entry, list, sizes.part, place, record),
         (_, Some(named)) => next_of_named(db, entry, named, sizes.part, place, record),
         (_, None) => false,
     }
@@ -89,7 +89,7 @@ pub(super) fn next_part(
 
 fn next_of_string(
     db: Db,
-    entry: &Entry,
+    entry: Entry<'_>,
     bytes: &[u8],
     part: usize,
     place: &mut Place,
@@ -121,7 +121,7 @@ fn next_of_string(
 
 fn next_of_list(
     db: Db,
-    entry: &Entry,
+    entry: Entry<'_>,
     list: &List,
     part: usize,
     place: &mut Place,
@@ -140,7 +140,7 @@ fn next_of_list(
 
 fn next_of_named(
     db: Db,
-    entry: &Entry,
+    entry: Entry<'_>,
     named: Named<'_>,
     part: usize,
     place: &mut Place,

@@ -93,7 +93,7 @@ impl ListImage {
     }
 
     /// Appends the first record, of elements of about `part` bytes.
-    pub(super) fn begin(db: Db, entry: &Entry, list: &List, part: usize, record: &mut Vec<u8>) -> Self {
+    pub(super) fn begin(db: Db, entry: Entry<'_>, list: &List, part: usize, record: &mut Vec<u8>) -> Self {
         let elements = take(list.iter(), list.len(), part);
         let mut body = Vec::new();
         put(&mut body, elements.len() as u64);

@@ -10,6 +10,7 @@ pub mod entry_records;
 pub mod healing;
 mod list_image;
 mod named;
+pub mod pauses;
 pub mod residual;
 pub mod rounds;
 pub mod schedule;

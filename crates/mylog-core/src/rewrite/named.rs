@@ -3,7 +3,7 @@
 
 use crate::effect::varint::{put, put_bytes, put_score};
 use crate::effect::{Db, Effect};
-use crate::value::{Hash, Set, Value, ZSet};
+use crate::value::{Hash, Set, ValueRef, ZSet};
 
 /// A value of named parts.
 #[derive(Debug, Clone, Copy)]
@@ -70,12 +70,12 @@ impl<'a> Part<'a> {
 
 impl<'a> Named<'a> {
     /// The value, if it has named parts.
-    pub(super) fn of(value: &'a Value) -> Option<Self> {
+    pub(super) fn of(value: ValueRef<'a>) -> Option<Self> {
         match value {
-            Value::Hash(hash) => Some(Self::Hash(hash)),
-            Value::Set(set) => Some(Self::Set(set)),
-            Value::ZSet(zset) => Some(Self::ZSet(zset)),
-            Value::Str(_) | Value::List(_) => None,
+            ValueRef::Hash(hash) => Some(Self::Hash(hash)),
+            ValueRef::Set(set) => Some(Self::Set(set)),
+            ValueRef::ZSet(zset) => Some(Self::ZSet(zset)),
+            ValueRef::Str(_) | ValueRef::List(_) => None,
         }
     }
 

@@ -2,14 +2,10 @@
 
 use super::discarded::is_large;
 use super::names::Names;
-use super::{Entry, MAX_DBS, SlotId, Space, Store};
+use super::slot::Slot;
+use super::{MAX_DBS, SlotId, Space, Store};
 use crate::effect::{Db, Effect, ExpireAt, NEVER, Ttl};
 use crate::value::{Hash, Kind, Value};
-
-/// True if a string of `len` bytes may take room of `capacity`: it is enough, and half of it is not wasted.
-fn fits(capacity: usize, len: usize) -> bool {
-    capacity >= len && capacity / 2 <= len
-}
 
 /// Room that a long string gets beyond what it needs, as a part of that: what is appended goes there without
 /// moving the rest, and a string that was written in parts must not end up with twice its size.
@@ -97,14 +93,14 @@ impl Store {
                 None
             }
             Effect::Expire { db, key, expire_at } => {
-                let (id, entry) = self.found_mut(db, key)?;
-                entry.expire_at = expire_at;
+                let id = self.find(db, key).ok_or(ApplyError::Missing { db })?;
+                self.slab.set_expire_at(id.slot, expire_at);
                 Some(id)
             }
             Effect::Rename { db, key, to_db, to } => Some(self.rename(db, key, to_db, to)?),
             Effect::Copy { db, key, to_db, to } => {
                 let from = self.get(db, key).ok_or(ApplyError::Missing { db })?;
-                let (expire_at, value) = (from.expire_at, from.value.clone());
+                let (expire_at, value) = (from.expire_at, from.value.to_value());
                 Some(self.put(to_db, to, expire_at, value)?)
             }
             Effect::FlushDb { db } => {
@@ -174,30 +170,13 @@ impl Store {
                 Ttl::Keep => NEVER,
                 Ttl::Set(at) => at,
             };
-            return self.insert(db, key, expire_at, Value::Str(value.to_vec()));
+            return self.insert(db, key, expire_at, Slot::string(key, value));
         };
-        let left = self.change(db, id, |held| {
-            // The same room again: fresh room costs time. While a child shares the pages, a value of the same
-            // length changes one page, its own: the entry's is not touched.
-            match held {
-                Value::Str(bytes) if bytes.len() == value.len() => {
-                    bytes.copy_from_slice(value);
-                    return Ok(None);
-                }
-                Value::Str(bytes) if fits(bytes.capacity(), value.len()) => {
-                    bytes.clear();
-                    bytes.extend_from_slice(value);
-                    return Ok(None);
-                }
-                _ => {}
-            }
-            Ok(Some(std::mem::replace(held, Value::Str(value.to_vec()))))
-        })?;
-        if let Some(left) = left {
+        if let Some(left) = self.change_slot(db, id, |slot| Some(slot.set_string(value)))? {
             self.discard(left);
         }
         if let Ttl::Set(at) = ttl {
-            self.set_expire_at(id, at);
+            self.slab.set_expire_at(id.slot, at);
         }
         Ok(id)
     }
@@ -260,20 +239,30 @@ impl Store {
         id: SlotId,
         change: impl FnOnce(&mut Value) -> Result<T, Kind>,
     ) -> Result<T, ApplyError> {
-        let entry = self.slab.at_mut(id.slot).ok_or(ApplyError::Missing { db })?;
-        let before = entry.live_bytes();
-        let done = change(&mut entry.value).map_err(|found| ApplyError::WrongType { db, found })?;
-        let (after, space) = (entry.live_bytes(), entry.space);
+        self.change_slot(db, id, |slot| slot.change(change))?
+            .map_err(|found| ApplyError::WrongType { db, found })
+    }
+
+    /// Changes the entry in a slot and keeps the sums. `None` says that there is none.
+    fn change_slot<T>(
+        &mut self,
+        db: Db,
+        id: SlotId,
+        change: impl FnOnce(&mut Slot) -> Option<T>,
+    ) -> Result<T, ApplyError> {
+        let missing = ApplyError::Missing { db };
+        let (slot, space) = self.slab.slot_and_space(id.slot).ok_or(missing)?;
+        let before = slot.live_bytes();
+        let done = change(slot).ok_or(missing)?;
+        let after = slot.live_bytes();
         if let Some(space) = self.spaces.get_mut(space as usize) {
             space.live_bytes = space.live_bytes - before + after;
         }
         Ok(done)
     }
 
-    fn found_mut(&mut self, db: Db, key: &[u8]) -> Result<(SlotId, &mut Entry), ApplyError> {
-        let missing = ApplyError::Missing { db };
-        let id = self.find(db, key).ok_or(missing)?;
-        Ok((id, self.slab.at_mut(id.slot).ok_or(missing)?))
+    fn live_bytes_at(&self, slot: u32) -> usize {
+        self.slab.slot(slot).map_or(0, Slot::live_bytes)
     }
 
     /// As [`Store::apply`] of an [`Effect::Put`] of a value that is made already.
@@ -296,54 +285,29 @@ impl Store {
         value: Value,
     ) -> Result<SlotId, ApplyError> {
         if let Some(id) = self.find(db, key) {
-            let old = self.change(db, id, |held| Ok(std::mem::replace(held, value)))?;
-            self.discard(old);
-            self.set_expire_at(id, expire_at);
+            if let Some(old) = self.change_slot(db, id, |slot| Some(slot.set_value(value)))? {
+                self.discard(old);
+            }
+            self.slab.set_expire_at(id.slot, expire_at);
             return Ok(id);
         }
-        self.insert(db, key, expire_at, value)
+        self.insert(db, key, expire_at, Slot::of(key, value))
     }
 
-    /// Gives a name that holds nothing a value.
-    fn insert(
-        &mut self,
-        db: Db,
-        key: &[u8],
-        expire_at: ExpireAt,
-        value: Value,
-    ) -> Result<SlotId, ApplyError> {
+    /// Gives a name that holds nothing an entry.
+    fn insert(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, entry: Slot) -> Result<SlotId, ApplyError> {
         let space = self.space_for(db)?;
-        let entry = Entry {
-            space,
-            // The slab's business.
-            generation: 0,
-            key: key.into(),
-            expire_at,
-            value,
-        };
-        let live_bytes = entry.live_bytes();
         self.keys += 1;
-        let id = self.slab.insert(entry);
-        self.link(space, key, id.slot, live_bytes);
+        let id = self.slab.insert(space, expire_at, entry);
+        self.link(space, key, id.slot, self.live_bytes_at(id.slot));
         Ok(id)
-    }
-
-    fn set_expire_at(&mut self, id: SlotId, expire_at: ExpireAt) {
-        // Not written in vain: a child may share the page.
-        if let Some(entry) = self
-            .slab
-            .at_mut(id.slot)
-            .filter(|entry| entry.expire_at != expire_at)
-        {
-            entry.expire_at = expire_at;
-        }
     }
 
     pub(super) fn remove(&mut self, db: Db, key: &[u8]) {
         let Some(slot) = self.unlink(db, key) else { return };
-        if let Some(entry) = self.slab.remove(slot) {
+        if let Some((entry, _)) = self.slab.remove(slot) {
             self.keys -= 1;
-            self.discard(entry.value);
+            self.discard_entry(entry);
         }
     }
 
@@ -359,10 +323,8 @@ impl Store {
         if self.slab.at(id.slot).ok_or(missing)?.space != to_space {
             id = self.slab.move_to_space(id, to_space).ok_or(missing)?;
         }
-        let entry = self.slab.at_mut(id.slot).ok_or(missing)?;
-        entry.key = to.into();
-        let live_bytes = entry.live_bytes();
-        self.link(to_space, to, id.slot, live_bytes);
+        self.slab.slot_mut(id.slot).ok_or(missing)?.set_key(to);
+        self.link(to_space, to, id.slot, self.live_bytes_at(id.slot));
         Ok(id)
     }
 
@@ -389,8 +351,8 @@ impl Store {
             return self.discard_entries(entries, std::iter::once(names));
         }
         for slot in names.slots() {
-            if let Some(entry) = self.slab.remove(slot) {
-                self.discard(entry.value);
+            if let Some((entry, _)) = self.slab.remove(slot) {
+                self.discard_entry(entry);
             }
         }
     }
@@ -442,9 +404,9 @@ impl Store {
         let space = *self.space_of_db.get(db as usize)?;
         let slab = &self.slab;
         let space = self.spaces.get_mut(space as usize)?;
-        let is_it = |slot| slab.at(slot).is_some_and(|entry| *entry.key == *key);
+        let is_it = |slot| slab.key_at(slot) == Some(key);
         let slot = space.names.remove(hash, is_it)?;
-        space.live_bytes -= slab.at(slot).map_or(0, Entry::live_bytes);
+        space.live_bytes -= slab.slot(slot).map_or(0, Slot::live_bytes);
         Some(slot)
     }
 }

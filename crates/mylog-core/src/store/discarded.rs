@@ -4,6 +4,7 @@
 use super::Store;
 use super::names::Names;
 use super::slab::Taken;
+use super::slot::Slot;
 use crate::value::Value;
 
 /// A value that takes more pieces than this to free is left to its owner (Redis' `LAZYFREE_THRESHOLD`).
@@ -35,6 +36,14 @@ impl Store {
             self.discarded.push(Discarded(Remains::Value(value)));
         } else {
             self.freed += effort as u64;
+        }
+    }
+
+    /// An entry has left.
+    pub(super) fn discard_entry(&mut self, entry: Slot) {
+        match entry.into_value() {
+            Some(value) => self.discard(value),
+            None => self.freed += 1,
         }
     }
 

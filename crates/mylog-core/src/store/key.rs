@@ -1,9 +1,9 @@
-//! A key as its entry holds it. A short one, which most are, is in the entry itself: to compare it takes no other
-//! line of memory than that of the entry, and it costs no block.
+//! The key of what is no short string. A short key, which most are, is beside the value: to compare it takes no other
+//! line of memory than that of the value, and it costs no block.
 
 use std::ops::Deref;
 
-/// The longest key that needs no block of its own: with it an entry's slot is 64 bytes.
+/// The longest key that needs no block of its own: with it key and value are 48 bytes.
 const SHORT: usize = 22;
 
 #[derive(Debug, Clone)]

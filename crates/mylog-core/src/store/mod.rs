@@ -10,6 +10,7 @@ mod key;
 mod loader;
 mod names;
 mod slab;
+mod slot;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -22,8 +23,7 @@ pub use loader::LoadError;
 pub use slab::SlotId;
 
 use crate::effect::{Db, Effect, ExpireAt};
-use crate::value::Value;
-use key::Key;
+use crate::value::ValueRef;
 use names::Names;
 use slab::Slab;
 
@@ -33,27 +33,25 @@ pub const MAX_DBS: Db = 1 << 20;
 /// What the bytes of an entry cost on disk beside its key and value, about.
 const RECORD_OVERHEAD: usize = 12;
 
-/// A key with its value and its end.
-#[derive(Debug, Clone)]
-pub struct Entry {
+/// A look at a key with its value and its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
     /// Which of the stores' spaces holds it. SWAPDB moves spaces between databases, not entries.
     space: u32,
-    /// That of its slot.
-    generation: u32,
-    key: Key,
+    key: &'a [u8],
     expire_at: ExpireAt,
-    value: Value,
+    value: ValueRef<'a>,
 }
 
-impl Entry {
+impl<'a> Entry<'a> {
     /// The key.
-    pub fn key(&self) -> &[u8] {
-        &self.key
+    pub fn key(&self) -> &'a [u8] {
+        self.key
     }
 
     /// The value.
-    pub fn value(&self) -> &Value {
-        &self.value
+    pub fn value(&self) -> ValueRef<'a> {
+        self.value
     }
 
     /// The key's end.
@@ -63,8 +61,13 @@ impl Entry {
 
     /// Bytes of its snapshot record, about.
     pub fn live_bytes(&self) -> usize {
-        RECORD_OVERHEAD + self.key.len() + self.value.data_bytes()
+        live_bytes(self.key, self.value)
     }
+}
+
+/// Bytes of the snapshot record of an entry, about.
+fn live_bytes(key: &[u8], value: ValueRef<'_>) -> usize {
+    RECORD_OVERHEAD + key.len() + value.data_bytes()
 }
 
 /// The names of one space.
@@ -163,23 +166,23 @@ impl Store {
 
     /// True if this entry has this name. It is then the only one: every entry is in its space's `names`.
     fn is_at(&self, id: SlotId, db: Db, key: &[u8]) -> bool {
-        self.slab.get(id).is_some_and(|entry| {
-            *entry.key == *key && self.space_of_db.get(db as usize) == Some(&entry.space)
-        })
+        self.slab
+            .get(id)
+            .is_some_and(|entry| entry.key == key && self.space_of_db.get(db as usize) == Some(&entry.space))
     }
 
     /// A name's entry.
-    pub fn get(&self, db: Db, key: &[u8]) -> Option<&Entry> {
+    pub fn get(&self, db: Db, key: &[u8]) -> Option<Entry<'_>> {
         self.entry(self.find(db, key)?)
     }
 
     /// The entry of an id; `None` once it is gone.
-    pub fn entry(&self, id: SlotId) -> Option<&Entry> {
+    pub fn entry(&self, id: SlotId) -> Option<Entry<'_>> {
         self.slab.get(id)
     }
 
     /// The database that an entry is in now.
-    pub fn db_of(&self, entry: &Entry) -> Db {
+    pub fn db_of(&self, entry: Entry<'_>) -> Db {
         self.spaces.get(entry.space as usize).map_or(0, |space| space.db)
     }
 
@@ -190,16 +193,16 @@ impl Store {
 
     /// The id of the entry in a slot, if it holds one.
     pub fn id_at_slot(&self, slot: u32) -> Option<SlotId> {
-        self.slab.at(slot).and_then(|_| self.slab.id(slot))
+        self.slab.key_at(slot).and_then(|_| self.slab.id(slot))
     }
 
     /// The entry in a slot, if it holds one.
-    pub fn at_slot(&self, slot: u32) -> Option<&Entry> {
+    pub fn at_slot(&self, slot: u32) -> Option<Entry<'_>> {
         self.slab.at(slot)
     }
 
     /// Every entry, by slot.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         (0..self.slots_end()).filter_map(|slot| self.slab.at(slot))
     }
 
@@ -223,6 +226,6 @@ impl Store {
     }
 
     fn is_key_at(&self, slot: u32, key: &[u8]) -> bool {
-        self.slab.at(slot).is_some_and(|entry| *entry.key == *key)
+        self.slab.key_at(slot) == Some(key)
     }
 }

@@ -5,6 +5,8 @@
 //! entries. In the rewrite child new entries of any space go past the end; nothing is flushed there.
 
 use super::Entry;
+use super::slot::Slot;
+use crate::effect::{ExpireAt, NEVER};
 
 const CHUNK_SLOTS: usize = 1024;
 
@@ -36,35 +38,75 @@ impl SlotId {
     }
 }
 
+/// What few slots of a chunk have: one value stands for all of them until one has another.
 #[derive(Debug, Clone)]
-enum Slot {
-    /// It knows its generation.
-    Taken(Entry),
-    /// That of the entry it held, and the next one in the space's list of free slots.
-    Free { generation: u32, next: u32 },
+struct Column<T> {
+    usual: T,
+    /// By slot; empty while all have the usual one.
+    own: Vec<T>,
 }
 
-// A line of memory, where the allocator lets chunks begin at one.
-const _: () = assert!(size_of::<Slot>() == 64);
+impl<T: Copy + PartialEq> Column<T> {
+    fn of(usual: T) -> Self {
+        let own = Vec::new();
+        Self { usual, own }
+    }
 
-impl Slot {
-    fn generation(&self) -> u32 {
-        match self {
-            Self::Taken(entry) => entry.generation,
-            Self::Free { generation, .. } => *generation,
+    fn get(&self, at: usize) -> T {
+        self.own.get(at).copied().unwrap_or(self.usual)
+    }
+
+    fn set(&mut self, at: usize, value: T) {
+        // Nothing is written in vain: a child may share the page.
+        if self.get(at) == value {
+            return;
+        }
+        if self.own.is_empty() {
+            self.own.resize(CHUNK_SLOTS, self.usual);
+        }
+        if let Some(own) = self.own.get_mut(at) {
+            *own = value;
+        }
+    }
+}
+
+/// A thousand slots. Empty once a flush took them.
+#[derive(Debug, Clone)]
+struct Chunk {
+    slots: Vec<Slot>,
+    /// That of the entries. Only in the rewrite child may they be of several.
+    space: Column<u32>,
+    expire_at: Column<ExpireAt>,
+}
+
+impl Chunk {
+    fn of(space: u32) -> Self {
+        Self {
+            slots: Vec::with_capacity(CHUNK_SLOTS),
+            space: Column::of(space),
+            expire_at: Column::of(NEVER),
         }
     }
 
-    fn entry(&self) -> Option<&Entry> {
-        match self {
-            Self::Taken(entry) => Some(entry),
-            Self::Free { .. } => None,
+    /// What a flush leaves in its place.
+    fn empty() -> Self {
+        Self {
+            slots: Vec::new(),
+            ..Self::of(0)
         }
     }
-}
 
-/// The slots of one chunk. Empty once a flush took them.
-type Chunk = Vec<Slot>;
+    /// The entry in a slot of this chunk, and where that is in it.
+    fn entry<'a>(&'a self, slot: &'a Slot, at: usize) -> Option<Entry<'a>> {
+        let (key, value) = slot.entry()?;
+        Some(Entry {
+            space: self.space.get(at),
+            key,
+            expire_at: self.expire_at.get(at),
+            value,
+        })
+    }
+}
 
 /// The chunks of one space.
 #[derive(Debug, Clone)]
@@ -129,7 +171,7 @@ impl Slab {
         self.last_generation = self.first_generation;
         let chunks = shelf.chunks.iter().filter_map(|&place| {
             let chunk = self.chunks.get_mut(place as usize)?;
-            Some(std::mem::take(chunk))
+            Some(std::mem::replace(chunk, Chunk::empty()))
         });
         let taken = Taken(chunks.collect());
         self.vacant.extend(shelf.chunks);
@@ -147,37 +189,48 @@ impl Slab {
     /// One past the highest slot that may be in use.
     pub(super) fn end(&self) -> u32 {
         match self.chunks.last() {
-            Some(last) => ((self.chunks.len() - 1) * CHUNK_SLOTS + last.len()) as u32,
+            Some(last) => ((self.chunks.len() - 1) * CHUNK_SLOTS + last.slots.len()) as u32,
             None => 0,
         }
     }
 
-    fn slot(&self, slot: u32) -> Option<&Slot> {
-        self.chunks
-            .get(slot as usize / CHUNK_SLOTS)?
-            .get(slot as usize % CHUNK_SLOTS)
+    fn chunk(&self, slot: u32) -> Option<&Chunk> {
+        self.chunks.get(slot as usize / CHUNK_SLOTS)
     }
 
-    fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot> {
-        self.chunks
-            .get_mut(slot as usize / CHUNK_SLOTS)?
-            .get_mut(slot as usize % CHUNK_SLOTS)
+    pub(super) fn slot(&self, slot: u32) -> Option<&Slot> {
+        self.chunk(slot)?.slots.get(slot as usize % CHUNK_SLOTS)
     }
 
-    pub(super) fn at(&self, slot: u32) -> Option<&Entry> {
-        self.slot(slot)?.entry()
+    fn chunk_mut(&mut self, slot: u32) -> Option<&mut Chunk> {
+        self.chunks.get_mut(slot as usize / CHUNK_SLOTS)
     }
 
-    pub(super) fn at_mut(&mut self, slot: u32) -> Option<&mut Entry> {
-        match self.slot_mut(slot)? {
-            Slot::Taken(entry) => Some(entry),
-            Slot::Free { .. } => None,
-        }
+    /// A slot, to change the entry that it holds.
+    pub(super) fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot> {
+        self.chunk_mut(slot)?.slots.get_mut(slot as usize % CHUNK_SLOTS)
     }
 
-    pub(super) fn get(&self, id: SlotId) -> Option<&Entry> {
-        let entry = self.at(id.slot)?;
-        (entry.generation == id.generation).then_some(entry)
+    /// As `slot_mut`, and the space of the entry.
+    pub(super) fn slot_and_space(&mut self, slot: u32) -> Option<(&mut Slot, u32)> {
+        let (chunk, at) = (self.chunk_mut(slot)?, slot as usize % CHUNK_SLOTS);
+        Some((chunk.slots.get_mut(at)?, chunk.space.get(at)))
+    }
+
+    pub(super) fn at(&self, slot: u32) -> Option<Entry<'_>> {
+        let (chunk, at) = (self.chunk(slot)?, slot as usize % CHUNK_SLOTS);
+        chunk.entry(chunk.slots.get(at)?, at)
+    }
+
+    /// The key of the entry in a slot: all that a search has to look at.
+    pub(super) fn key_at(&self, slot: u32) -> Option<&[u8]> {
+        self.slot(slot)?.key()
+    }
+
+    pub(super) fn get(&self, id: SlotId) -> Option<Entry<'_>> {
+        let (chunk, at) = (self.chunk(id.slot)?, id.slot as usize % CHUNK_SLOTS);
+        let slot = chunk.slots.get(at)?;
+        (slot.generation() == id.generation).then(|| chunk.entry(slot, at))?
     }
 
     pub(super) fn id(&self, slot: u32) -> Option<SlotId> {
@@ -185,22 +238,33 @@ impl Slab {
         Some(SlotId { slot, generation })
     }
 
-    pub(super) fn insert(&mut self, mut entry: Entry) -> SlotId {
+    pub(super) fn set_expire_at(&mut self, slot: u32, expire_at: ExpireAt) {
+        if let Some(chunk) = self.chunk_mut(slot) {
+            chunk.expire_at.set(slot as usize % CHUNK_SLOTS, expire_at);
+        }
+    }
+
+    /// Adds an entry, which is in a slot already.
+    pub(super) fn insert(&mut self, space: u32, expire_at: ExpireAt, slot: Slot) -> SlotId {
+        let id = self.place(space, slot);
+        self.set_expire_at(id.slot, expire_at);
+        id
+    }
+
+    fn place(&mut self, space: u32, mut entry: Slot) -> SlotId {
         if self.append_only {
             let last = self.chunks.len().saturating_sub(1);
-            return self.push(last, entry);
+            return self.push(last, space, entry);
         }
-        let shelf = self.shelf(entry.space);
+        let shelf = self.shelf(space);
         let (free, last) = (shelf.free, shelf.chunks.last().copied());
-        let Some(&Slot::Free { generation, next }) = self.slot(free) else {
-            return self.push(last.unwrap_or(NONE) as usize, entry);
+        let Some(slot @ &mut Slot::Free(_, next)) = self.slot_mut(free) else {
+            return self.push(last.unwrap_or(NONE) as usize, space, entry);
         };
-        let generation = (generation + 1) & GENERATION_MASK;
-        entry.generation = generation;
-        self.shelf(entry.space).free = next;
-        if let Some(slot) = self.slot_mut(free) {
-            *slot = Slot::Taken(entry);
-        }
+        let generation = (slot.generation() + 1) & GENERATION_MASK;
+        entry.set_generation(generation);
+        *slot = entry;
+        self.shelf(space).free = next;
         self.last_generation = self.last_generation.max(generation);
         SlotId {
             slot: free,
@@ -219,35 +283,35 @@ impl Slab {
     }
 
     /// Adds a slot to this chunk if it has room, or to a new one.
-    fn push(&mut self, chunk: usize, mut entry: Entry) -> SlotId {
+    fn push(&mut self, chunk: usize, space: u32, mut slot: Slot) -> SlotId {
         let generation = self.first_generation;
-        let space = entry.space;
-        entry.generation = generation;
-        let slot = Slot::Taken(entry);
+        slot.set_generation(generation);
         let id = |chunk: usize, at: usize| SlotId {
             slot: (chunk * CHUNK_SLOTS + at) as u32,
             generation,
         };
-        if let Some(slots) = self
+        if let Some(held) = self
             .chunks
             .get_mut(chunk)
-            .filter(|slots| slots.len() < CHUNK_SLOTS)
+            .filter(|chunk| chunk.slots.len() < CHUNK_SLOTS)
         {
-            slots.push(slot);
-            return id(chunk, slots.len() - 1);
+            let at = held.slots.len();
+            held.slots.push(slot);
+            held.space.set(at, space);
+            return id(chunk, at);
         }
-        let mut slots = Vec::with_capacity(CHUNK_SLOTS);
-        slots.push(slot);
+        let mut new = Chunk::of(space);
+        new.slots.push(slot);
         let vacant = if self.append_only { None } else { self.vacant.pop() };
         let place = match vacant {
             Some(place) => place as usize,
             None => {
-                self.chunks.push(Vec::new());
+                self.chunks.push(Chunk::empty());
                 self.chunks.len() - 1
             }
         };
         if let Some(vacant) = self.chunks.get_mut(place) {
-            *vacant = slots;
+            *vacant = new;
         }
         if !self.append_only {
             self.shelf(space).chunks.push(place as u32);
@@ -255,26 +319,28 @@ impl Slab {
         id(place, 0)
     }
 
-    pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
-        let (space, generation) = self.at(slot).map(|entry| (entry.space, entry.generation))?;
+    /// Takes an entry out. Gives back its slot, and the end that it had.
+    pub(super) fn remove(&mut self, slot: u32) -> Option<(Slot, ExpireAt)> {
+        let entry = self.at(slot)?;
+        let (space, expire_at) = (entry.space, entry.expire_at);
         let next = match self.append_only {
             true => NONE,
             false => std::mem::replace(&mut self.shelf(space).free, slot),
         };
-        match std::mem::replace(self.slot_mut(slot)?, Slot::Free { generation, next }) {
-            Slot::Taken(entry) => Some(entry),
-            Slot::Free { .. } => None,
-        }
+        self.set_expire_at(slot, NEVER);
+        let held = self.slot_mut(slot)?;
+        let free = Slot::free(held.generation(), next);
+        Some((std::mem::replace(held, free), expire_at))
     }
 
     /// Moves an entry to a slot of its space: it has just been given another one.
     pub(super) fn move_to_space(&mut self, id: SlotId, space: u32) -> Option<SlotId> {
         if self.append_only {
-            self.at_mut(id.slot)?.space = space;
+            let chunk = self.chunk_mut(id.slot)?;
+            chunk.space.set(id.slot as usize % CHUNK_SLOTS, space);
             return Some(id);
         }
-        let mut entry = self.remove(id.slot)?;
-        entry.space = space;
-        Some(self.insert(entry))
+        let (entry, expire_at) = self.remove(id.slot)?;
+        Some(self.insert(space, expire_at, entry))
     }
 }

@@ -67,7 +67,7 @@ impl Hash {
     /// A field's value.
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         match &self.0 {
-            Form::Small(packed) => packed.find(2, field)?.1.next(),
+            Form::Small(packed) => packed.find::<2>(field)?.1.next(),
             Form::Large(large) => large.fields.get(field).map(|value| &**value),
         }
     }
@@ -80,7 +80,7 @@ impl Hash {
     /// As `set`; gives the old value back as well, if it took another block of memory.
     pub(crate) fn replace(&mut self, field: &[u8], value: &[u8]) -> (bool, Option<Box<[u8]>>) {
         if let Form::Small(packed) = &mut self.0 {
-            let found = packed.find(2, field).map(|(place, _)| place);
+            let found = packed.find::<2>(field).map(|(place, _)| place);
             let short = field.len().max(value.len()) <= SMALL_BYTES;
             match found {
                 Some(place) if short => {
@@ -110,7 +110,7 @@ impl Hash {
     pub(crate) fn take(&mut self, field: &[u8]) -> Option<Box<[u8]>> {
         match &mut self.0 {
             Form::Small(packed) => {
-                let (place, _) = packed.find(2, field)?;
+                let (place, _) = packed.find::<2>(field)?;
                 packed.splice(place, 2, &[]);
                 Some(Box::default())
             }

@@ -42,6 +42,9 @@ pub(super) fn room(len: usize) -> usize {
 
 fn put(block: &mut Vec<u8>, element: &[u8]) {
     varint::put_bytes(block, element);
+    if element.len() < 0x80 {
+        return block.push(element.len() as u8);
+    }
     let from = block.len();
     varint::put(block, element.len() as u64);
     if let Some(behind) = block.get_mut(from..) {
@@ -61,6 +64,43 @@ fn take_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = varint::take(&mut rest)? as usize;
     let (element, rest) = rest.split_at_checked(len)?;
     Some((element, rest.get(varint::len(len as u64)..)?))
+}
+
+/// Where the element behind the one at `at` begins.
+#[inline]
+fn next_place(bytes: &[u8], at: usize) -> Option<usize> {
+    match *bytes.get(at)? {
+        short @ 0..0x80 => Some(at + usize::from(short) + 2),
+        _ => behind_long(bytes, at),
+    }
+}
+
+/// Not in line: it would take the registers of the loop that passes the short ones.
+#[cold]
+#[inline(never)]
+fn behind_long(bytes: &[u8], at: usize) -> Option<usize> {
+    let (_, rest) = take_first(bytes.get(at..)?)?;
+    Some(bytes.len() - rest.len())
+}
+
+/// Where the element that ends at `end` begins.
+#[inline]
+fn place_before(bytes: &[u8], end: usize) -> Option<usize> {
+    match *bytes.get(end.checked_sub(1)?)? {
+        short @ 0..0x80 => end.checked_sub(usize::from(short) + 2),
+        _ => take_last(bytes.get(..end)?).map(|(_, rest)| rest.len()),
+    }
+}
+
+/// True if this is what the element takes in a block where one of its length is.
+#[inline]
+fn holds(block: &[u8], range: std::ops::Range<usize>, element: &[u8]) -> bool {
+    let head = varint::len(element.len() as u64);
+    let held = block
+        .get(range.start + head..range.end - head)
+        .unwrap_or_default();
+    // Names in a value often begin alike and differ at the end: most are told apart without a call.
+    held.last() == element.last() && held == element
 }
 
 /// Splits the last element off; what is before it comes second.
@@ -180,16 +220,25 @@ impl Packed {
         }
     }
 
-    /// Where an element stands that is the first of its `stride`, and what is behind it.
-    pub(super) fn find(&self, stride: usize, element: &[u8]) -> Option<(usize, Iter<'_>)> {
-        let mut iter = self.iter();
-        loop {
-            let place = self.0.len() - iter.rest.len();
-            if iter.next()? == element {
-                return Some((place, iter));
+    /// Where an element stands that is the first of its `STRIDE`, and what is behind it.
+    pub(super) fn find<const STRIDE: usize>(&self, element: &[u8]) -> Option<(usize, Iter<'_>)> {
+        let (block, room) = (&*self.0, room(element.len()));
+        let (mut at, mut left) = (COUNT, self.len());
+        while left > 0 {
+            let next = next_place(block, at)?;
+            // The room tells the length.
+            if next - at == room && holds(block, at..next, element) {
+                let rest = block.get(next..).unwrap_or_default();
+                let left = left - 1;
+                return Some((at, Iter { rest, left }));
             }
-            iter.skip_elements(stride - 1);
+            at = next;
+            for _ in 1..STRIDE {
+                at = next_place(block, at)?;
+            }
+            left = left.saturating_sub(STRIDE);
         }
+        None
     }
 
     /// Takes out `gone` elements, which begin at `place`, and puts others there.
@@ -322,9 +371,10 @@ pub(super) struct Iter<'a> {
 
 impl Iter<'_> {
     fn skip_elements(&mut self, count: usize) {
-        if let Some(last) = count.checked_sub(1) {
-            self.nth(last);
-        }
+        let count = count.min(self.left);
+        self.left -= count;
+        let end = (0..count).try_fold(0, |at, _| next_place(self.rest, at));
+        self.rest = end.and_then(|end| self.rest.get(end..)).unwrap_or_default();
     }
 }
 
@@ -338,17 +388,30 @@ impl<'a> Iterator for Iter<'a> {
         Some(element)
     }
 
+    fn nth(&mut self, n: usize) -> Option<&'a [u8]> {
+        self.skip_elements(n);
+        self.next()
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
     }
 }
 
-impl DoubleEndedIterator for Iter<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
+impl<'a> DoubleEndedIterator for Iter<'a> {
+    fn next_back(&mut self) -> Option<&'a [u8]> {
         self.left = self.left.checked_sub(1)?;
         let (element, rest) = take_last(self.rest)?;
         self.rest = rest;
         Some(element)
+    }
+
+    fn nth_back(&mut self, n: usize) -> Option<&'a [u8]> {
+        let n = n.min(self.left);
+        self.left -= n;
+        let end = (0..n).try_fold(self.rest.len(), |end, _| place_before(self.rest, end));
+        self.rest = end.and_then(|end| self.rest.get(..end)).unwrap_or_default();
+        self.next_back()
     }
 }
 
@@ -409,6 +472,18 @@ mod tests {
                     assert!(packed.range(from, to).rev().eq(plain[from..to].iter().rev()));
                 }
                 assert_eq!(packed.get(at), plain.get(at).map(|element| &element[..]));
+                let (wanted, second) = (element(below(len)), |at: usize| plain.get(at + 1));
+                for wanted in [plain.get(at).unwrap_or(&wanted), &wanted] {
+                    let first = plain.iter().position(|held| held == wanted);
+                    let found = packed.find::<1>(wanted);
+                    assert_eq!(found.map(|(place, _)| place), first.map(|at| packed.place(at)));
+                    let name = plain.iter().step_by(2).position(|held| held == wanted);
+                    let found = packed
+                        .find::<2>(wanted)
+                        .map(|(place, mut rest)| (place, rest.next()));
+                    let place = |at: usize| (packed.place(2 * at), second(2 * at).map(|held| &held[..]));
+                    assert_eq!(found, name.map(place));
+                }
                 assert_eq!(packed, Packed::of(plain.iter().map(|element| &element[..])));
             }
         }

@@ -63,7 +63,7 @@ impl Set {
     /// True if it has this member.
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
-            Form::Small(packed) => packed.find(1, member).is_some(),
+            Form::Small(packed) => packed.find::<1>(member).is_some(),
             Form::Large(large) => large.members.get(member).is_some(),
         }
     }
@@ -92,7 +92,7 @@ impl Set {
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
             Form::Small(packed) => {
-                let Some(place) = packed.find(1, member).map(|(place, _)| place) else {
+                let Some(place) = packed.find::<1>(member).map(|(place, _)| place) else {
                     return false;
                 };
                 packed.splice(place, 1, &[]);

@@ -75,7 +75,7 @@ impl ZSet {
     /// A member's score.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.0 {
-            Form::Small(packed) => score::decode(packed.find(2, member)?.1.next()?),
+            Form::Small(packed) => score::decode(packed.find::<2>(member)?.1.next()?),
             Form::Large(large) => large.scores.get(member).copied(),
         }
     }
@@ -346,7 +346,7 @@ fn position(packed: &Packed, spot: Spot<'_>) -> usize {
 }
 
 fn take_packed(packed: &mut Packed, member: &[u8]) -> Option<f64> {
-    let (place, mut behind) = packed.find(2, member)?;
+    let (place, mut behind) = packed.find::<2>(member)?;
     let score = score::decode(behind.next()?)?;
     packed.splice(place, 2, &[]);
     Some(score)

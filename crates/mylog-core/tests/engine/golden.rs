@@ -426,12 +426,12 @@ fn a_group_past_the_largest_frame_is_written_in_parts_as_ever() {
     let mut file = snapshot(&sim);
     let value = Value::Str((0..17u32 << 20).map(|i| (i % 251) as u8).collect());
     let mut payload = Vec::new();
-    mylog_core::effect::encode_put(&mut payload, 0, b"large", NEVER, &value);
+    mylog_core::effect::encode_put(&mut payload, 0, b"large", NEVER, value.view());
     let group = Arc::new(Group::new(file.next_seq(), 1, WALL_MS + 2, payload));
     file.append(&[group], BASE_SEQ).unwrap();
     let bytes = sim.contents(&live()).unwrap();
     assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (17_826_184, 1_060_013_095));
     let (recovered, store) = open(&sim).unwrap();
     assert_eq!(recovered.next_seq, BASE_SEQ + 2);
-    assert_eq!(store.get(0, b"large").unwrap().value(), &value);
+    assert_eq!(store.get(0, b"large").unwrap().value(), value.view());
 }

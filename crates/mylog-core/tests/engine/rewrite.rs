@@ -133,6 +133,8 @@ impl ParentLink for Link<'_> {
         self.wait()
     }
 
+    fn pause(&mut self) {}
+
     fn now(&self) -> Duration {
         Duration::from_millis(self.server.borrow().now.steady_ms)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mylog_core::effect::{Effect, Side};
-use mylog_core::value::{List, Set, Value, ZSet};
+use mylog_core::value::{List, Set, Value, ValueRef, ZSet};
 
 use super::{Name, Plain, Rng, Shape};
 
@@ -59,15 +59,15 @@ pub fn value(plain: &Plain) -> Option<Value> {
 }
 
 /// What of it the store holds. Its order is checked.
-pub fn plain(value: &Value) -> Option<Plain> {
+pub fn plain(value: ValueRef<'_>) -> Option<Plain> {
     match value {
-        Value::Str(_) | Value::Hash(_) => None,
-        Value::List(list) => Some(Plain::List(list.iter().map(<[u8]>::to_vec).collect())),
-        Value::Set(set) => {
+        ValueRef::Str(_) | ValueRef::Hash(_) => None,
+        ValueRef::List(list) => Some(Plain::List(list.iter().map(<[u8]>::to_vec).collect())),
+        ValueRef::Set(set) => {
             assert_eq!(set.iter().count(), set.len());
             Some(Plain::Set(set.iter().map(<[u8]>::to_vec).collect()))
         }
-        Value::ZSet(zset) => {
+        ValueRef::ZSet(zset) => {
             let all: Vec<_> = zset.iter().collect();
             let before = |a: &(&[u8], f64), b: &(&[u8], f64)| a.1 < b.1 || (a.1 == b.1 && a.0 < b.0);
             assert!(all.windows(2).all(|pair| before(&pair[0], &pair[1])));

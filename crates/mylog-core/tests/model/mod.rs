@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mylog_core::effect::{Effect, ExpireAt, NEVER, Ttl};
 use mylog_core::store::Store;
-use mylog_core::value::{Kind, Value};
+use mylog_core::value::{Kind, Value, ValueRef};
 
 pub use collections::Change;
 pub use rng::Rng;
@@ -324,9 +324,9 @@ impl Model {
 
     /// The model of what a store holds.
     pub fn of(store: &Store) -> Self {
-        let plain = |value: &Value| match value {
-            Value::Str(bytes) => Plain::Str(bytes.clone()),
-            Value::Hash(hash) => Plain::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect()),
+        let plain = |value: ValueRef<'_>| match value {
+            ValueRef::Str(bytes) => Plain::Str(bytes.to_vec()),
+            ValueRef::Hash(hash) => Plain::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect()),
             other => collections::plain(other).unwrap(),
         };
         let keys = store.entries().map(|entry| {

@@ -138,6 +138,8 @@ impl ParentLink for Link<'_> {
         self.wait()
     }
 
+    fn pause(&mut self) {}
+
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -427,6 +429,8 @@ impl ParentLink for Flooded<'_> {
     fn nap(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn pause(&mut self) {}
 
     fn now(&self) -> Duration {
         // Each look takes a millisecond.

@@ -1,4 +1,4 @@
-//! The walk beside a stream that comes as fast as it can be applied.
+//! The walk beside a stream that comes as fast as it can be applied, and beside none.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -23,14 +23,16 @@ const READ: Duration = Duration::from_millis(1);
 /// Time between two looks at the pipe: the child reports its progress at each.
 const WORK: Duration = Duration::from_millis(1);
 
-/// A parent whose pipe is never found empty, and the time.
+/// A parent whose pipe is never found empty or always is, and the time.
 struct Torrent {
+    silent: bool,
     groups: GroupBuilder,
     store: Store,
     pipe: VecDeque<u8>,
     now: Duration,
     reads: u64,
     looks: u64,
+    pauses: u64,
     answer: Option<u64>,
     /// Reads and looks when the walk was over.
     walked: Option<(u64, u64)>,
@@ -61,7 +63,7 @@ impl ParentLink for Link<'_> {
         let torrent = &mut *self.0.borrow_mut();
         torrent.now += READ;
         torrent.reads += 1;
-        while torrent.answer.is_none() && torrent.pipe.len() < buf.len() {
+        while !torrent.silent && torrent.answer.is_none() && torrent.pipe.len() < buf.len() {
             torrent.write(torrent.reads % KEYS);
             torrent.send();
         }
@@ -90,6 +92,10 @@ impl ParentLink for Link<'_> {
         Ok(())
     }
 
+    fn pause(&mut self) {
+        self.0.borrow_mut().pauses += 1;
+    }
+
     fn now(&self) -> Duration {
         self.0.borrow().now
     }
@@ -108,15 +114,17 @@ impl ParentLink for Link<'_> {
     }
 }
 
-#[test]
-fn a_stream_as_fast_as_it_is_applied_does_not_starve_the_walk() {
+/// Runs a rewrite of all the keys.
+fn rewrite(silent: bool) -> Torrent {
     let torrent = RefCell::new(Torrent {
+        silent,
         groups: GroupBuilder::new(1),
         store: Store::new(),
         pipe: VecDeque::new(),
         now: Duration::ZERO,
         reads: 0,
         looks: 0,
+        pauses: 0,
         answer: None,
         walked: None,
     });
@@ -136,8 +144,29 @@ fn a_stream_as_fast_as_it_is_applied_does_not_starve_the_walk() {
     Child::new(&mut copy, fork_seq, Link(&torrent), out)
         .run(0)
         .unwrap();
-    let (reads, looks) = torrent.borrow().walked.unwrap();
+    torrent.into_inner()
+}
+
+#[test]
+fn a_stream_as_fast_as_it_is_applied_does_not_starve_the_walk() {
+    let (reads, looks) = rewrite(false).walked.unwrap();
     assert!(looks > 100, "the walk looked at the pipe {looks} times");
     // A look may take three times what was done before it, and some reads more to notice.
     assert!(reads <= looks * 8, "{reads} reads at {looks} looks");
+}
+
+#[test]
+fn beside_a_silent_parent_the_child_gives_way_between_the_pieces_of_its_work() {
+    let torrent = rewrite(true);
+    let (_, looks) = torrent.walked.unwrap();
+    assert!(
+        looks > 100 && torrent.pauses >= looks,
+        "{} pauses at {looks} looks",
+        torrent.pauses
+    );
+}
+
+#[test]
+fn beside_a_parent_that_sends_as_fast_as_it_can_the_child_never_gives_way() {
+    assert_eq!(rewrite(false).pauses, 0);
 }

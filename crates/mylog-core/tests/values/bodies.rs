@@ -61,10 +61,10 @@ fn a_small_value_costs_two_bytes_an_element() {
     ];
     for (value, each) in packed {
         assert!(
-            value.memory() <= 2 + 100 * each,
+            value.view().memory() <= 2 + 100 * each,
             "{:?}: {}",
             value.kind(),
-            value.memory()
+            value.view().memory()
         );
         assert_eq!(value.free_effort(), 1);
     }

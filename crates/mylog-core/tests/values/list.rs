@@ -119,6 +119,6 @@ fn a_million_elements_take_no_step_over_all_of_them() {
             .iter()
             .map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap())))
     );
-    let memory = Value::List(list).memory();
+    let memory = Value::List(list).view().memory();
     assert!(memory < 8 << 20, "{memory}");
 }

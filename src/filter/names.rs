@@ -1,0 +1,62 @@
+//! The server's strings for the names of routed commands, made once: what runs for every captured command makes
+//! none.
+//!
+//! So a string is an argument of many commands at a time, each of which has a share of it. That is the server's own
+//! way with arguments that it keeps: whatever would reuse, change or trim one asks first whether it has the only
+//! share. The count is not atomic, but what other threads free of a command is what nobody else has a share of.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::route;
+use super::{ROUTED, native_name};
+use crate::api::{OwnedStr, Str};
+use crate::gil::Gil;
+
+/// The names of one route.
+struct Names {
+    twin: OwnedStr,
+    native: OwnedStr,
+}
+
+/// By the places of the routes.
+static NAMES: Gil<Vec<Names>> = Gil::new(Vec::new());
+
+/// The place of the last twin: its command comes next, if it was not queued.
+static LAST: AtomicUsize = AtomicUsize::new(0);
+
+/// Makes them. In OnLoad, before the filter runs.
+pub(super) fn prepare() {
+    let names = route::names().map(|native| Names {
+        twin: made_twin(native.as_bytes()),
+        native: OwnedStr::new(native.as_bytes()),
+    });
+    let names = names.collect();
+    NAMES.with(|slot| *slot = names);
+}
+
+/// A string of the name of a native command's twin.
+pub(super) fn made_twin(native: &[u8]) -> OwnedStr {
+    OwnedStr::new(&[ROUTED, &native.to_ascii_lowercase()].concat())
+}
+
+/// The name of the twin of the route at a place.
+pub(super) fn twin(place: usize) -> Option<OwnedStr> {
+    LAST.store(place, Ordering::Relaxed);
+    NAMES.with(|names| names.get(place).map(|names| names.twin.share()))
+}
+
+/// The native name of a command that was routed here, by its name.
+pub(crate) fn native_string(name: Str<'_>) -> Option<OwnedStr> {
+    let is_last = |names: &&Names| names.twin.lend().is(name);
+    let last = NAMES.with(|names| {
+        let names = names.get(LAST.load(Ordering::Relaxed)).filter(is_last);
+        names.map(|names| names.native.share())
+    });
+    last.or_else(|| found(native_name(name.bytes())?))
+}
+
+fn found(native: &[u8]) -> Option<OwnedStr> {
+    let place = route::place(native);
+    let kept = place.and_then(|place| NAMES.with(|names| names.get(place).map(|names| names.native.share())));
+    kept.or_else(|| Some(OwnedStr::new(native)))
+}
