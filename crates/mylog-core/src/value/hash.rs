@@ -6,7 +6,7 @@
 //! was either visited already or lies still ahead, so a full scan misses none that stayed. It stays large.
 
 use super::members::Members;
-use super::packed::{Packed, Pairs, are_distinct, room, take_items};
+use super::packed::{Packed, Pairs, are_distinct, take_items};
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
 
 /// Most fields of a small hash, as `hash-max-listpack-entries` is by default.
@@ -67,7 +67,7 @@ impl Hash {
     /// A field's value.
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         match &self.0 {
-            Form::Small(packed) => packed.find::<2>(field)?.1.next(),
+            Form::Small(packed) => packed.at(packed.find::<2>(field)?.1),
             Form::Large(large) => large.fields.get(field).map(|value| &**value),
         }
     }
@@ -80,11 +80,11 @@ impl Hash {
     /// As `set`; gives the old value back as well, if it took another block of memory.
     pub(crate) fn replace(&mut self, field: &[u8], value: &[u8]) -> (bool, Option<Box<[u8]>>) {
         if let Form::Small(packed) = &mut self.0 {
-            let found = packed.find::<2>(field).map(|(place, _)| place);
+            let found = packed.find::<2>(field).map(|(_, behind)| behind);
             let short = field.len().max(value.len()) <= SMALL_BYTES;
             match found {
                 Some(place) if short => {
-                    packed.replace(place + room(field.len()), value);
+                    packed.replace(place, value);
                     return (false, None);
                 }
                 None if short && packed.len() < 2 * SMALL_FIELDS => {
@@ -222,7 +222,7 @@ impl Hash {
 
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
-            Form::Small(packed) => packed.bytes(),
+            Form::Small(packed) => packed.memory(),
             Form::Large(large) => size_of::<Large>() + large.bytes + large.fields.memory(),
         }
     }

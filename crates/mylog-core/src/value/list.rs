@@ -274,7 +274,7 @@ impl List {
 
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
-            Form::Small(packed) => packed.bytes(),
+            Form::Small(packed) => packed.memory(),
             Form::Large(large) => size_of::<Nodes>() + large.bytes * 17 / 16,
         }
     }
@@ -291,7 +291,7 @@ impl List {
     pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
         let elements = packed::take_items(body, take_bytes)?;
         let room: usize = elements.iter().map(|element| packed::room(element.len())).sum();
-        if packed::COUNT + room <= NODE_BYTES {
+        if packed::HEAD + room <= NODE_BYTES {
             return Some(Self(Form::Small(Packed::of(elements.into_iter()))));
         }
         let mut list = Self::default();
@@ -314,7 +314,7 @@ impl Nodes {
         while let Some((node, before)) = self.nodes.leaf_of(at).filter(|_| at < end) {
             let to = end.min(before + node.len());
             gone += if to - at == node.len() {
-                node.bytes() - packed::COUNT
+                node.bytes() - packed::HEAD
             } else {
                 room(node.range(at - before, to - before))
             };

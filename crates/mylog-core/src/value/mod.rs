@@ -1,5 +1,6 @@
 //! Durable values. A value knows its own bytes (`encode_body`) and nothing of names, ends or Redis.
 
+mod block;
 mod counted;
 mod hash;
 pub mod list;

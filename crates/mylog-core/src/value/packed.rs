@@ -1,17 +1,20 @@
 //! Elements packed into one block of memory: what a small value is, and a node of a list. An element costs two
 //! bytes beside its own, as in Redis' listpack.
 //!
-//! Layout: the number of elements in two bytes, then each element with its length before it and, written
-//! backwards, behind it, so that it can be walked from both ends.
+//! Layout: the number of elements in two bytes, the room behind them in one, then each element with its length before
+//! it and, written backwards, behind it, so that it can be walked from both ends.
 
+use std::ops::Deref;
+
+use super::block;
 use crate::effect::varint;
 
-/// Bytes of the number of elements.
-pub(super) const COUNT: usize = 2;
+/// Bytes before the elements.
+pub(super) const HEAD: usize = 3;
 
 /// Elements in one block. An empty one takes no memory. It holds fewer than 2^16 of them: whoever fills it keeps
 /// to far lower limits.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Packed(Box<[u8]>);
 
 /// True if no name comes twice.
@@ -40,16 +43,37 @@ pub(super) fn room(len: usize) -> usize {
     len + 2 * varint::len(len as u64)
 }
 
-fn put(block: &mut Vec<u8>, element: &[u8]) {
-    varint::put_bytes(block, element);
+/// Writes an element, with its lengths, to the front of a place that has its room, and gives back what is behind it.
+fn put<'p>(place: &'p mut [u8], element: &[u8]) -> &'p mut [u8] {
     if element.len() < 0x80 {
-        return block.push(element.len() as u8);
+        let len = element.len();
+        let Some((own, rest)) = place.split_at_mut_checked(len + 2) else {
+            return Default::default();
+        };
+        if let [first, bytes @ .., last] = own {
+            (*first, *last) = (len as u8, len as u8);
+            bytes.copy_from_slice(element);
+        }
+        return rest;
     }
-    let from = block.len();
-    varint::put(block, element.len() as u64);
-    if let Some(behind) = block.get_mut(from..) {
-        behind.reverse();
-    }
+    put_long(place, element)
+}
+
+#[cold]
+fn put_long<'p>(place: &'p mut [u8], element: &[u8]) -> &'p mut [u8] {
+    let mut len = Vec::with_capacity(10);
+    varint::put(&mut len, element.len() as u64);
+    let end = len.len() + element.len();
+    let Some((own, rest)) = place.split_at_mut_checked(end + len.len()) else {
+        return Default::default();
+    };
+    let (before, behind) = own.split_at_mut(end);
+    let (first, bytes) = before.split_at_mut(len.len());
+    first.copy_from_slice(&len);
+    bytes.copy_from_slice(element);
+    len.reverse();
+    behind.copy_from_slice(&len);
+    rest
 }
 
 /// Splits the first element off.
@@ -92,17 +116,6 @@ fn place_before(bytes: &[u8], end: usize) -> Option<usize> {
     }
 }
 
-/// True if this is what the element takes in a block where one of its length is.
-#[inline]
-fn holds(block: &[u8], range: std::ops::Range<usize>, element: &[u8]) -> bool {
-    let head = varint::len(element.len() as u64);
-    let held = block
-        .get(range.start + head..range.end - head)
-        .unwrap_or_default();
-    // Names in a value often begin alike and differ at the end: most are told apart without a call.
-    held.last() == element.last() && held == element
-}
-
 /// Splits the last element off; what is before it comes second.
 fn take_last(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&last, rest) = bytes.split_last()?;
@@ -125,29 +138,68 @@ fn take_last(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((element, rest))
 }
 
+/// The last eight bytes of a name in one word, and what shifts the bytes before a shorter one out of such a word.
+/// Names in a value often begin alike and differ at the end: nearly all are told apart by it.
+fn last_word(name: &[u8]) -> Option<(u64, u32)> {
+    if let Some(last) = name.last_chunk() {
+        return Some((u64::from_le_bytes(*last), 0));
+    }
+    let word = name.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte));
+    (!name.is_empty()).then_some((word, 64 - 8 * name.len() as u32))
+}
+
+impl PartialEq for Packed {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.elements() == other.elements()
+    }
+}
+impl Eq for Packed {}
+
 impl Packed {
     /// One block of all these elements.
-    pub(super) fn of<'a>(elements: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+    pub(super) fn of<T: Deref<Target = [u8]>>(elements: impl Iterator<Item = T> + Clone) -> Self {
         let bytes: usize = elements.clone().map(|element| room(element.len())).sum();
-        let mut block = Vec::with_capacity(COUNT + bytes);
-        block.extend_from_slice(&[0; COUNT]);
-        let mut count = 0;
+        let used = HEAD + bytes;
+        let mut block = vec![0; block::size_for(used)].into_boxed_slice();
+        let (mut place, mut count) = (block.get_mut(HEAD..).unwrap_or_default(), 0);
         for element in elements {
-            put(&mut block, element);
+            place = put(place, &element);
             count += 1;
         }
-        Self::finish(block, count)
-    }
-
-    /// The block with its number of elements.
-    fn finish(mut block: Vec<u8>, count: usize) -> Self {
         if count == 0 {
             return Self::default();
         }
-        for (to, from) in block.iter_mut().zip((count as u16).to_le_bytes()) {
-            *to = from;
+        let mut packed = Self(block);
+        packed.set_head(count, used);
+        packed
+    }
+
+    /// One block of so many elements, which are there as a block has them.
+    fn of_part(part: &[u8], count: usize) -> Self {
+        let used = HEAD + part.len();
+        let mut block = Vec::with_capacity(block::size_for(used));
+        block.extend_from_slice(&[0; HEAD]);
+        block.extend_from_slice(part);
+        Self::finish(block, count)
+    }
+
+    /// The block of what is used of it.
+    fn finish(mut block: Vec<u8>, count: usize) -> Self {
+        let used = block.len();
+        let size = block::size_for(used);
+        block.reserve_exact(size.saturating_sub(used));
+        block.resize(size, 0);
+        let mut packed = Self(block.into_boxed_slice());
+        packed.set_head(count, used);
+        packed
+    }
+
+    fn set_head(&mut self, count: usize, used: usize) {
+        let left = (self.0.len() - used) as u8;
+        if let Some(head) = self.0.first_chunk_mut::<HEAD>() {
+            let [low, high] = (count as u16).to_le_bytes();
+            *head = [low, high, left];
         }
-        Self(block.into_boxed_slice())
     }
 
     /// Number of elements.
@@ -158,20 +210,38 @@ impl Packed {
         }
     }
 
-    /// Bytes of the block.
+    /// Bytes of the block that are used.
     pub(super) fn bytes(&self) -> usize {
+        self.used().len()
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
         self.0.len()
+    }
+
+    /// What is used of the block.
+    #[inline]
+    fn used(&self) -> &[u8] {
+        let left = self.0.get(HEAD - 1).copied().unwrap_or(0);
+        let used = self.0.len().saturating_sub(usize::from(left));
+        self.0.get(..used).unwrap_or_default()
+    }
+
+    /// The elements as they are in the block.
+    fn elements(&self) -> &[u8] {
+        self.used().get(HEAD..).unwrap_or_default()
     }
 
     /// Bytes of the elements alone, if none is longer than 127.
     pub(super) fn data_bytes(&self) -> usize {
-        self.0.len().saturating_sub(COUNT + 2 * self.len())
+        self.bytes().saturating_sub(HEAD + 2 * self.len())
     }
 
     /// The elements, from both ends.
     pub(super) fn iter(&self) -> Iter<'_> {
         Iter {
-            rest: self.0.get(COUNT..).unwrap_or_default(),
+            rest: self.elements(),
             left: self.len(),
         }
     }
@@ -182,14 +252,24 @@ impl Packed {
         if from >= to {
             return Iter::default();
         }
-        let (start, end) = (
-            self.place(from),
-            if to == len { self.0.len() } else { self.place(to) },
-        );
+        let start = self.place(from);
+        let end = match to {
+            _ if to == len => self.bytes(),
+            // Few are asked for much more often than nearly all.
+            _ if to - from < len / 4 => self.place_from(start, to - from),
+            _ => self.place(to),
+        };
         Iter {
-            rest: self.0.get(start..end).unwrap_or_default(),
+            rest: self.used().get(start..end).unwrap_or_default(),
             left: to - from,
         }
+    }
+
+    /// Where the element begins that so many elements are before, from a place on.
+    fn place_from(&self, place: usize, count: usize) -> usize {
+        let used = self.used();
+        let to = (0..count).try_fold(place, |at, _| next_place(used, at));
+        to.unwrap_or(used.len())
     }
 
     /// An element by its number.
@@ -205,81 +285,110 @@ impl Packed {
         }
     }
 
-    /// Where in the block an element begins; its end for the number of elements. From the nearer end.
-    pub(super) fn place(&self, index: usize) -> usize {
-        let (len, mut iter) = (self.len(), self.iter());
-        if index >= len {
-            return self.0.len();
-        }
-        if index <= len / 2 {
-            iter.skip_elements(index);
-            self.0.len() - iter.rest.len()
-        } else {
-            iter.nth_back(len - 1 - index);
-            COUNT + iter.rest.len()
-        }
+    /// The element at a place.
+    pub(super) fn at(&self, place: usize) -> Option<&[u8]> {
+        self.used()
+            .get(place..)
+            .and_then(take_first)
+            .map(|(element, _)| element)
     }
 
-    /// Where an element stands that is the first of its `STRIDE`, and what is behind it.
-    pub(super) fn find<const STRIDE: usize>(&self, element: &[u8]) -> Option<(usize, Iter<'_>)> {
-        let (block, room) = (&*self.0, room(element.len()));
-        let (mut at, mut left) = (COUNT, self.len());
-        while left > 0 {
-            let next = next_place(block, at)?;
-            // The room tells the length.
-            if next - at == room && holds(block, at..next, element) {
-                let rest = block.get(next..).unwrap_or_default();
-                let left = left - 1;
-                return Some((at, Iter { rest, left }));
+    /// Where in the block an element begins; its end for the number of elements. From the nearer end.
+    pub(super) fn place(&self, index: usize) -> usize {
+        let (len, used) = (self.len(), self.used());
+        if index >= len {
+            return used.len();
+        }
+        if index <= len / 2 {
+            return self.place_from(HEAD, index);
+        }
+        let place = (index..len).try_fold(used.len(), |end, _| place_before(used, end));
+        place.unwrap_or(HEAD)
+    }
+
+    /// The place of an element that is the first of its `STRIDE`, and the one behind it.
+    pub(super) fn find<const STRIDE: usize>(&self, element: &[u8]) -> Option<(usize, usize)> {
+        let used = self.used();
+        let (len, Some((wanted, shift))) = (element.len(), last_word(element)) else {
+            return self.find_any::<STRIDE>(element);
+        };
+        if len >= 0x80 {
+            return self.find_any::<STRIDE>(element);
+        }
+        let mut at = HEAD;
+        while let Some(&head) = used.get(at) {
+            let mut next = match head {
+                short @ 0..0x80 => at + usize::from(short) + 2,
+                _ => behind_long(used, at)?,
+            };
+            if usize::from(head) == len {
+                // Before a short name that is the first there may be no word.
+                let word = used.get(next.wrapping_sub(9)..next - 1);
+                let word = word.and_then(|word| word.first_chunk());
+                let is_alike = word.is_none_or(|word| u64::from_le_bytes(*word) >> shift == wanted);
+                if is_alike && used.get(at + 1..next - 1) == Some(element) {
+                    return Some((at, next));
+                }
+            }
+            for _ in 1..STRIDE {
+                next = next_place(used, next)?;
+            }
+            at = next;
+        }
+        None
+    }
+
+    /// As `find`, of an element that is empty or long.
+    #[cold]
+    #[inline(never)]
+    fn find_any<const STRIDE: usize>(&self, element: &[u8]) -> Option<(usize, usize)> {
+        let (used, mut at) = (self.used(), HEAD);
+        while at < used.len() {
+            let next = next_place(used, at)?;
+            if self.at(at) == Some(element) {
+                return Some((at, next));
             }
             at = next;
             for _ in 1..STRIDE {
-                at = next_place(block, at)?;
+                at = next_place(used, at)?;
             }
-            left = left.saturating_sub(STRIDE);
         }
         None
     }
 
     /// Takes out `gone` elements, which begin at `place`, and puts others there.
     pub(super) fn splice(&mut self, place: usize, gone: usize, added: &[&[u8]]) {
-        let mut behind = Iter {
-            rest: self.0.get(place..).unwrap_or_default(),
-            left: gone,
-        };
-        behind.skip_elements(gone);
-        let end = self.0.len() - behind.rest.len();
-        let room: usize = added.iter().map(|element| room(element.len())).sum();
         let count = self.len() - gone + added.len();
         if count == 0 {
             *self = Self::default();
             return;
         }
-        let mut block = std::mem::take(&mut self.0).into_vec();
-        if block.is_empty() {
-            block.reserve_exact(COUNT + room);
-            block.extend_from_slice(&[0; COUNT]);
+        let used = self.bytes().max(HEAD);
+        let place = place.clamp(HEAD, used);
+        let end = if gone == 0 {
+            place
+        } else {
+            self.place_from(place, gone)
+        };
+        let room: usize = added.iter().map(|element| room(element.len())).sum();
+        let (to, now) = (place + room, used - (end - place) + room);
+        if now > used {
+            block::fit(&mut self.0, now);
+            block::move_tail(&mut self.0, end, used, to);
+        } else {
+            block::move_tail(&mut self.0, end, used, to);
+            block::fit(&mut self.0, now);
         }
-        let place = place.clamp(COUNT, block.len());
-        if place < end {
-            block.drain(place..end);
+        let mut free = self.0.get_mut(place..to).unwrap_or_default();
+        for element in added {
+            free = put(free, element);
         }
-        block.reserve_exact(room);
-        added.iter().for_each(|element| put(&mut block, element));
-        if let Some(behind) = block.get_mut(place..) {
-            behind.rotate_right(room);
-        }
-        *self = Self::finish(block, count);
+        self.set_head(count, now);
     }
 
     /// Gives the element at `place` other bytes: in place if they are as many.
     pub(super) fn replace(&mut self, place: usize, element: &[u8]) {
-        let held = self
-            .0
-            .get(place..)
-            .and_then(take_first)
-            .map(|(held, _)| held.len());
-        if held == Some(element.len()) {
+        if self.at(place).map(<[u8]>::len) == Some(element.len()) {
             let from = place + varint::len(element.len() as u64);
             if let Some(held) = self.0.get_mut(from..from + element.len()) {
                 held.copy_from_slice(element);
@@ -291,28 +400,33 @@ impl Packed {
 
     /// Adds an element at the end.
     pub(super) fn push(&mut self, element: &[u8]) {
-        self.splice(self.0.len(), 0, &[element]);
+        self.splice(self.bytes(), 0, &[element]);
+    }
+
+    /// What is used of the block, without the room.
+    fn take(&mut self) -> Vec<u8> {
+        let used = self.bytes();
+        let mut block = std::mem::take(&mut self.0).into_vec();
+        block.truncate(used);
+        block
     }
 
     /// Takes the elements from one on off. Copies the smaller part: an element may be huge.
     pub(super) fn split_off(&mut self, index: usize) -> Self {
         let (place, count) = (self.place(index), self.len());
-        if index == 0 || index >= count {
-            let all = std::mem::take(self);
-            if index > 0 {
-                *self = all;
-                return Self::default();
-            }
-            return all;
+        if index == 0 {
+            return std::mem::take(self);
         }
-        let mut block = std::mem::take(&mut self.0).into_vec();
-        let copy = |part: &[u8], count| Self::finish([&[0; COUNT], part].concat(), count);
+        if index >= count {
+            return Self::default();
+        }
+        let mut block = self.take();
         if place < block.len() / 2 {
-            *self = copy(block.get(COUNT..place).unwrap_or_default(), index);
-            block.drain(COUNT..place);
+            *self = Self::of_part(block.get(HEAD..place).unwrap_or_default(), index);
+            block.drain(HEAD..place);
             Self::finish(block, count - index)
         } else {
-            let tail = copy(block.get(place..).unwrap_or_default(), count - index);
+            let tail = Self::of_part(block.get(place..).unwrap_or_default(), count - index);
             block.truncate(place);
             *self = Self::finish(block, index);
             tail
@@ -321,15 +435,14 @@ impl Packed {
 
     /// Adds all elements of another block at the end.
     pub(super) fn append(&mut self, other: &Self) {
-        let count = self.len() + other.len();
-        let Some(added) = other.0.get(COUNT..) else { return };
-        let mut block = std::mem::take(&mut self.0).into_vec();
-        if block.is_empty() {
-            block = other.0.to_vec();
-        } else {
-            block.reserve_exact(added.len());
-            block.extend_from_slice(added);
+        let (count, added) = (self.len() + other.len(), other.elements());
+        if self.len() == 0 {
+            *self = other.clone();
+            return;
         }
+        let mut block = self.take();
+        block.reserve_exact(block::size_for(block.len() + added.len()) - block.len());
+        block.extend_from_slice(added);
         *self = Self::finish(block, count);
     }
 
@@ -476,11 +589,12 @@ mod tests {
                 for wanted in [plain.get(at).unwrap_or(&wanted), &wanted] {
                     let first = plain.iter().position(|held| held == wanted);
                     let found = packed.find::<1>(wanted);
-                    assert_eq!(found.map(|(place, _)| place), first.map(|at| packed.place(at)));
+                    let places = |at: usize| (packed.place(at), packed.place(at + 1));
+                    assert_eq!(found, first.map(places));
                     let name = plain.iter().step_by(2).position(|held| held == wanted);
                     let found = packed
                         .find::<2>(wanted)
-                        .map(|(place, mut rest)| (place, rest.next()));
+                        .map(|(place, behind)| (place, packed.at(behind)));
                     let place = |at: usize| (packed.place(2 * at), second(2 * at).map(|held| &held[..]));
                     assert_eq!(found, name.map(place));
                 }

@@ -163,7 +163,7 @@ impl Set {
 
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
-            Form::Small(packed) => packed.bytes(),
+            Form::Small(packed) => packed.memory(),
             Form::Large(large) => size_of::<Large>() + large.bytes + large.members.memory(),
         }
     }

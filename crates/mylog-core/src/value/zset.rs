@@ -11,7 +11,7 @@ use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::members::Members;
-use super::packed::{Packed, Pairs, take_items};
+use super::packed::{self, Packed, Pairs, room, take_items};
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
 use order::{Edge, Order, Spot};
 
@@ -75,7 +75,7 @@ impl ZSet {
     /// A member's score.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.0 {
-            Form::Small(packed) => score::decode(packed.find::<2>(member)?.1.next()?),
+            Form::Small(packed) => score::decode(packed.at(packed.find::<2>(member)?.1)?),
             Form::Large(large) => large.scores.get(member).copied(),
         }
     }
@@ -87,10 +87,13 @@ impl ZSet {
         }
         let score = without_sign_of_zero(score);
         if let Form::Small(packed) = &mut self.0 {
-            let old = take_packed(packed, member);
+            if let Some((place, held)) = find_packed(packed, member) {
+                change_packed(packed, (place, member), (held, score));
+                return Some(held);
+            }
             if packed.len() < 2 * SMALL_MEMBERS && member.len() <= SMALL_BYTES {
                 add_packed(packed, member, score);
-                return old;
+                return None;
             }
             let mut large = Large::default();
             for (member, score) in Pairs(packed.iter()) {
@@ -98,7 +101,7 @@ impl ZSet {
             }
             large.set(member, score);
             self.0 = Form::Large(Box::new(large));
-            return old;
+            return None;
         }
         match &mut self.0 {
             Form::Large(large) => large.set(member, score),
@@ -109,7 +112,11 @@ impl ZSet {
     /// Removes a member and says what score it had.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         match &mut self.0 {
-            Form::Small(packed) => take_packed(packed, member),
+            Form::Small(packed) => {
+                let (place, score) = find_packed(packed, member)?;
+                packed.splice(place, 2, &[]);
+                Some(score)
+            }
             Form::Large(large) => {
                 let score = large.scores.remove(member)?;
                 large.bytes -= member.len();
@@ -253,7 +260,7 @@ impl ZSet {
     /// How many members stand before this spot.
     fn position(&self, spot: Spot<'_>) -> usize {
         match &self.0 {
-            Form::Small(packed) => position(packed, spot),
+            Form::Small(packed) => position(packed, spot).0,
             Form::Large(large) => large.order.position(spot),
         }
     }
@@ -276,7 +283,7 @@ impl ZSet {
 
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
-            Form::Small(packed) => packed.bytes(),
+            Form::Small(packed) => packed.memory(),
             Form::Large(large) => {
                 let shared = large.scores.len() * 2 * size_of::<usize>();
                 size_of::<Large>() + large.bytes + shared + large.scores.memory() + large.order.memory()
@@ -337,33 +344,46 @@ fn limited(ranks: Range<usize>, rev: bool, offset: usize, limit: Option<usize>) 
     }
 }
 
-fn position(packed: &Packed, spot: Spot<'_>) -> usize {
-    let before = Pairs(packed.iter()).take_while(|(member, score)| {
-        let score = score::decode(score).unwrap_or_default();
-        spot.is_behind(score, member)
-    });
-    before.count()
+/// How many members stand before this spot, and where the next one begins.
+fn position(packed: &Packed, spot: Spot<'_>) -> (usize, usize) {
+    let mut pairs = Pairs(packed.iter());
+    // Scores that rise with time, and those of a queue, come to the end.
+    let is_before =
+        |(member, of): (&[u8], &[u8])| spot.is_behind(score::decode(of).unwrap_or_default(), member);
+    if pairs.clone().next_back().is_none_or(is_before) {
+        return (packed.len() / 2, packed.bytes());
+    }
+    let (mut count, mut place) = (0, packed::HEAD);
+    while let Some((member, of)) = pairs.next().filter(|pair| is_before(*pair)) {
+        count += 1;
+        place += room(member.len()) + room(of.len());
+    }
+    (count, place)
 }
 
-fn take_packed(packed: &mut Packed, member: &[u8]) -> Option<f64> {
-    let (place, mut behind) = packed.find::<2>(member)?;
-    let score = score::decode(behind.next()?)?;
-    packed.splice(place, 2, &[]);
-    Some(score)
+/// Where a member is, and its score.
+fn find_packed(packed: &Packed, member: &[u8]) -> Option<(usize, f64)> {
+    let (place, behind) = packed.find::<2>(member)?;
+    Some((place, score::decode(packed.at(behind)?)?))
 }
 
 /// Adds a member that there is not.
 fn add_packed(packed: &mut Packed, member: &[u8], score: f64) {
-    let at = position(
-        packed,
-        Spot {
-            score: Some(score),
-            edge: Edge::Before(member),
-        },
-    );
+    let spot = Spot {
+        score: Some(score),
+        edge: Edge::Before(member),
+    };
     let (bytes, len) = score::encode(score);
     let score = bytes.get(..len).unwrap_or(&bytes);
-    packed.splice(packed.place(2 * at), 0, &[member, score]);
+    packed.splice(position(packed, spot).1, 0, &[member, score]);
+}
+
+/// Gives the member at a place another score.
+fn change_packed(packed: &mut Packed, (place, member): (usize, &[u8]), (held, score): (f64, f64)) {
+    if held != score {
+        packed.splice(place, 2, &[]);
+        add_packed(packed, member, score);
+    }
 }
 
 impl Large {
