@@ -100,7 +100,7 @@ fn contents_digest(store: &Store) -> u64 {
             }),
             ValueRef::Set(set) => set
                 .iter()
-                .fold(2, |sum: u64, member| sum.wrapping_add(fnv(BASIS, member))),
+                .fold(2, |sum: u64, member| sum.wrapping_add(fnv(BASIS, &member))),
             // The sign of zero does not count.
             ValueRef::ZSet(zset) => zset.iter().fold(3, |sum: u64, (member, score)| {
                 sum.wrapping_add(fnv_all(BASIS, &[&(score + 0.0).to_le_bytes(), member]))

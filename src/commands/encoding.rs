@@ -36,5 +36,5 @@ pub(super) fn of(value: ValueRef<'_>) -> &'static CStr {
 }
 
 fn is_of_integers(set: &Set) -> bool {
-    set.len() <= INTEGERS && set.iter().all(|member| integer(member).is_some())
+    set.len() <= INTEGERS && set.iter().all(|member| integer(&member).is_some())
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use mylog_core::effect::{Effect, NEVER};
-use mylog_core::value::{Kind, Set, Value};
+use mylog_core::value::{Kind, Member, Set, Value};
 
 use super::SYNTAX;
 use super::number::{at_least, option};
@@ -24,10 +24,10 @@ fn read<R>(call: &Call<'_>, places: Range<usize>, f: impl FnOnce(&[Option<&Set>]
 }
 
 /// Makes one set of members out of several; `None` for a key that is missing.
-type Combine = for<'s> fn(&[Option<&'s Set>]) -> Vec<&'s [u8]>;
+type Combine = for<'s> fn(&[Option<&'s Set>]) -> Vec<Member<'s>>;
 
 /// Members that all sets have: those of the smallest, without what another lacks.
-fn in_all<'s>(sets: &[Option<&'s Set>]) -> impl Iterator<Item = &'s [u8]> {
+fn in_all<'s>(sets: &[Option<&'s Set>]) -> impl Iterator<Item = Member<'s>> {
     let mut sets = sets
         .iter()
         .copied()
@@ -39,17 +39,17 @@ fn in_all<'s>(sets: &[Option<&'s Set>]) -> impl Iterator<Item = &'s [u8]> {
     members.filter(move |member| sets.iter().skip(1).all(|set| set.contains(member)))
 }
 
-fn intersection<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
+fn intersection<'s>(sets: &[Option<&'s Set>]) -> Vec<Member<'s>> {
     in_all(sets).collect()
 }
 
-fn union<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
+fn union<'s>(sets: &[Option<&'s Set>]) -> Vec<Member<'s>> {
     let mut seen = HashSet::new();
     let members = sets.iter().flatten().flat_map(|set| set.iter());
     members.filter(|member| seen.insert(*member)).collect()
 }
 
-fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
+fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<Member<'s>> {
     let Some((first, others)) = sets.split_first() else {
         return Vec::new();
     };
@@ -63,7 +63,7 @@ fn show(call: &Call<'_>, combine: Combine) -> Result<Reply, Reply> {
     read(call, 1..call.args.len(), |sets| {
         let members = combine(sets);
         out.put(Reply::Set(members.len()));
-        members.into_iter().for_each(|member| out.bulk(member));
+        members.into_iter().for_each(|member| out.bulk(&member));
     })?;
     Ok(out.finish())
 }

@@ -19,7 +19,7 @@ const MOST_REPEATED: usize = 100_000_000;
 /// The members at these places, as far as there are such.
 fn members_at(set: &Set, places: &[usize]) -> Vec<Vec<u8>> {
     let members = places.iter().filter_map(|&place| set.nth(place));
-    members.map(<[u8]>::to_vec).collect()
+    members.map(|member| member.to_vec()).collect()
 }
 
 /// SPOP key [count]
@@ -92,10 +92,10 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
     call.read(1, |set: Option<&Set>| {
         let mut random = Random::new();
         let len = set.map_or(0, Set::len);
-        let nth = |place| set.and_then(|set| set.nth(place)).unwrap_or_default();
+        let nth = |place| set.and_then(|set| set.nth(place));
         let Some(count) = count else {
             let place = random.below(len);
-            out.bulk_or_null(set.and_then(|set| set.nth(place)));
+            out.bulk_or_null(nth(place).as_deref());
             return Ok(());
         };
         let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
@@ -106,12 +106,14 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
             }
             out.put(Reply::Array(wanted));
             for _ in 0..wanted {
-                out.bulk(nth(random.below(len)));
+                out.bulk(nth(random.below(len)).as_deref().unwrap_or_default());
             }
         } else {
             out.put(Reply::Array(wanted.min(len)));
             let places = some_below(len, wanted);
-            places.into_iter().for_each(|place| out.bulk(nth(place)));
+            for place in places {
+                out.bulk(nth(place).as_deref().unwrap_or_default());
+            }
         }
         Ok(())
     })??;

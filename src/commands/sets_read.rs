@@ -39,7 +39,7 @@ pub(super) fn smembers(call: &mut Call<'_>) -> Result<Reply, Reply> {
         out.put(Reply::Set(set.map_or(0, Set::len)));
         set.iter()
             .flat_map(|set| set.iter())
-            .for_each(|member| out.bulk(member));
+            .for_each(|member| out.bulk(&member));
     })?;
     Ok(out.finish())
 }
@@ -55,7 +55,7 @@ pub(super) fn sscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
             Some(set) => {
                 let scan = Scan::read(call, true)?;
                 set.scan(from, scan.count, |member| {
-                    if scan.shows(member) {
+                    if scan.shows(&member) {
                         shown.push(member);
                     }
                 })
@@ -65,7 +65,7 @@ pub(super) fn sscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
         out.put(Reply::Array(2));
         out.bulk(next.to_string().as_bytes());
         out.put(Reply::Array(shown.len()));
-        shown.into_iter().for_each(|member| out.bulk(member));
+        shown.into_iter().for_each(|member| out.bulk(&member));
         Ok::<(), Reply>(())
     })??;
     Ok(out.finish())

@@ -108,7 +108,7 @@ impl<'a> Asked<'a> {
             }
             Some(ValueRef::Set(set)) => {
                 let members = set.iter().skip(span.start).take(span.len());
-                members.map(<[u8]>::to_vec).collect()
+                members.map(|member| member.to_vec()).collect()
             }
             Some(ValueRef::ZSet(zset)) => {
                 let ranks = if from_end {

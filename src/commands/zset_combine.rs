@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use mylog_core::value::{Kind, Set, ValueRef, ZSet};
+use mylog_core::value::{Kind, Member, Set, ValueRef, ZSet};
 
 use super::number::{integer, option};
 use super::zset_range::put_members;
@@ -146,18 +146,21 @@ impl<'a> Source<'a> {
     }
 
     /// All members with their scores, without the weight.
-    fn iter(&self) -> impl Iterator<Item = (&'a [u8], f64)> + use<'a> {
+    fn iter(&self) -> impl Iterator<Item = (Member<'a>, f64)> + use<'a> {
         let (zset, set) = match self.members {
             Members::None => (None, None),
             Members::ZSet(zset) => (Some(zset.iter()), None),
             Members::Set(set) => (None, Some(set.iter())),
         };
         let alone = set.into_iter().flatten().map(|member| (member, 1.0));
-        zset.into_iter().flatten().chain(alone)
+        let scored = zset.into_iter().flatten();
+        scored
+            .map(|(member, score)| (Member::Bytes(member), score))
+            .chain(alone)
     }
 
     /// As `iter`, with the weight. Nothing times infinity is nothing.
-    fn weighted(&self) -> impl Iterator<Item = (&'a [u8], f64)> + use<'a> {
+    fn weighted(&self) -> impl Iterator<Item = (Member<'a>, f64)> + use<'a> {
         let weight = self.weight;
         self.iter().map(move |(member, score)| {
             let score = weight * score;
@@ -166,11 +169,11 @@ impl<'a> Source<'a> {
     }
 }
 
-type Scored<'a> = Vec<(&'a [u8], f64)>;
+type Scored<'a> = Vec<(Member<'a>, f64)>;
 
 fn union<'a>(sources: &[Source<'a>], aggregate: Aggregate) -> Scored<'a> {
     let most = sources.iter().map(Source::len).max().unwrap_or(0);
-    let mut all: HashMap<&[u8], f64> = HashMap::with_capacity(most);
+    let mut all: HashMap<Member<'_>, f64> = HashMap::with_capacity(most);
     for (member, score) in sources.iter().flat_map(Source::weighted) {
         all.entry(member)
             .and_modify(|held| *held = aggregate.of(*held, score))
@@ -183,14 +186,14 @@ fn union<'a>(sources: &[Source<'a>], aggregate: Aggregate) -> Scored<'a> {
 fn inter<'a, 's>(
     sources: &'s [Source<'a>],
     aggregate: Aggregate,
-) -> impl Iterator<Item = (&'a [u8], f64)> + use<'a, 's> {
+) -> impl Iterator<Item = (Member<'a>, f64)> + use<'a, 's> {
     let (first, others) = sources
         .split_first()
         .map_or((None, sources), |(first, others)| (Some(first), others));
     let members = first.into_iter().flat_map(Source::weighted);
     members.filter_map(move |(member, score)| {
         let score = others.iter().try_fold(score, |score, other| {
-            Some(aggregate.of(score, other.score(member)? * other.weight))
+            Some(aggregate.of(score, other.score(&member)? * other.weight))
         })?;
         Some((member, score))
     })
@@ -259,12 +262,13 @@ fn combine(call: &mut Call<'_>, op: Op, form: Form, name: &str, event: &CStr) ->
             return Ok::<_, Reply>(None);
         }
         let members = combined(sources, op, options.aggregate);
+        let members = members.iter().map(|(member, score)| (&**member, *score));
         if form == Form::Show {
-            put_members(&mut out, members.into_iter(), options.scores, resp3);
+            put_members(&mut out, members, options.scores, resp3);
             return Ok(None);
         }
         let len = members.len();
-        Ok((len > 0).then(|| (len, ZSet::body_of(members.into_iter()))))
+        Ok((len > 0).then(|| (len, ZSet::body_of(members))))
     })??;
     match form {
         Form::Store => {

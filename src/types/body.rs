@@ -18,7 +18,7 @@ pub(super) fn save(io: Io<'_>, value: ValueRef<'_>) {
             io.save_bytes(value);
         }),
         ValueRef::List(list) => list.iter().for_each(|element| io.save_bytes(element)),
-        ValueRef::Set(set) => set.iter().for_each(|member| io.save_bytes(member)),
+        ValueRef::Set(set) => set.iter().for_each(|member| io.save_bytes(&member)),
         ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             io.save_bytes(member);
             io.save_number(score.to_bits());
@@ -88,7 +88,7 @@ pub(super) fn emit(io: Io<'_>, key: &[u8], value: ValueRef<'_>) {
         }),
         ValueRef::Set(set) => set
             .iter()
-            .for_each(|member| io.emit_two(c"MYLOG.SADD", key, member)),
+            .for_each(|member| io.emit_two(c"MYLOG.SADD", key, &member)),
         ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             // The shortest text that reads back as this very number.
             io.emit_three(c"MYLOG.ZADD", key, score.to_string().as_bytes(), member);
@@ -110,7 +110,7 @@ pub(super) fn digest(state: Digest, value: ValueRef<'_>) {
             list.iter().for_each(|item| state.add(item));
             state.end_element();
         }
-        ValueRef::Set(set) => set.iter().for_each(|member| element(&[member])),
+        ValueRef::Set(set) => set.iter().for_each(|member| element(&[&member])),
         ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
             // One place, one digest: the sign of zero does not count.
             element(&[member, &(score + 0.0).to_bits().to_le_bytes()]);

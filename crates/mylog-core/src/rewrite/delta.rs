@@ -215,7 +215,7 @@ impl PartRecords {
         let mut parts: Vec<Part<'_>> = set.iter().filter_map(|field| value.get(field)).collect();
         if parts.is_empty() && self.keeper.is_none() && !self.gone.is_empty() {
             if let Some(any) = value.any() {
-                self.keeper = Some(any.name.into());
+                self.keeper = Some((*any.name).into());
                 parts.push(any);
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::effect::varint::{put, put_bytes, put_score};
 use crate::effect::{Db, Effect};
-use crate::value::{Hash, Set, ValueRef, ZSet};
+use crate::value::{Hash, Member, Set, ValueRef, ZSet};
 
 /// A value of named parts.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub(super) enum Named<'a> {
 /// A part: its name, and what it has beside that.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part<'a> {
-    pub(super) name: &'a [u8],
+    pub(super) name: Member<'a>,
     content: Content<'a>,
 }
 
@@ -29,17 +29,17 @@ enum Content<'a> {
 
 impl<'a> Part<'a> {
     fn of_hash((name, value): (&'a [u8], &'a [u8])) -> Self {
-        let content = Content::Value(value);
+        let (name, content) = (name.into(), Content::Value(value));
         Self { name, content }
     }
 
-    fn of_set(name: &'a [u8]) -> Self {
+    fn of_set(name: Member<'a>) -> Self {
         let content = Content::Nothing;
         Self { name, content }
     }
 
     fn of_zset((name, score): (&'a [u8], f64)) -> Self {
-        let content = Content::Score(score);
+        let (name, content) = (name.into(), Content::Score(score));
         Self { name, content }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Named<'a> {
     pub(super) fn get(self, name: &'a [u8]) -> Option<Part<'a>> {
         match self {
             Self::Hash(hash) => hash.get(name).map(|value| Part::of_hash((name, value))),
-            Self::Set(set) => set.contains(name).then(|| Part::of_set(name)),
+            Self::Set(set) => set.contains(name).then(|| Part::of_set(name.into())),
             Self::ZSet(zset) => zset.score(name).map(|score| Part::of_zset((name, score))),
         }
     }
@@ -130,7 +130,7 @@ impl<'a> Named<'a> {
         let mut body = Vec::new();
         put(&mut body, parts.len() as u64);
         for part in parts {
-            put_bytes(&mut body, part.name);
+            put_bytes(&mut body, &part.name);
             match part.content {
                 Content::Value(value) => put_bytes(&mut body, value),
                 Content::Nothing => {}
@@ -144,17 +144,17 @@ impl<'a> Named<'a> {
     pub(super) fn encode_set(self, (db, key): (Db, &[u8]), parts: &[Part<'_>], record: &mut Vec<u8>) {
         match self {
             Self::Hash(_) => {
-                let pairs: Vec<_> = parts.iter().map(|part| (part.name, part.value())).collect();
+                let pairs: Vec<_> = parts.iter().map(|part| (&*part.name, part.value())).collect();
                 let pairs = pairs.into();
                 Effect::HashSet { db, key, pairs }.encode(record);
             }
             Self::Set(_) => {
-                let members: Vec<_> = parts.iter().map(|part| part.name).collect();
+                let members: Vec<_> = parts.iter().map(|part| &*part.name).collect();
                 let members = members.into();
                 Effect::SetAdd { db, key, members }.encode(record);
             }
             Self::ZSet(_) => {
-                let members: Vec<_> = parts.iter().map(|part| (part.score(), part.name)).collect();
+                let members: Vec<_> = parts.iter().map(|part| (part.score(), &*part.name)).collect();
                 let members = members.into();
                 Effect::ZSetSet { db, key, members }.encode(record);
             }

@@ -2,15 +2,20 @@
 
 mod block;
 mod counted;
+mod decimal;
 mod hash;
+mod integers;
 pub mod list;
+mod member;
 mod members;
 mod packed;
 mod set;
 pub mod zset;
 
+pub use decimal::{Decimal, integer};
 pub use hash::Hash;
 pub use list::List;
+pub use member::Member;
 pub use set::Set;
 pub use zset::ZSet;
 

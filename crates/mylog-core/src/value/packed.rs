@@ -446,6 +446,21 @@ impl Packed {
         *self = Self::finish(block, count);
     }
 
+    /// A block that holds something else.
+    pub(super) fn holding(block: Box<[u8]>) -> Self {
+        Self(block)
+    }
+
+    /// The whole block: of a set it may hold integers instead.
+    pub(super) fn block(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As `block`.
+    pub(super) fn block_mut(&mut self) -> &mut Box<[u8]> {
+        &mut self.0
+    }
+
     /// Its memory, to be freed elsewhere.
     pub(super) fn into_block(self) -> Box<[u8]> {
         self.0

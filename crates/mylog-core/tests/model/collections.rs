@@ -65,7 +65,7 @@ pub fn plain(value: ValueRef<'_>) -> Option<Plain> {
         ValueRef::List(list) => Some(Plain::List(list.iter().map(<[u8]>::to_vec).collect())),
         ValueRef::Set(set) => {
             assert_eq!(set.iter().count(), set.len());
-            Some(Plain::Set(set.iter().map(<[u8]>::to_vec).collect()))
+            Some(Plain::Set(set.iter().map(|member| member.to_vec()).collect()))
         }
         ValueRef::ZSet(zset) => {
             let all: Vec<_> = zset.iter().collect();
