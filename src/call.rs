@@ -307,24 +307,37 @@ impl<'c> Call<'c> {
 
     /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this.
     pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) {
-        let left = engine::with(|engine| {
+        self.commit_members(target, effect);
+    }
+
+    /// As `commit`, of an effect on the members of a set: says how many came or went, so that nobody has to look for
+    /// them before. With none nothing has happened.
+    pub(crate) fn commit_members(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) -> usize {
+        let done = engine::with(|engine| {
             if let Holds::Ours(_, word) = target.holds {
                 if let Word::Entry(id) = Word::read(word) {
                     engine.store.guess(id);
                 }
             }
-            let id = engine.commit(effect).entry?;
-            let entry = engine.store.entry(id)?;
-            Some(Left {
-                kind: entry.value().kind(),
-                word: id.to_word() as usize,
-                expire_at: entry.expire_at(),
-            })
+            let applied = engine.commit(effect);
+            let left = applied.entry.and_then(|id| {
+                let entry = engine.store.entry(id)?;
+                Some(Left {
+                    kind: entry.value().kind(),
+                    word: id.to_word() as usize,
+                    expire_at: entry.expire_at(),
+                })
+            });
+            (left, applied.members)
         });
-        target.follow(left.flatten());
-        if matches!(self.propagation, Propagation::None) {
-            self.propagation = Propagation::Verbatim;
+        let (left, members) = done.unwrap_or((None, None));
+        if members != Some(0) {
+            target.follow(left);
+            if matches!(self.propagation, Propagation::None) {
+                self.propagation = Propagation::Verbatim;
+            }
         }
+        members.unwrap_or(0)
     }
 
     /// Takes a key away, of whatever type: of the server's own the log knows nothing.

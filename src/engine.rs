@@ -89,7 +89,8 @@ impl Engine {
     pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Applied {
         match self.store.apply(effect) {
             Ok(applied) => {
-                if !self.mute {
+                // Of members that are there already, or are not, the log has nothing to say.
+                if !self.mute && applied.members != Some(0) {
                     let seq = self.group.append(effect);
                     self.note(effect, applied.entry, seq);
                 }
@@ -106,6 +107,7 @@ impl Engine {
                 let name = effect.names().first().copied().flatten();
                 Applied {
                     entry: name.and_then(|(db, key)| self.store.find(db, key)),
+                    members: None,
                 }
             }
         }

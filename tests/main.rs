@@ -45,6 +45,7 @@ mod server {
     mod harness;
     mod held_clients;
     mod huge_values;
+    mod integer_sets;
     mod kill_loop;
     mod lineage;
     mod lost_folder;

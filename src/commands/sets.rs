@@ -20,16 +20,7 @@ fn named<'c>(call: &Call<'c>, wanted: impl Fn(&[u8]) -> bool) -> Vec<&'c [u8]> {
 /// SADD key member [member ...]
 pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
-    let mut before = 0;
-    let any_new = target.read(|set: Option<&Set>| {
-        before = set.map_or(0, Set::len);
-        call.args
-            .from(2)
-            .any(|member| !set.is_some_and(|set| set.contains(member)))
-    })?;
-    if !any_new {
-        return Err(Reply::Int(0));
-    }
+    target.read(|_: Option<&Set>| ())?;
     // In the order they came: a small set keeps it. Those that are there already change nothing.
     let one = [call.args.get(2)];
     let members = match call.args.len() {
@@ -37,30 +28,44 @@ pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
         _ => call.args.from(2).collect::<Vec<_>>().into(),
     };
     let (db, key) = (call.db, target.name());
-    call.commit(&mut target, &Effect::SetAdd { db, key, members });
-    let after = target.read(|set: Option<&Set>| set.map_or(0, Set::len));
-    call.changed(&target, Class::Set, c"sadd");
-    Ok(Reply::Int(after.unwrap_or(before).saturating_sub(before) as i64))
+    match call.commit_members(&mut target, &Effect::SetAdd { db, key, members }) {
+        0 => Err(Reply::Int(0)),
+        new => {
+            call.changed(&target, Class::Set, c"sadd");
+            Ok(Reply::Int(new as i64))
+        }
+    }
 }
 
-/// Takes members out that are there.
-pub(super) fn remove(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]]) {
+/// Takes members out, as far as they are there, and says how many were. The set is there.
+pub(super) fn remove(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]]) -> usize {
     let (db, key, members) = (call.db, target.name(), members.into());
-    call.commit(target, &Effect::SetRemove { db, key, members });
+    call.commit_members(target, &Effect::SetRemove { db, key, members })
 }
 
 /// SREM key member [member ...]
 pub(super) fn srem(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
-    let members = target.read(|set: Option<&Set>| match set {
-        Some(set) => named(call, |member| set.contains(member)),
-        None => Vec::new(),
-    })?;
+    let one = [call.args.get(2)];
+    let some: Vec<&[u8]>;
+    let members = match call.args.len() {
+        3 => target.read(|set: Option<&Set>| set.map_or(&[][..], |_| &one[..]))?,
+        // The log is told of those only that are there.
+        _ => {
+            some = target.read(|set: Option<&Set>| match set {
+                Some(set) => named(call, |member| set.contains(member)),
+                None => Vec::new(),
+            })?;
+            &some
+        }
+    };
     if members.is_empty() {
         return Err(Reply::Int(0));
     }
-    let removed = members.len();
-    remove(call, &mut target, &members);
+    let removed = remove(call, &mut target, members);
+    if removed == 0 {
+        return Err(Reply::Int(0));
+    }
     call.changed(&target, Class::Set, c"srem");
     if !target.exists() {
         call.notify(&target, c"del");

@@ -36,13 +36,31 @@ fn member(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..12) {
         0 => Vec::new(),
         1 => b"a\0b".to_vec(),
-        2 | 3 => pick(rng, &["1", "-5", "01", "123456789"]).into(),
+        2 => pick(rng, &["1", "-5", "01", "-0", "+1", "123456789"]).into(),
+        // The largest that are numbers, and the next ones.
+        3 => pick(
+            rng,
+            &[
+                "9223372036854775807",
+                "9223372036854775808",
+                "-9223372036854775808",
+                "-9223372036854775809",
+            ],
+        )
+        .into(),
         4 => vec![b'x'; 70],
         _ => vec![b'f', b'0' + rng.u8(..5)],
     }
 }
 
 fn members(rng: &mut Rng) -> Args {
+    // Now and then integers alone, or more of them than a small set has.
+    if rng.u8(..8) == 0 {
+        let (most, far) = (pick(rng, &[3, 40, 600]), pick(rng, &[1i64, 300, 1 << 40]));
+        return (0..most)
+            .map(|n| (n * far - 20).to_string().into_bytes())
+            .collect();
+    }
     // Now and then more than a small set has.
     if rng.u8(..25) == 0 {
         // Long ones make a set that a rewrite takes for a large one.

@@ -71,11 +71,14 @@ pub enum ApplyError {
 pub struct Applied {
     /// The entry that the effect wrote, if it is still there.
     pub entry: Option<SlotId>,
+    /// Of an effect on the members of a set, how many it added or took out: with none the store is as it was.
+    pub members: Option<usize>,
 }
 
 impl Store {
     /// Applies an effect. After an error nothing has changed.
     pub fn apply(&mut self, effect: &Effect<'_>) -> Result<Applied, ApplyError> {
+        let mut members_changed = None;
         let entry = match *effect {
             Effect::Put {
                 db,
@@ -156,12 +159,23 @@ impl Store {
                 count,
             } => self.list_remove((db, key), start, count)?,
             Effect::ListRemoveAt { db, key, ref indexes } => self.list_remove_at((db, key), indexes)?,
-            Effect::SetAdd { db, key, ref members } => Some(self.set_add((db, key), members)?),
-            Effect::SetRemove { db, key, ref members } => self.set_remove((db, key), members)?,
+            Effect::SetAdd { db, key, ref members } => {
+                let (id, new) = self.set_add((db, key), members)?;
+                members_changed = Some(new);
+                Some(id)
+            }
+            Effect::SetRemove { db, key, ref members } => {
+                let (id, gone) = self.set_remove((db, key), members)?;
+                members_changed = Some(gone);
+                id
+            }
             Effect::ZSetSet { db, key, ref members } => Some(self.zset_set((db, key), members)?),
             Effect::ZSetRemove { db, key, ref members } => self.zset_remove((db, key), members)?,
         };
-        Ok(Applied { entry })
+        Ok(Applied {
+            entry,
+            members: members_changed,
+        })
     }
 
     fn str_set(&mut self, db: Db, key: &[u8], ttl: Ttl, value: &[u8]) -> Result<SlotId, ApplyError> {

@@ -198,25 +198,31 @@ impl Store {
         })
     }
 
-    pub(super) fn set_add(&mut self, name: Name<'_>, members: &[&[u8]]) -> Result<SlotId, ApplyError> {
-        self.fill(name, |set: &mut Set| {
-            for member in members {
-                set.add(member);
-            }
-        })
+    /// Says how many members are new.
+    pub(super) fn set_add(
+        &mut self,
+        name: Name<'_>,
+        members: &[&[u8]],
+    ) -> Result<(SlotId, usize), ApplyError> {
+        let mut new = 0;
+        let id = self.fill(name, |set: &mut Set| {
+            new = members.iter().filter(|member| set.add(member)).count();
+        })?;
+        Ok((id, new))
     }
 
+    /// Says how many members were there.
     pub(super) fn set_remove(
         &mut self,
         name: Name<'_>,
         members: &[&[u8]],
-    ) -> Result<Option<SlotId>, ApplyError> {
-        self.edit(name, |set: &mut Set| {
-            for member in members {
-                set.remove(member);
-            }
+    ) -> Result<(Option<SlotId>, usize), ApplyError> {
+        let mut gone = 0;
+        let id = self.edit(name, |set: &mut Set| {
+            gone = members.iter().filter(|member| set.remove(member)).count();
             Some(Vec::new())
-        })
+        })?;
+        Ok((id, gone))
     }
 
     pub(super) fn zset_set(
