@@ -13,6 +13,8 @@ export SERVER
 endif
 
 .DEFAULT_GOAL := help
+# Two targets that install at once would wait on each other's lock, or fail.
+.NOTPARALLEL:
 .PHONY: help deps build demo run test test-servers check audit bench docker docker-test clean
 
 help: ## This list
@@ -22,7 +24,8 @@ help: ## This list
 deps: ## Install what building and testing need, redis-server included
 	@tools/install-build-deps.sh server client
 
-build: deps ## The module and mylog-check, in target/release
+build: ## The module and mylog-check, in target/release
+	@tools/install-build-deps.sh server
 	@cargo build $(CARGO_QUIET) --release --locked
 
 demo: build ## Durable keys under load, a rewrite, a kill -9: what is left
@@ -34,10 +37,10 @@ run: build ## A server with the module in the foreground: PORT=6399 DIR=data ARG
 	@mkdir -p $(DIR)
 	@exec $(SERVER) --port $(PORT) --bind 127.0.0.1 --dir $(DIR) --save '' --loadmodule $(MODULE) $(ARGS)
 
-test: build ## All tests, those against a real server included
+test: deps build ## All tests, those against a real server included
 	cargo test --workspace --locked --no-fail-fast
 
-test-servers: build ## The server tests on Redis 7.0, Redis 8.2 and Valkey 8.0
+test-servers: deps build ## The server tests on Redis 7.0, Redis 8.2 and Valkey 8.0
 	@tools/test-servers.sh
 
 check: deps ## Format, lints, licences and sources of the dependencies
@@ -50,7 +53,7 @@ check: deps ## Format, lints, licences and sources of the dependencies
 audit: deps ## Known vulnerabilities of the dependencies (fetches the advisory list)
 	@tools/deny.sh advisories
 
-bench: build ## Ours beside the server's own AOF: docs/bench; in target/bench: QUICK=1 a look, ONLY=full,huge parts
+bench: deps build ## Ours beside the server's own AOF: docs/bench; in target/bench: QUICK=1 a look, ONLY=full,huge parts
 	@for name in redis-7.0 valkey-8.0 redis-6.2; do tools/fetch-servers.sh $$name || \
 		echo "going on without $$name: its rows will say so" >&2; done
 	cargo bench --locked --bench bench
