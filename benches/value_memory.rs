@@ -29,7 +29,7 @@ const SHAPES: [Shape; 12] = [
     shape("list of 1000 elements", "RPUSH", 1000, false),
     shape("set of 1000 members", "SADD", 1000, false),
     shape("sorted set of 1000 members", "ZADD", 1000, false),
-    shape("set of 100 integers", "SADD INT", 100, false),
+    shape("set of 100 integers", "SADD INT", 100, true),
 ];
 
 const fn shape(name: &'static str, command: &'static str, size: usize, target: bool) -> Shape {
