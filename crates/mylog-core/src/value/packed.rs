@@ -550,6 +550,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_that_end_alike_are_told_apart() {
+        let names = [
+            "",
+            "a",
+            "b",
+            "aa",
+            "1:12345678",
+            "2:12345678",
+            "12345678",
+            "a2345678",
+            "1:2345678",
+        ];
+        let packed = Packed::of(names.iter().map(|name| name.as_bytes()));
+        for (at, name) in names.iter().enumerate() {
+            let places = (packed.place(at), packed.place(at + 1));
+            assert_eq!(packed.find::<1>(name.as_bytes()), Some(places), "{name}");
+        }
+        for other in ["c", "ba", "3:12345678", "22345678", "2:2345678", "x1:12345678"] {
+            assert_eq!(packed.find::<1>(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_block_does_what_a_vec_does() {
         for seed in 1..60u64 {
             let mut state = seed;
