@@ -192,8 +192,8 @@ impl<'c> Call<'c> {
     /// the native command must not get it this way.
     fn denied(&self) -> Option<Reply> {
         let native = filter::native_string(self.args.string(0))?;
-        let (flags, native) = (self.ctx.flags(), native.lend());
-        if flags.any(Flags::REPLICATED | Flags::LOADING) || self.ctx.may_run_as(flags, native, self.args) {
+        let native = native.lend();
+        if conditions::is_loading() || self.ctx.may_run_as(native, self.args) {
             return None;
         }
         Some(no_permission(native.bytes()))
