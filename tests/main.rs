@@ -48,6 +48,7 @@ mod server {
     mod integer_sets;
     mod kill_loop;
     mod lineage;
+    mod listeners;
     mod lost_folder;
     mod migrate;
     mod native_captured;
