@@ -76,6 +76,7 @@ unsafe extern "C" fn event_loop(
     if let Some(own) = unit::context() {
         sentinel::clean(own);
         evicted::tell_replicas(own);
+        own.catch_up();
     }
     engine::with(engine::Engine::seal);
     rewrite::turn();

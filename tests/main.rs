@@ -77,6 +77,7 @@ mod server {
     mod scripts_meanwhile;
     mod sequences;
     mod server_deletes;
+    mod set_clocks;
     mod sort;
     mod stalled_disk;
     mod start_up;

@@ -24,6 +24,7 @@ pub mod reply;
 pub mod rewriting;
 pub mod server;
 pub mod server_builder;
+pub mod set_clock;
 pub mod slow_disk;
 pub mod small_disk;
 pub mod steps;
