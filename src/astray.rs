@@ -85,7 +85,12 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        for (version, since) in [("8.0.9", false), ("8.1.0", true), ("8.10.0-rc1", true), ("10.0", true)] {
+        for (version, since) in [
+            ("8.0.9", false),
+            ("8.1.0", true),
+            ("8.10.0-rc1", true),
+            ("10.0", true),
+        ] {
             assert_eq!(is_since(version), since, "{version}");
         }
         assert!(!is_since("") && !is_since("7"));

@@ -22,7 +22,7 @@ use crate::capture::{self, own_op};
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
-use crate::{ack, conditions, engine, filter, native, startup, types, unit};
+use crate::{ack, conditions, engine, filter, listeners, native, startup, types, unit};
 
 /// What a command does. `Err` is the reply of one that has done nothing.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
@@ -71,12 +71,21 @@ pub(crate) unsafe fn run(
 ) -> c_int {
     // SAFETY: contract of this function; the global lock is held in a command.
     let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
-    let done = perform(ctx, args, access, handler);
+    let done = perform(ctx, args, access, Occasion::Sent, handler);
     // Who waits for a key, or for time to pass, has been told nothing yet.
     if !matches!(done.reply, Reply::Later) {
         ack::finish(ctx, done.reply, done.changed.max(unit::owed_by_held()), done.seen);
     }
     0
+}
+
+/// When a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// It was sent just now.
+    Sent,
+    /// It has waited for a key, which is there now.
+    Served,
 }
 
 /// What a command did, and what its reply is to be held for.
@@ -93,6 +102,7 @@ pub(crate) fn perform<'c>(
     ctx: Ctx<'c>,
     args: Args<'c>,
     access: Access,
+    occasion: Occasion,
     handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
 ) -> Done {
     // What a command before this one left open in the same unit comes before this one's effects.
@@ -104,6 +114,7 @@ pub(crate) fn perform<'c>(
         args,
         db: ctx.db(),
         sight,
+        occasion,
         propagation: Propagation::None,
     };
     let reply = call.handle(access, handler);
@@ -146,6 +157,7 @@ pub(crate) struct Call<'c> {
     pub(crate) db: u32,
     /// What it has seen that is not durable.
     pub(crate) sight: Sight,
+    occasion: Occasion,
     propagation: Propagation,
 }
 
@@ -180,8 +192,8 @@ impl<'c> Call<'c> {
     /// the native command must not get it this way.
     fn denied(&self) -> Option<Reply> {
         let native = filter::native_string(self.args.string(0))?;
-        let (flags, native) = (self.ctx.flags(), native.lend());
-        if flags.any(Flags::REPLICATED | Flags::LOADING) || self.ctx.may_run_as(flags, native, self.args) {
+        let native = native.lend();
+        if conditions::is_loading() || self.ctx.may_run_as(native, self.args) {
             return None;
         }
         Some(no_permission(native.bytes()))
@@ -197,9 +209,13 @@ impl<'c> Call<'c> {
 
     /// Replicates another command than the one that came, if anything has changed.
     pub(crate) fn replicate_as<'a>(&mut self, name: &'static CStr, args: impl IntoIterator<Item = &'a [u8]>) {
-        if !matches!(self.propagation, Propagation::None) {
-            self.propagation = Propagation::Command(name, args.into_iter().collect());
+        // Where nobody listens the server counts the change, and drops the command as it came.
+        let unheard = self.occasion == Occasion::Sent && !listeners::may_be();
+        if unheard || matches!(self.propagation, Propagation::None) {
+            return;
         }
+        let args = args.into_iter().map(|arg| self.args.share_or_new(arg));
+        self.propagation = Propagation::Command(name, args.collect());
     }
 
     /// Where a read of one key puts its reply.

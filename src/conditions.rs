@@ -7,12 +7,15 @@ use crate::api::context::Flags;
 
 static REPLICA: AtomicBool = AtomicBool::new(false);
 static LOADING: AtomicBool = AtomicBool::new(false);
+static CLUSTER: AtomicBool = AtomicBool::new(false);
 
 /// Asks the server once, in OnLoad: no event tells of what was so before.
 pub(crate) fn ask() {
     let flags = Flags::of_server();
     set_replica(flags.any(Flags::REPLICA));
     set_loading(flags.any(Flags::LOADING));
+    // For good: it is fixed at start.
+    CLUSTER.store(flags.any(Flags::CLUSTER), Ordering::Relaxed);
 }
 
 /// The role has changed.
@@ -23,6 +26,11 @@ pub(crate) fn set_replica(replica: bool) {
 /// A load has begun or ended.
 pub(crate) fn set_loading(loading: bool) {
     LOADING.store(loading, Ordering::Relaxed);
+}
+
+/// True if a command may have come from a primary: on a replica, and in a cluster, where slots move.
+pub(crate) fn may_be_replicated() -> bool {
+    is_replica() || CLUSTER.load(Ordering::Relaxed)
 }
 
 /// True on a replica.

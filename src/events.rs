@@ -1,7 +1,7 @@
 //! The server's events and notifications, handed to whom they concern.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mylog_core::effect::Db;
 use redis_module::raw;
@@ -9,8 +9,8 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
-    ack, adopt, astray, capture, conditions, engine, evicted, grouped, pops, pressure, rewrite, sentinel, startup,
-    unit, waits,
+    ack, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite,
+    sentinel, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -22,6 +22,9 @@ const CLASSES: c_int = raw::REDISMODULE_NOTIFY_GENERIC
 
 static WAS_DOWN: AtomicBool = AtomicBool::new(false);
 
+/// The second of the last cron that looked at what is looked at once a second.
+static SECOND: AtomicU64 = AtomicU64::new(0);
+
 /// Subscribes to all of them. In OnLoad, after all that can fail: 7.0 does not take it back.
 pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
     ctx.subscribe_to_keyspace(CLASSES, Some(notified))?;
@@ -30,6 +33,7 @@ pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_FLUSHDB, Some(flushed))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_SWAPDB, Some(swapped))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_CRON_LOOP, Some(cron))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_FORK_CHILD, Some(forked))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_SHUTDOWN, Some(shutdown))?;
     ctx.subscribe_to_event(
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
@@ -175,7 +179,28 @@ unsafe extern "C" fn cron(
     _data: *mut c_void,
 ) {
     pressure::sample();
+    each_second();
     rewrite::cron();
+}
+
+/// What the cron does once a second, however often it comes.
+fn each_second() {
+    let second = engine::wall_ms() / 1000;
+    if SECOND.swap(second, Ordering::Relaxed) != second {
+        if let Some(own) = unit::context() {
+            listeners::look(own);
+        }
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn forked(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
+    listeners::may_have_come();
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -187,6 +212,7 @@ unsafe extern "C" fn role_changed(
 ) {
     let primary = sub == raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER;
     conditions::set_replica(!primary);
+    listeners::may_have_come();
     if primary {
         startup::became_primary();
     }
@@ -211,6 +237,7 @@ unsafe extern "C" fn config_changed(
     _sub: u64,
     _data: *mut c_void,
 ) {
+    listeners::may_have_come();
     if let Some(ctx) = unit::context() {
         settings::refresh(ctx);
         grouped::refresh(ctx);

@@ -30,7 +30,7 @@ use crate::api::on_keys::{OnKeys, Wish};
 use crate::api::string::Args;
 use crate::api::timer::{Alarm, Sleeper};
 use crate::api::{Ctx, Str, event_loop};
-use crate::call::{self, Access, Call, Done};
+use crate::call::{self, Access, Call, Done, Occasion};
 use crate::gil::Gil;
 use crate::reply::Reply;
 use crate::sight::Sight;
@@ -138,7 +138,7 @@ impl Wish for Rc<Waiter> {
             return again::ask_later(ctx.db(), key.bytes());
         }
         let keys = self.places_to_try(args, key.bytes());
-        let done = call::perform(ctx, args, Access::Write, |call| {
+        let done = call::perform(ctx, args, Access::Write, Occasion::Served, |call| {
             (self.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))
         });
         if done.reply != Reply::Later {

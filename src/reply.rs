@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::api::Ctx;
 use crate::api::call::{CallReply, LastingReply, Part, ReplyType};
 use crate::api::config::c_text;
+use crate::api::context::Flags;
+use crate::commands::number::Decimal;
 use crate::sight::Sight;
 
 /// What a client is answered.
@@ -66,7 +68,7 @@ impl Reply {
             Self::Bulk(bytes) => ctx.reply_bulk(bytes),
             Self::Null => ctx.reply_null(),
             Self::NullArray => ctx.reply_null_array(),
-            Self::Double(value) => ctx.reply_double(*value),
+            Self::Double(value) => emit_double(ctx, *value),
             Self::Array(len) => ctx.reply_array(*len),
             Self::Map(pairs) => ctx.reply_map(*pairs),
             Self::Native(reply) => ctx.reply_with(reply.get()),
@@ -74,6 +76,20 @@ impl Reply {
             Self::Parts(parts) => parts.iter().for_each(|part| part.emit(ctx)),
         }
     }
+}
+
+/// Whole numbers below this have the same plain digits on every server.
+const PLAIN_BELOW: f64 = 1e15;
+
+/// Writes a double. A whole number is made into digits here: it takes the server thousands of instructions, as any
+/// double does, and is what most scores are. RESP3 has another shape for doubles, which only the server knows.
+fn emit_double(ctx: Ctx<'_>, value: f64) {
+    let whole =
+        value.trunc() == value && value.abs() < PLAIN_BELOW && (value != 0.0 || value.is_sign_positive());
+    if whole && !ctx.flags().any(Flags::RESP3) {
+        return ctx.reply_bulk(Decimal::of(value as i64).bytes());
+    }
+    ctx.reply_double(value);
 }
 
 impl From<&CallReply> for Reply {

@@ -48,6 +48,7 @@ mod server {
     mod huge_values;
     mod kill_loop;
     mod lineage;
+    mod listeners;
     mod lost_folder;
     mod migrate;
     mod native_captured;

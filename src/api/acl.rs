@@ -5,6 +5,8 @@ use redis_module::raw;
 use super::context::Flags;
 use super::string::{ArgVector, Args, OwnedStr};
 use super::{Ctx, Str, api};
+use crate::conditions;
+use crate::gil::Gil;
 
 /// A user, for as long as it is asked about.
 struct User(*mut raw::RedisModuleUser);
@@ -15,6 +17,11 @@ impl Drop for User {
         unsafe { api!(RedisModule_FreeModuleUser)(self.0) };
     }
 }
+
+/// The user that every server has. He can't be deleted, and loading another list of users changes him in place, since
+/// clients point to him: so a handle of him stays good, which must not be kept of any other.
+static DEFAULT: Gil<Option<User>> = Gil::new(None);
+const DEFAULT_NAME: &[u8] = b"default";
 
 /// The name of a client's user, for what is done on his behalf later.
 pub(crate) struct UserName(OwnedStr);
@@ -67,9 +74,9 @@ impl Ctx<'_> {
     }
 
     /// Asks `f` about the current user. True where there is none: replication and the server's own calls.
-    fn user_may(self, flags: Flags, f: impl FnOnce(&User) -> bool) -> bool {
+    fn user_may(self, f: impl FnOnce(&User) -> bool) -> bool {
         // The client of a primary has no user, and 7.0 reads its name all the same.
-        if flags.any(Flags::REPLICATED) {
+        if conditions::may_be_replicated() && self.flags().any(Flags::REPLICATED) {
             return true;
         }
         // SAFETY: the context is alive; the name is null or ours to free.
@@ -77,18 +84,26 @@ impl Ctx<'_> {
         else {
             return true;
         };
+        if name.lend().bytes() == DEFAULT_NAME {
+            return DEFAULT.with(|kept| {
+                if kept.is_none() {
+                    *kept = User::named(&name);
+                }
+                kept.as_ref().is_some_and(f)
+            });
+        }
         User::named(&name).is_some_and(|user| f(&user))
     }
 
     /// Whether the current user may run this command with these arguments, its name first.
     pub(crate) fn may_run(self, args: &[&[u8]]) -> bool {
-        self.user_may(self.flags(), |user| user.may_run(args))
+        self.user_may(|user| user.may_run(args))
     }
 
     /// Whether the current user may run the command of this name with these arguments, but for their first, which is
-    /// a name as well. `flags` are those of this context.
-    pub(crate) fn may_run_as(self, flags: Flags, name: Str<'_>, args: Args<'_>) -> bool {
-        self.user_may(flags, |user| {
+    /// a name as well.
+    pub(crate) fn may_run_as(self, name: Str<'_>, args: Args<'_>) -> bool {
+        self.user_may(|user| {
             // SAFETY: name and arguments are alive.
             args.with_name(name, |args| unsafe { user.may_run_raw(args) })
         })
@@ -98,7 +113,7 @@ impl Ctx<'_> {
     pub(crate) fn may_read(self, key: Str<'_>) -> bool {
         let flags = raw::REDISMODULE_CMD_KEY_ACCESS as i32;
         // SAFETY: user and key are alive.
-        self.user_may(self.flags(), |user| unsafe {
+        self.user_may(|user| unsafe {
             api!(RedisModule_ACLCheckKeyPermissions)(user.0, key.raw(), flags) == 0
         })
     }

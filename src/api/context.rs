@@ -26,6 +26,8 @@ impl Flags {
     pub(crate) const LOADING: u32 = raw::REDISMODULE_CTX_FLAGS_LOADING;
     pub(crate) const ACTIVE_CHILD: u32 = raw::REDISMODULE_CTX_FLAGS_ACTIVE_CHILD;
     pub(crate) const DENY_BLOCKING: u32 = raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING;
+    pub(crate) const AOF: u32 = raw::REDISMODULE_CTX_FLAGS_AOF;
+    pub(crate) const CLUSTER: u32 = raw::REDISMODULE_CTX_FLAGS_CLUSTER;
     pub(crate) const RESP3: u32 = raw::REDISMODULE_CTX_FLAGS_RESP3;
     pub(crate) const SERVER_STARTUP: u32 = raw::REDISMODULE_CTX_FLAGS_SERVER_STARTUP;
 

@@ -19,10 +19,18 @@ impl Ctx<'_> {
 
     /// As `replicate`, of strings that are made already.
     pub(crate) fn replicate_strings(self, command: &CStr, args: &ArgVector) {
-        let (name, format, args) = (command.as_ptr(), c"v".as_ptr(), args.raw());
-        // SAFETY: context, name and strings are alive; `v` takes a vector, which it only reads, and its length as
-        // size_t.
-        unsafe { api!(RedisModule_Replicate)(self.raw(), name, format, args.as_ptr(), args.len()) };
+        let (ctx, name, replicate) = (self.raw(), command.as_ptr(), api!(RedisModule_Replicate));
+        // SAFETY: context, name and strings are alive, and are only read. Each `s` takes a string; `v` takes a vector
+        // and its length as size_t, and costs the server one more block of memory.
+        unsafe {
+            match *args.raw() {
+                [a] => replicate(ctx, name, c"s".as_ptr(), a),
+                [a, b] => replicate(ctx, name, c"ss".as_ptr(), a, b),
+                [a, b, c] => replicate(ctx, name, c"sss".as_ptr(), a, b, c),
+                [a, b, c, d] => replicate(ctx, name, c"ssss".as_ptr(), a, b, c, d),
+                ref many => replicate(ctx, name, c"v".as_ptr(), many.as_ptr(), many.len()),
+            }
+        };
     }
 
     /// Sends what was replicated in a callback that leaves its client waiting for a key. 7.0 does that only for

@@ -31,6 +31,13 @@ impl<'c> Str<'c> {
         self.raw
     }
 
+    /// A share of it.
+    pub(crate) fn share(self) -> OwnedStr {
+        // SAFETY: the string is alive. No context: no automatic memory, so the count goes up.
+        unsafe { api!(RedisModule_RetainString)(null_mut(), self.raw) };
+        OwnedStr(self.raw)
+    }
+
     /// True if the other one is a share of the same string.
     pub(crate) fn is(self, other: Str<'_>) -> bool {
         self.raw == other.raw
@@ -73,9 +80,7 @@ impl OwnedStr {
 
     /// Another share of it.
     pub(crate) fn share(&self) -> Self {
-        // SAFETY: the string is alive. No context: no automatic memory, so the count goes up.
-        unsafe { api!(RedisModule_RetainString)(null_mut(), self.0) };
-        Self(self.0)
+        self.lend().share()
     }
 
     /// Lends it.
@@ -124,7 +129,13 @@ impl ArgVector {
 
 impl<'a> FromIterator<&'a [u8]> for ArgVector {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(args: I) -> Self {
-        Self(args.into_iter().map(OwnedStr::new).collect())
+        args.into_iter().map(OwnedStr::new).collect()
+    }
+}
+
+impl FromIterator<OwnedStr> for ArgVector {
+    fn from_iter<I: IntoIterator<Item = OwnedStr>>(args: I) -> Self {
+        Self(args.into_iter().collect())
     }
 }
 
@@ -169,6 +180,13 @@ impl<'c> Args<'c> {
         } else {
             &[]
         }
+    }
+
+    /// A string of these bytes: a share of the argument that they are, if they are one of the first.
+    pub(crate) fn share_or_new(self, bytes: &[u8]) -> OwnedStr {
+        let arg = (1..self.len().min(4)).map(|place| self.string(place));
+        let same = arg.into_iter().find(|arg| std::ptr::eq(arg.bytes(), bytes));
+        same.map_or_else(|| OwnedStr::new(bytes), Str::share)
     }
 
     /// Runs `f` with the pointers of these arguments, another name in the first one's place. Few are not worth memory

@@ -11,7 +11,7 @@ use crate::reply::Reply;
 pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let native = OwnedStr::new(b"copy");
     // The server has asked about our name alone.
-    if !call.ctx.may_run_as(call.ctx.flags(), native.lend(), call.args) {
+    if !call.ctx.may_run_as(native.lend(), call.args) {
         return Err(no_permission(b"copy"));
     }
     let args: Vec<&[u8]> = call.args.from(1).collect();

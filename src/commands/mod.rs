@@ -27,7 +27,7 @@ mod list_move;
 mod list_read;
 mod list_table;
 mod long_double;
-mod number;
+pub(crate) mod number;
 mod random;
 mod range;
 mod script;

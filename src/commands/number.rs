@@ -32,7 +32,7 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
 }
 
 /// The text of an integer, without a block of memory for it.
-pub(super) struct Decimal {
+pub(crate) struct Decimal {
     /// Filled from its end.
     bytes: [u8; Self::LONGEST],
     start: usize,
@@ -42,7 +42,7 @@ impl Decimal {
     /// Nineteen digits and a sign.
     const LONGEST: usize = 20;
 
-    pub(super) fn of(value: i64) -> Self {
+    pub(crate) fn of(value: i64) -> Self {
         let (mut bytes, mut start) = ([b'-'; Self::LONGEST], Self::LONGEST);
         let mut left = value.unsigned_abs();
         for place in bytes.iter_mut().rev() {
@@ -60,7 +60,7 @@ impl Decimal {
         }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 }

@@ -64,6 +64,26 @@ fn pop(
     Ok(popped)
 }
 
+/// Pops one member of an open key, if there is one.
+fn pop_single(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    end: End,
+) -> Result<Option<(Vec<u8>, f64)>, Reply> {
+    let popped = target.read(|zset: Option<&ZSet>| {
+        let zset = zset?;
+        let (member, score) = match end {
+            End::Lowest => zset.lowest(1).next(),
+            End::Highest => zset.highest(1).next(),
+        }?;
+        Some((member.to_vec(), score))
+    })?;
+    if let Some((member, _)) = &popped {
+        take_out(call, target, &[member], end.event());
+    }
+    Ok(popped)
+}
+
 /// What was popped, each member with its score in an array of its own or one behind the other.
 fn shown(popped: Vec<(Vec<u8>, f64)>, nested: bool) -> impl Iterator<Item = Reply> {
     let head = Reply::Array(if nested { popped.len() } else { 2 * popped.len() });
@@ -86,12 +106,17 @@ fn pop_of_one(call: &mut Call<'_>, end: End) -> Result<Reply, Reply> {
         _ => None,
     };
     let mut target = call.open(1);
-    let wanted = usize::try_from(count.unwrap_or(1)).unwrap_or(usize::MAX);
+    let Some(count) = count else {
+        let (member, score) = pop_single(call, &mut target, end)?.ok_or(Reply::Array(0))?;
+        let parts = vec![Reply::Array(2), Reply::Bulk(member), Reply::Double(score)];
+        return Ok(Reply::Parts(parts));
+    };
+    let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let popped = pop(call, &mut target, end, wanted)?;
     if popped.is_empty() {
         return Err(Reply::Array(0));
     }
-    let nested = count.is_some() && call.is_resp3();
+    let nested = call.is_resp3();
     Ok(Reply::Parts(shown(popped, nested).collect()))
 }
 

@@ -128,7 +128,10 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
 
 /// COPY to another database, where it would leave its client there.
 fn lead_copy(command: Filtered<'_>) {
-    if command.arg(0).is_some_and(|name| name.eq_ignore_ascii_case(b"copy")) {
+    if command
+        .arg(0)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"copy"))
+    {
         let _ = command.replace(0, OwnedStr::new(COPY_DB));
     }
 }

@@ -205,3 +205,32 @@ fn selectors_hold_on_captured_keys() {
         }
     }
 }
+
+/// The rules of the user that every client is at first change while he is known.
+#[test]
+fn the_default_user_may_at_once_what_his_rules_say_by_then() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.acl");
+    let rules = |more: &str| {
+        std::fs::write(&file, format!("user default on nopass ~* &* +@all {more}\n")).expect("rules")
+    };
+    rules("");
+    let server = Server::build()
+        .mylog("capture", "order:")
+        .config("aclfile", file.to_str().expect("a name"))
+        .start();
+    let mut client = server.client();
+    assert_eq!(client.run("INCR order:n"), Reply::Int(1));
+    client.ok("ACL SETUSER default -incr");
+    assert!(client.run("INCR order:n").is_error("NOPERM"));
+    client.ok("ACL SETUSER default +incr");
+    assert_eq!(client.run("INCR order:n"), Reply::Int(2));
+    for _ in 0..3 {
+        rules("-incr");
+        client.ok("ACL LOAD");
+        assert!(client.run("INCR order:n").is_error("NOPERM"));
+        rules("");
+        client.ok("ACL LOAD");
+        assert!(client.run("INCR order:n").int() > 2);
+    }
+}

@@ -273,3 +273,61 @@ fn the_server_knows_sorted_set_twins_and_their_keys() {
         assert!(!twin.items().is_empty(), "{line}");
     }
 }
+
+#[test]
+fn scores_have_the_digits_of_the_native_command() {
+    let server = Server::build().start();
+    let powers = (0..20).flat_map(|power| {
+        let power = 10i128.pow(power);
+        [power - 1, power, power + 1, -power, power * 123 / 100]
+    });
+    let mut scores: Vec<String> = powers.map(|score| score.to_string()).collect();
+    scores.extend(
+        [
+            "-0",
+            "0.0",
+            "0.5",
+            "-1.25",
+            "1e15",
+            "1e17",
+            "3.0e2",
+            "inf",
+            "-inf",
+            "1e300",
+            "1e-7",
+            "17976931348623157e292",
+        ]
+        .map(str::to_owned),
+    );
+    for protocol in [2, 3] {
+        let (mut native, mut twin) = (
+            client(&server, protocol, NATIVE_DB),
+            client(&server, protocol, TWIN_DB),
+        );
+        for score in &scores {
+            for line in [
+                "ZADD z <score> m",
+                "ZSCORE z m",
+                "ZRANGE z 0 -1 WITHSCORES",
+                "ZPOPMIN z",
+                "ZADD z <score> m 1 n",
+                "ZPOPMAX z 2",
+                "ZADD z INCR <score> m",
+                "ZPOPMAX z",
+                "ZPOPMIN z",
+            ] {
+                let line = line.replace("<score>", score);
+                let mut words = line.split(' ').map(|word| word.as_bytes().to_vec());
+                let name = String::from_utf8(words.next().unwrap()).unwrap();
+                let command = Command::with_twin(&name, words.collect());
+                // A score of -0 is kept as 0.
+                if score == "-0" && !line.starts_with("ZADD") {
+                    native.cmd(command.native());
+                    twin.cmd(command.twin());
+                    continue;
+                }
+                compare(&command, &mut native, &mut twin);
+            }
+        }
+    }
+}
