@@ -9,8 +9,8 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
-    ack, adopt, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite, sentinel,
-    startup, unit, waits,
+    ack, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite,
+    sentinel, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -53,7 +53,9 @@ unsafe extern "C" fn notified(
 ) -> c_int {
     // SAFETY: the server hands a context, an event that ends with NUL and a key, alive during the call.
     let (ctx, event, key) = unsafe { (Ctx::from_raw(ctx), CStr::from_ptr(event), Str::from_raw(key)) };
+    astray::told(ctx, event.to_bytes());
     capture::notified(ctx, event.to_bytes(), key);
+    astray::lead_back(ctx, event.to_bytes());
     0
 }
 

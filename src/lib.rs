@@ -17,6 +17,7 @@ mod adopt;
 #[cfg(not(test))]
 mod alloc;
 mod api;
+mod astray;
 mod call;
 mod capture;
 mod commands;

@@ -28,8 +28,8 @@ use crate::api::{self, Ctx, Refused, latency, log, server, settings};
 use crate::config::{self, ConfigError};
 use crate::gil::Gil;
 use crate::{
-    commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, scripts, startup,
-    types, unit,
+    astray, commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, scripts,
+    startup, types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -124,6 +124,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     types::register(ctx)?;
     commands::register(ctx)?;
     ctx.register_info(Some(info::info))?;
+    astray::ask(ctx);
     events::subscribe(ctx)?;
     filter::register(ctx)?;
     if !starting {

@@ -18,6 +18,7 @@ mod server {
     mod adopt_rdb;
     mod always_prefixes;
     mod always_wait;
+    mod astray;
     mod blocking_acks;
     mod blocking_crowd;
     mod blocking_kills;

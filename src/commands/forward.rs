@@ -11,12 +11,13 @@ use crate::call::Call;
 use crate::capture::{self, Cause};
 use crate::config::{self, FlushPolicy};
 use crate::reply::Reply;
-use crate::{engine, unit};
+use crate::{astray, engine, unit};
 
 /// What our names have before the native ones.
 const PREFIX: &[u8] = b"MYLOG.";
 
-const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
+/// For a native command that the server would not run at all.
+pub(super) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
 /// Runs the native command of the same name with the same arguments; it replicates as itself.
 pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
@@ -28,7 +29,9 @@ pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
     see_names(call, &native);
     // This command is held for all of it: what the callbacks report needs no wait of its own.
     let held = unit::held_command();
+    let home = astray::stay_in(call.db);
     let reply = call.ctx.call(&native, "!E", &args).ok_or(NOT_RUN)?;
+    drop(home);
     capture::settle(Cause::Command);
     drop(held);
     Ok(Reply::from(&reply))

@@ -1,5 +1,6 @@
 //! The held forms of the server's own commands, as the server knows them.
 
+use super::copy_db::copy_db;
 use super::forward::{flush, forward};
 use super::table::{INSERT, KEY, OVERWRITE, READ, REMOVE, TAKE, UPDATE, arg, key_at, keys_from, token};
 use crate::api::command::{Arg, ArgKind, Spec};
@@ -142,6 +143,23 @@ pub(super) static FORWARD: &[Spec] = &[
             token(c"replace", c"REPLACE").optional(),
         ],
         summary: c"Copy a key",
+        complexity: c"O(N) in the elements of a collection, O(1) for a string",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.copydb",
+        entry: entry!(Read, copy_db),
+        flags: c"write deny-oom",
+        categories: c"keyspace write slow",
+        arity: -5,
+        keys: &[key_at(1, READ), key_at(2, OVERWRITE)],
+        args: &[
+            arg(c"source", ArgKind::Key(0)),
+            arg(c"destination", ArgKind::Key(1)),
+            arg(c"destination-db", ArgKind::Integer).after(c"DB"),
+            token(c"replace", c"REPLACE").optional(),
+        ],
+        summary: c"What becomes of COPY to another database where the server needs help with it",
         complexity: c"O(N) in the elements of a collection, O(1) for a string",
         tips: None,
     },

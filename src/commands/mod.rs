@@ -9,6 +9,7 @@ mod bitfield;
 mod bitop;
 mod blocking;
 mod blocking_table;
+mod copy_db;
 mod encoding;
 mod expiry;
 mod forward;

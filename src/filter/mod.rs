@@ -28,7 +28,7 @@ use crate::api::{Ctx, OwnedStr, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::Prefixes;
-use crate::{conditions, engine, pops};
+use crate::{astray, conditions, engine, pops};
 pub(crate) use names::native_string;
 use route::{Keys, Route, Twin};
 
@@ -37,6 +37,9 @@ use route::{Keys, Route, Twin};
 pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 /// The command that answers with its first argument as an error.
 const REJECT: &[u8] = b"MYLOG.REJECT";
+
+/// COPY to another database, run inside a command of ours.
+const COPY_DB: &[u8] = b"MYLOG.COPYDB";
 
 /// The id of no client.
 const NOBODY: &[u8] = b"0";
@@ -116,6 +119,20 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
         attend(command, len);
     } else if len <= 2 && is_flush(command, len) {
         lead_flush(command);
+    }
+    // Last: what was routed or refused has another name by now.
+    if len >= 5 && astray::leads() {
+        lead_copy(command);
+    }
+}
+
+/// COPY to another database, where it would leave its client there.
+fn lead_copy(command: Filtered<'_>) {
+    if command
+        .arg(0)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"copy"))
+    {
+        let _ = command.replace(0, OwnedStr::new(COPY_DB));
     }
 }
 

@@ -1,0 +1,113 @@
+//! Who changes a key in another database stays in his own. Some servers would leave him in the other one, for the mere
+//! presence of a module.
+
+use super::replica::{agree, primary, replica_of};
+use crate::support::keyspace::all_is_written;
+use crate::support::sync_gate::SyncGate;
+use crate::support::{Client, Reply, Server, wait_for};
+
+/// Lines that change a key in database 1 from database 0; `@` is a name of the try.
+const LINES: [&[&str]; 7] = [
+    &["SET n@ N", "COPY n@ c@ DB 1"],
+    &["MYLOG.SET d@ D", "COPY d@ c@ DB 1 REPLACE"],
+    &["MYLOG.SET d@ D", "MYLOG.COPY d@ c@ DB 1"],
+    &["SET order:@ D", "COPY order:@ c@ DB 1"],
+    &["SET n@ N", "MOVE n@ 1"],
+    &["MYLOG.SET d@ D", "MOVE d@ 1"],
+    &["COPY missing@ c@ DB 1"],
+];
+
+fn database(client: &mut Client) -> String {
+    let info = client.run("CLIENT INFO").text();
+    let field = info.split(' ').find_map(|field| field.strip_prefix("db="));
+    field.expect("a database").to_owned()
+}
+
+/// Runs a line in each way there is, each under another name, and looks where that leaves the client.
+fn in_every_way(client: &mut Client, lines: &[&str], number: usize) {
+    let line = |line: &str, way: &str| line.replace('@', &format!("{number}{way}"));
+    for one in lines {
+        client.run(&line(one, "plain"));
+    }
+    assert_eq!(database(client), "0", "{lines:?}");
+    client.ok("MULTI");
+    for one in lines {
+        client.run(&line(one, "multi"));
+    }
+    client.run(&format!("SET behind:{number} multi"));
+    client.run("EXEC");
+    assert_eq!(database(client), "0", "{lines:?} in MULTI");
+    let mut script = String::new();
+    for one in lines.iter().map(|one| line(one, "script")) {
+        let words: Vec<String> = one.split(' ').map(|word| format!("'{word}'")).collect();
+        script += &format!("redis.call({}) ", words.join(","));
+    }
+    script += &format!("redis.call('SET','in:{number}','script')");
+    assert_eq!(client.cmd(["EVAL", &script, "0"]), Reply::Nil, "{lines:?}");
+    assert_eq!(database(client), "0", "{lines:?} in a script");
+    client.ok("SELECT 0");
+    let behind = format!("EXISTS behind:{number} in:{number}");
+    assert_eq!(client.run(&behind).int(), 2, "{lines:?}");
+}
+
+fn all_lines(primary: &Server) {
+    let mut client = primary.client();
+    client.ok("CONFIG SET mylog.capture order:");
+    for (number, lines) in LINES.iter().enumerate() {
+        in_every_way(&mut client, lines, number);
+    }
+}
+
+#[test]
+fn who_copies_or_moves_to_another_database_stays_in_his_own() {
+    for policy in ["everysec", "always"] {
+        let mut server = Server::build().mylog("appendfsync", policy).start();
+        all_lines(&server);
+        let mut client = server.client();
+        client.ok("SELECT 1");
+        assert_eq!(client.run("DBSIZE").int(), 18, "{policy}");
+        let digest = client.run("MYLOG.DEBUG DIGEST");
+        client.run("MYLOG.WAIT 0");
+        server.kill9();
+        server.restart();
+        assert_eq!(server.client().run("MYLOG.DEBUG DIGEST"), digest, "{policy}");
+    }
+}
+
+#[test]
+fn replicas_copy_and_move_in_the_same_databases() {
+    let primary = primary();
+    let replica = replica_of(&primary);
+    all_lines(&primary);
+    agree(&replica, &primary);
+}
+
+#[test]
+fn a_copy_to_another_database_goes_on_while_the_log_is_down() {
+    let server = Server::build().mylog("appendfsync", "always").start();
+    let mut client = server.client();
+    client.ok("SET n N");
+    client.ok("MYLOG.SET d D");
+    all_is_written(&mut client);
+    let gate = SyncGate::full(&server);
+    assert!(client.run("MYLOG.SET more v").is_error("NOTDURABLE"));
+    wait_for("the log is down", || {
+        client.run("MYLOG.SET more v").is_error("MYLOGDOWN")
+    });
+    assert_eq!(client.run("COPY n c DB 1").int(), 1);
+    assert!(client.run("COPY d c DB 1 REPLACE").is_error("MYLOGDOWN"));
+    assert_eq!(database(&mut client), "0");
+    gate.open();
+}
+
+#[test]
+fn who_may_not_copy_may_not_copy_to_another_database() {
+    let server = Server::build().start();
+    let mut admin = server.client();
+    admin.ok("SET n N");
+    admin.ok("ACL SETUSER one on nopass ~* +@all -copy");
+    let mut one = server.client();
+    one.ok("AUTH one any");
+    assert!(one.run("COPY n c DB 1").is_error("NOPERM"));
+    assert!(one.run("COPY n c").is_error("NOPERM"));
+}
