@@ -40,7 +40,7 @@ run: build ## A server with the module in the foreground: PORT=6399 DIR=data ARG
 test: deps build ## All tests, those against a real server included
 	cargo test --workspace --locked --no-fail-fast
 
-test-servers: deps build ## The server tests on Redis 7.0, Redis 8.2 and Valkey 8.0
+test-servers: deps build ## The server tests on Redis 7.0, Redis 8.2, Valkey 8.0 and 8.1
 	@tools/test-servers.sh
 
 check: deps ## Format, lints, licences and sources of the dependencies

@@ -6,7 +6,7 @@
 cd "$ROOT"
 export PATH="$HOME/.cargo/bin:$PATH"
 
-[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 valkey-8.0
+[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 valkey-8.0 valkey-8.1
 tools/fetch-servers.sh "$@"
 # The many are run once, by `make test`; here is looked at what differs between the servers.
 export SEQUENCES=${SEQUENCES:-1000}

@@ -25,8 +25,11 @@ impl ServerBuilder {
             module: Some(artifacts::module()),
             port: 0,
             before_seven: false,
-            // A busy machine's disk may need longer than the default: then clients are cut off, rightly.
-            lines: vec!["mylog.max-wait 30000".to_owned()],
+            // A busy machine's disk may need longer than the defaults: then clients are cut off or refused, rightly.
+            lines: vec![
+                "mylog.max-wait 30000".to_owned(),
+                "mylog.max-unsynced-age 0".to_owned(),
+            ],
         }
     }
 
