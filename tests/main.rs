@@ -64,10 +64,12 @@ mod server {
     mod parity_strings;
     mod parity_zset;
     mod persistence;
+    mod rdb_without_the_module;
     mod redis_py;
     mod redis_rs;
     mod reload_in_exec;
     mod replica;
+    mod replica_restarts;
     mod rewrite;
     mod rewrite_ends;
     mod rewrite_neighbours;
