@@ -15,7 +15,7 @@ use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{engine, grouped, pops, unit, waits};
+use crate::{engine, grouped, pops, saving, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -198,6 +198,7 @@ impl Releaser {
 
 impl Listener for Releaser {
     fn on_durable(&self, seq: u64) {
+        saving::on_durable(seq);
         waits::on_durable(seq);
         pops::on_durable(seq);
         let due: VecDeque<Waiting> = {
@@ -214,12 +215,14 @@ impl Listener for Releaser {
         if self.told.swap(failure.errno, Ordering::Relaxed) != failure.errno {
             log::warning(&format!("durable writes are refused: {failure}"));
         }
+        saving::on_health(true);
         give_up_all(&failure.text);
         pops::on_failure();
     }
 
     fn on_recovered(&self) {
         self.told.store(-1, Ordering::Relaxed);
+        saving::on_health(false);
         log::notice("the log works again, durable writes are taken");
     }
 }

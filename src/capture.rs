@@ -77,6 +77,11 @@ pub(crate) fn is_pending() -> bool {
     PENDING.with(|pending| !matches!(pending, Pending::Nothing))
 }
 
+/// True while everything was flushed, and a load may follow that makes it none.
+pub(crate) fn is_flushed() -> bool {
+    PENDING.with(|pending| matches!(pending, Pending::Flushed(_)))
+}
+
 /// A value is being loaded or copied: a notification with its name follows.
 pub(crate) fn expect_loaded() {
     LOADED.fetch_add(1, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
     ack, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite,
-    sentinel, startup, unit, waits,
+    saving, sentinel, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -40,6 +40,7 @@ pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
         Some(role_changed),
     )?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_MASTER_LINK_CHANGE, Some(link_changed))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_PERSISTENCE, Some(saves))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_MODULE_CHANGE, Some(modules_changed))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_CONFIG, Some(config_changed))
 }
@@ -198,10 +199,13 @@ fn each_second() {
 unsafe extern "C" fn forked(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
-    _sub: u64,
+    sub: u64,
     _data: *mut c_void,
 ) {
     listeners::may_have_come();
+    if sub == raw::REDISMODULE_SUBEVENT_FORK_CHILD_BORN {
+        saving::forked();
+    }
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -228,6 +232,21 @@ unsafe extern "C" fn link_changed(
 ) {
     if sub == raw::REDISMODULE_SUBEVENT_MASTER_LINK_UP {
         startup::synced();
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, or in its child, with pointers alive during the call.
+unsafe extern "C" fn saves(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
+    if !matches!(
+        sub,
+        raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED | raw::REDISMODULE_SUBEVENT_PERSISTENCE_FAILED
+    ) {
+        saving::begins();
     }
 }
 

@@ -6,8 +6,8 @@
 //! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock.
 //! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`, `grouped`,
 //!    `waits`: when a reply may leave. `rewrite`: the compaction.
-//! 3. `types`, `capture`, `events`, `startup`: what the server tells, and what becomes of it. `listeners`: whether anybody
-//!    hears what is replicated.
+//! 3. `types`, `capture`, `events`, `startup`, `saving`: what the server tells, and what becomes of it. `listeners`: whether
+//!    anybody hears what is replicated.
 //! 4. `call`, `commands`, `pops`, `scripts`, `filter`: what clients send. `adopt`, `native`: keys that were there before
 //!    they were captured. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
@@ -41,6 +41,7 @@ mod pressure;
 mod reaper;
 mod reply;
 mod rewrite;
+mod saving;
 mod scripts;
 mod sentinel;
 mod sight;

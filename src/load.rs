@@ -28,8 +28,8 @@ use crate::api::{self, Ctx, Refused, latency, log, server, settings};
 use crate::config::{self, ConfigError};
 use crate::gil::Gil;
 use crate::{
-    astray, commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, scripts,
-    startup, types, unit,
+    astray, commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, saving,
+    scripts, startup, types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -120,6 +120,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     api::reply::prepare(own);
     grouped::refresh(own);
     scripts::attach(ctx.detached());
+    saving::prepare();
     open_log()?;
     types::register(ctx)?;
     commands::register(ctx)?;

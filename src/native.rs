@@ -13,6 +13,7 @@ use crate::api::string::Args;
 use crate::call::{Access, Call};
 use crate::capture::own_op;
 use crate::reply::Reply;
+use crate::startup::unlogged;
 use crate::{filter, unit};
 
 const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
@@ -106,17 +107,20 @@ fn run_aside(call: &Call<'_>, name: &CStr, args: &[&[u8]]) -> Option<Reply> {
 }
 
 /// The server's AOF has a command of ours that the log has, too: what it made of its keys before, when they were
-/// native, must not come back.
+/// native, must not come back. Of what the log lacks, it is all that there is.
 pub(crate) fn leave_to_the_log(call: &Call<'_>) {
     let name = call.args.get(0).to_ascii_lowercase();
     let places = match name.strip_prefix(b"mylog.") {
-        Some(b"apply") => vec![1],
+        Some(b"apply") => {
+            unlogged::adopted(call.db, call.args.get(1), call.args.get(3));
+            vec![1]
+        }
         Some(native) => filter::keys_of(native, call.args).map_or_else(Vec::new, |keys| keys.places),
         None => Vec::new(),
     };
     for place in places {
         let key = Key::open(call.ctx, call.args.string(place), Mode::Write);
-        if key.native_kind().is_some() {
+        if key.native_kind().is_some() && !unlogged::keeps(call.db, call.args.get(place)) {
             let _own = own_op();
             let _ = key.delete();
         }

@@ -4,6 +4,7 @@
 
 pub(crate) mod outdated;
 mod reload;
+pub(crate) mod unlogged;
 
 use std::ffi::c_int;
 
@@ -110,6 +111,9 @@ pub(crate) fn takes_loaded(db: Db, name: &[u8]) -> bool {
 /// Databases are swapped. True: the server reads its AOF, and what it has loaded goes along.
 pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
     let later = skips_loading_command();
+    if later {
+        unlogged::swapped(a, b);
+    }
     START.with(|start| {
         for (db, _) in start.loaded.iter_mut().filter(|_| later) {
             *db = effect::swapped(*db, a, b);
@@ -134,6 +138,7 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
     sentinel::drop_loaded(ctx);
     census::begin();
     if rdb && Flags::of_server().any(Flags::REPLICA) {
+        unlogged::forget();
         return follow(ctx, loaded);
     }
     if rdb {
@@ -144,6 +149,7 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
     settle_loaded(ctx, loaded, foreign);
     capture::loads_ended();
     decide_unlogged();
+    unlogged::adopt_again(ctx);
 }
 
 /// A replica asks its primary to go on from where its RDB ends. The log has more: to have that and to be sent

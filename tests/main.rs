@@ -76,6 +76,7 @@ mod server {
     mod rewrite_room;
     mod rewrite_schedule;
     mod rq;
+    mod saves_behind_the_log;
     mod scripts;
     mod scripts_meanwhile;
     mod sequences;

@@ -133,6 +133,23 @@ pub(crate) fn disturbed() {
     census::disturbed();
 }
 
+/// Seq of the last key that was adopted since the start; 0 before the first.
+pub(crate) fn last_seq() -> u64 {
+    take::LAST.load(Ordering::Relaxed)
+}
+
+/// Adopts a key in one step, if it holds something native.
+pub(crate) fn at_once(ctx: Ctx<'_>, db: Db, name: &[u8]) {
+    if ctx.select_db(db).is_err() {
+        return;
+    }
+    if let Some(mut building) = Building::new(ctx, Name::found(db, name)) {
+        if building.read(ctx, None) == Read::All {
+            take::take(ctx, building);
+        }
+    }
+}
+
 /// What is known now.
 pub(crate) fn progress() -> Progress {
     STATE.with(|state| Progress {

@@ -1,6 +1,8 @@
 //! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. A
 //! crash leaves the durable key, or none and so a native one as any that a cache forgets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use mylog_core::effect::encode_put;
 use mylog_core::value::Value;
 
@@ -9,6 +11,10 @@ use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
 use crate::capture::{self, Cause, own_op};
 use crate::engine;
+use crate::startup::unlogged;
+
+/// Seq of the last key taken; 0 before the first.
+pub(super) static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// About what a record takes beside its value.
 const RECORD_HEAD: usize = 64;
@@ -32,6 +38,8 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let id =
         engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
     let Some(id) = id.flatten() else { return false };
+    let seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
+    LAST.store(seq, Ordering::Relaxed);
     let followed = {
         let _own = own_op();
         key.unlink()
@@ -45,6 +53,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     }
     // Whoever watches it can't tell this from a change. Nobody is notified of one: the value is what it was.
     ctx.signal_modified(name.lend());
-    ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record]);
+    let origin = unlogged::origin(seq);
+    ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record, &origin]);
     true
 }

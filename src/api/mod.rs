@@ -32,6 +32,7 @@ pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod server_info;
 pub(crate) mod settings;
+pub(crate) mod shared;
 pub(crate) mod string;
 pub(crate) mod timer;
 

@@ -79,6 +79,14 @@ pub(crate) fn exit_from_child(code: i32) -> ! {
     }
 }
 
+/// Ends a child that the server has forked to save: the server takes its unfinished file away.
+pub(crate) fn die() -> ! {
+    // SAFETY: takes numbers, and concerns this process alone.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    // The signal comes before the call returns.
+    std::process::abort()
+}
+
 /// Tells the parent how far the child is, 0 to 1. At most once a second: the pipe behind it blocks when full.
 pub(crate) fn heartbeat(progress: f64) {
     // SAFETY: called in the child only.

@@ -129,7 +129,8 @@ pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Err(Reply::error_text(&String::from_utf8_lossy(call.args.get(1))))
 }
 
-/// `MYLOG.APPLY key record`: a value as the primary has it, sent to replicas.
+/// `MYLOG.APPLY key record [origin]`: a value as the primary has it, sent to replicas. Of an adoption it is told which
+/// log has it, for a server that finds it in its own AOF.
 pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
     const BAD: Reply = Reply::error(c"ERR not a record of this key");
     if !call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) || startup::rebase_pending() {
