@@ -85,15 +85,18 @@ fn in_child(wanted: u64, server: u32, [durable, down]: &[AtomicU64; 2]) {
     while durable.load(Ordering::Acquire) < wanted {
         if std::os::unix::process::parent_id() != server {
             // Nobody will write the rest.
-            child::die();
+            child::give_up_saving();
         }
-        if down.load(Ordering::Acquire) != 0 || Instant::now() >= deadline {
-            if adopt::last_seq() > durable.load(Ordering::Acquire) {
-                log::warning(
-                    "not saved: keys that were adopted are not on disk in the log yet, and the file that there is may be their only copy",
-                );
-                child::die();
-            }
+        let late = Instant::now() >= deadline;
+        let only_copy = adopt::last_seq() > durable.load(Ordering::Acquire);
+        if only_copy && late {
+            log::warning(
+                "not saved: keys that were adopted are not on disk in the log yet, and the file that there is may be their only copy",
+            );
+            child::give_up_saving();
+        }
+        // Not before it is late where it must give up: the server would fork the next one at once.
+        if !only_copy && (late || down.load(Ordering::Acquire) != 0) {
             return;
         }
         thread::sleep(PAUSE);
