@@ -246,7 +246,9 @@ unsafe extern "C" fn saves(
         sub,
         raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED | raw::REDISMODULE_SUBEVENT_PERSISTENCE_FAILED
     ) {
-        saving::begins();
+        // What is saved tells how far it is: whoever starts from it may be sent the rest of a backlog.
+        listeners::may_have_come();
+        saving::begins(sub == raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START);
     }
 }
 

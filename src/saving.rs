@@ -18,6 +18,9 @@ use crate::{adopt, engine, unit};
 
 /// Longest that a child waits for the log.
 const LONGEST: Duration = Duration::from_secs(10);
+/// The same while the log is down and the child has to give up. Longer, two replicas by turns would leave no moment for
+/// the child of the rewrite that mends the log; shorter, the server would fork all the time.
+const LONGEST_WHILE_DOWN: Duration = Duration::from_secs(1);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -65,13 +68,13 @@ pub(crate) fn forked() {
     });
 }
 
-/// A save begins, in a child or in the server itself.
-pub(crate) fn begins() {
+/// A save begins, of an RDB or of the server's AOF, in a child or in the server itself.
+pub(crate) fn begins(is_aof: bool) {
     let Some(told) = TOLD.get() else { return };
     if process::id() == told.server {
         in_place();
     } else if let (Some(wanted), Some(numbers)) = (wanted(), told.numbers) {
-        in_child(wanted, told.server, numbers);
+        in_child(is_aof, wanted, told.server, numbers);
     }
 }
 
@@ -80,23 +83,26 @@ fn wanted() -> Option<u64> {
     engine::with(|engine| Some(engine.last_seq()).filter(|&last| engine.marks().durable() < last))?
 }
 
-fn in_child(wanted: u64, server: u32, [durable, down]: &[AtomicU64; 2]) {
-    let deadline = Instant::now() + LONGEST;
+fn in_child(is_aof: bool, wanted: u64, server: u32, [durable, down]: &[AtomicU64; 2]) {
+    let began = Instant::now();
     while durable.load(Ordering::Acquire) < wanted {
         if std::os::unix::process::parent_id() != server {
             // Nobody will write the rest.
-            child::give_up_saving();
+            child::give_up_saving(is_aof);
         }
-        let late = Instant::now() >= deadline;
         let only_copy = adopt::last_seq() > durable.load(Ordering::Acquire);
-        if only_copy && late {
-            log::warning(
-                "not saved: keys that were adopted are not on disk in the log yet, and the file that there is may be their only copy",
-            );
-            child::give_up_saving();
-        }
-        // Not before it is late where it must give up: the server would fork the next one at once.
-        if !only_copy && (late || down.load(Ordering::Acquire) != 0) {
+        let longest = match (down.load(Ordering::Acquire) != 0, only_copy) {
+            (false, _) => LONGEST,
+            (true, true) => LONGEST_WHILE_DOWN,
+            (true, false) => Duration::ZERO,
+        };
+        if began.elapsed() >= longest {
+            if only_copy {
+                log::warning(
+                    "not saved: keys that were adopted are not on disk in the log yet, and the file that there is may be their only copy",
+                );
+                child::give_up_saving(is_aof);
+            }
             return;
         }
         thread::sleep(PAUSE);

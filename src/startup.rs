@@ -6,6 +6,7 @@ pub(crate) mod outdated;
 mod reload;
 pub(crate) mod unlogged;
 
+use std::collections::BTreeSet;
 use std::ffi::c_int;
 
 use mylog_core::effect::{self, Db};
@@ -19,7 +20,7 @@ use crate::api::io::Io;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, later, log};
 use crate::gil::Gil;
-use crate::{capture, config, engine, filter, sentinel};
+use crate::{adopt, capture, config, engine, filter, sentinel};
 
 use reload::{append_difference, remember_lineage};
 pub(crate) use reload::{became_primary, load_begins, load_ended, synced};
@@ -55,6 +56,8 @@ struct Start {
     refused: bool,
     /// Durable names that came with the server's files.
     loaded: Vec<(Db, Vec<u8>)>,
+    /// Names whose adoption the log lacks: their durable value in the RDB is all that there is of them.
+    ahead: BTreeSet<(Db, Vec<u8>)>,
     /// Captured names that came with the RDB, and that the log does not have.
     captured: Vec<(Db, Vec<u8>)>,
 }
@@ -68,6 +71,7 @@ static START: Gil<Start> = Gil::new(Start {
     rdb_at_start: false,
     refused: false,
     loaded: Vec::new(),
+    ahead: BTreeSet::new(),
     captured: Vec::new(),
 });
 
@@ -242,9 +246,10 @@ fn enter_one(ctx: Ctx<'_>, db: Db, name: &OwnedStr, kind: Kind, id: SlotId, expi
 }
 
 /// Durable keys that the server's files have and the log has not: the log knows that they were deleted, or
-/// they belong to another log.
+/// does not know yet that they were adopted, or they belong to another log.
 fn settle_loaded(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>, foreign: bool) {
     let mut unknown = Vec::new();
+    let ahead = START.with(|start| std::mem::take(&mut start.ahead));
     for (db, name) in loaded {
         if engine::with(|engine| engine.store.find(db, &name).is_some()) == Some(true)
             || ctx.select_db(db).is_err()
@@ -258,6 +263,9 @@ fn settle_loaded(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>, foreign: bool) {
         }
         if foreign {
             unknown.push((db, name));
+        } else if ahead.contains(&(db, name.clone())) {
+            drop(key);
+            capture::adopt_now(ctx, owned.lend());
         } else {
             let _own = capture::own_op();
             let _ = key.delete();
@@ -339,7 +347,9 @@ pub(crate) unsafe extern "C" fn aux_save(io: *mut raw::RedisModuleIO, _when: c_i
     // 7.0 writes the module's name in any case, and then a value must follow.
     let optional = later!(RedisModule_AddPostNotificationJob).is_some();
     if keys > 0 || seq > 0 || !optional {
-        io.save_bytes(&START.with(|start| start.uuid));
+        let mut head = START.with(|start| start.uuid).to_vec();
+        head.extend(adopt::recent::encoded());
+        io.save_bytes(&head);
         io.save_number(seq);
     }
 }
@@ -349,15 +359,23 @@ pub(crate) unsafe extern "C" fn aux_save(io: *mut raw::RedisModuleIO, _when: c_i
 pub(crate) unsafe extern "C" fn aux_load(io: *mut raw::RedisModuleIO, _encver: c_int, _when: c_int) -> c_int {
     // SAFETY: the server hands the stream of this callback.
     let io = unsafe { Io::from_raw(io) };
-    let Some(uuid) = io.load_bytes() else { return 1 };
+    let Some(head) = io.load_bytes() else { return 1 };
     let seq = io.load_number();
-    let Ok(uuid) = <[u8; 16]>::try_from(uuid.bytes()) else {
+    let Some((&uuid, adopted)) = head.bytes().split_first_chunk::<16>() else {
         return 1;
     };
+    let Some(adopted) = adopt::recent::decode(adopted) else {
+        return 1;
+    };
+    let last = engine::with(|engine| engine.last_seq()).unwrap_or(0);
     let known = engine::with(|engine| engine.store.knows_lineage(&uuid, seq)) == Some(true);
     START.with(|start| {
         let starting = matches!(start.phase, Phase::Starting) && !start.fresh;
         start.foreign |= starting && uuid != start.uuid && !known;
+        if starting && uuid == start.uuid {
+            let ahead = adopted.into_iter().filter(|recent| recent.seq > last);
+            start.ahead = ahead.map(|recent| (recent.db, recent.name)).collect();
+        }
         start.rdb = Some((uuid, seq));
     });
     c_int::from(io.failed())

@@ -4,6 +4,7 @@
 mod build;
 pub(crate) mod census;
 mod guard;
+pub(crate) mod recent;
 mod take;
 mod walk;
 

@@ -7,6 +7,7 @@ use mylog_core::effect::encode_put;
 use mylog_core::value::Value;
 
 use super::build::Building;
+use super::recent::{self, Recent};
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
 use crate::capture::{self, Cause, own_op};
@@ -40,6 +41,11 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let Some(id) = id.flatten() else { return false };
     let seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
     LAST.store(seq, Ordering::Relaxed);
+    recent::note(Recent {
+        seq,
+        db,
+        name: name.lend().bytes().to_vec(),
+    });
     let followed = {
         let _own = own_op();
         key.unlink()

@@ -82,11 +82,13 @@ pub(crate) fn exit_from_child(code: i32) -> ! {
 /// What a child ends with that was told to: the server takes its unfinished file away, and counts no failure, for which
 /// it would refuse writes to the cache (`SERVER_CHILD_NOERROR_RETVAL`, Redis' `server.h` from 6.2 on).
 const GIVEN_UP: i32 = 255;
+/// A failure: of an AOF's rewrite it refuses nothing, and the server tries less and less often.
+const FAILED: i32 = 1;
 
-/// Ends a child that the server has forked to save.
-pub(crate) fn give_up_saving() -> ! {
+/// Ends a child that the server has forked to save an RDB or to rewrite its AOF.
+pub(crate) fn give_up_saving(is_aof: bool) -> ! {
     // SAFETY: ends this process alone: no destructor, no exit handler, no buffer of the parent's is written.
-    unsafe { libc::_exit(GIVEN_UP) }
+    unsafe { libc::_exit(if is_aof { FAILED } else { GIVEN_UP }) }
 }
 
 /// Tells the parent how far the child is, 0 to 1. At most once a second: the pipe behind it blocks when full.

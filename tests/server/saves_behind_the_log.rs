@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::adopt::{adopt, info};
 use crate::support::keyspace::{all_is_written, kind};
+use crate::support::rewriting::hold;
 use crate::support::sync_gate::{Later, SyncGate};
 use crate::support::wait::holds_within;
 use crate::support::{Client, Server, wait_for};
@@ -160,6 +161,55 @@ fn what_only_the_aof_knows_to_be_adopted_is_adopted_again() {
         assert_eq!(client.run("EXISTS order:1").int(), 0);
         assert_eq!(client.run("MYLOG.GET order:2").text(), "v");
         assert_eq!(client.run("DBSIZE").int(), 2);
+    }
+}
+
+/// Nothing can refuse the RDB of a SAVE, or of a shutdown: it takes the place of the native keys.
+#[test]
+fn what_was_adopted_is_in_an_rdb_that_was_saved_while_the_log_was_down() {
+    for end in ["SAVE", "SHUTDOWN SAVE"] {
+        let mut server = Server::build()
+            .mylog("appendfsync", "everysec")
+            .mylog("auto-rewrite-percentage", "0")
+            .start();
+        let mut client = server.client();
+        client.run("RPUSH order:1 a b");
+        client.ok("SET order:2 v");
+        client.ok("MYLOG.SET durable v");
+        client.ok("MYLOG.SET gone v");
+        all_is_written(&mut client);
+        client.ok("SAVE");
+        client.run("DEL gone");
+        all_is_written(&mut client);
+        // The log is mended by a rewrite from memory, which does not end here.
+        hold(&mut client, "walked");
+        let gate = SyncGate::failing(&server);
+        wait_for("the writer stands at its sync", || {
+            client.ok("MYLOG.SET durable v");
+            info(&mut client, "oldest_unwritten_age_ms") > 20
+        });
+        client.ok("CONFIG SET mylog.capture order:");
+        adopt(&mut client, "order:");
+        wait_for("the log is down", || {
+            client.run("MYLOG.SET durable v").is_error("MYLOGDOWN ")
+        });
+        if end == "SAVE" {
+            client.ok(end);
+            server.kill9();
+        } else {
+            client.send(end.split(' '));
+            server.wait_exit();
+        }
+        drop(gate);
+        server.restart();
+        let mut client = server.client();
+        are_there(&mut client);
+        assert_eq!(kind(&mut client, b"order:1"), "mylog-lst", "{end}");
+        assert_eq!(client.run("EXISTS gone").int(), 0, "{end}");
+        all_is_written(&mut client);
+        server.kill9();
+        server.restart();
+        are_there(&mut server.client());
     }
 }
 

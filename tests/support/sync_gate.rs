@@ -29,6 +29,11 @@ impl SyncGate {
         Self::between(server, "write,writev,pwrite64,pwritev,pwritev2", "error=ENOSPC")
     }
 
+    /// The next sync fails, after time enough to do something meanwhile.
+    pub fn failing(server: &Server) -> Self {
+        Self::between(server, "fdatasync", "error=EIO:delay_enter=5000000")
+    }
+
     fn between(server: &Server, calls: &str, what: &str) -> Self {
         let mut tracer = Command::new("strace")
             .args(["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"])

@@ -205,6 +205,13 @@ impl Store {
         members: &[&[u8]],
     ) -> Result<(SlotId, usize), ApplyError> {
         let mut new = 0;
+        if members.is_empty() {
+            // There is no empty set.
+            return Err(ApplyError::Place {
+                db: name.0,
+                kind: Kind::Set,
+            });
+        }
         let id = self.fill(name, |set: &mut Set| {
             new = members.iter().filter(|member| set.add(member)).count();
         })?;

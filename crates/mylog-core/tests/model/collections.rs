@@ -101,7 +101,24 @@ impl Plain {
         if rng.one_in(20) {
             return rng.bytes(shape.value_bytes / 8);
         }
+        if rng.one_in(4) {
+            return Self::edge(rng);
+        }
         rng.below(2 * shape.fields).to_string().into_bytes()
+    }
+
+    /// An integer of any width, next to where one ends, or what looks like one.
+    fn edge(rng: &mut Rng) -> Vec<u8> {
+        let bits = 8 * (1 + rng.below(8));
+        let reach = ((1i128 << bits) - 1) / (1 + i128::from(rng.one_in(2)));
+        let number = (reach + i128::from(rng.one_in(2))) * if rng.one_in(2) { -1 } else { 1 };
+        match rng.below(12) {
+            0 => b"-0".to_vec(),
+            1 => b"007".to_vec(),
+            2 => i64::MIN.to_string().into_bytes(),
+            3 => i64::MAX.to_string().into_bytes(),
+            _ => number.to_string().into_bytes(),
+        }
     }
 
     /// How many elements.
