@@ -6,7 +6,8 @@
 //! was either visited already or lies still ahead, so a full scan misses none that stayed. It stays large.
 
 use super::members::Members;
-use super::packed::{Packed, Pairs, are_distinct, take_items};
+use super::packed::{Packed, are_distinct, take_items};
+use super::walk::Pairs;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
 
 /// Most fields of a small hash, as `hash-max-listpack-entries` is by default.

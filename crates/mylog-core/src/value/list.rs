@@ -1,7 +1,9 @@
 //! The list: one packed block while it is small, packed nodes under counting branches once it is large.
 
 use super::counted::{At, Counted, Grown, Leaf};
+use super::element;
 use super::packed::{self, Packed};
+use super::walk;
 use crate::effect::Side;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
 
@@ -57,7 +59,7 @@ impl Leaf for Packed {
             Grown::Inside => {
                 let (half, mut bytes, mut at) = (self.bytes() / 2, 0, 0);
                 for element in self.iter() {
-                    bytes += packed::room(element.len());
+                    bytes += element::room(element.len());
                     if bytes > half {
                         break;
                     }
@@ -134,7 +136,7 @@ impl List {
         let (from, to) = if rev { (0, index + 1) } else { (index, len) };
         let node = match &self.0 {
             Form::Small(packed) if left > 0 => packed.range(from, to),
-            _ => packed::Iter::default(),
+            _ => walk::Iter::default(),
         };
         Iter {
             list: self,
@@ -161,7 +163,7 @@ impl List {
             return false;
         }
         match &mut self.0 {
-            Form::Small(packed) if packed.bytes() + packed::room(element.len()) <= NODE_BYTES => {
+            Form::Small(packed) if packed.bytes() + element::room(element.len()) <= NODE_BYTES => {
                 packed.splice(packed.place(index), 0, &[element]);
                 return true;
             }
@@ -176,7 +178,7 @@ impl List {
             at if at == len => Grown::Back,
             _ => Grown::Inside,
         };
-        large.bytes += packed::room(element.len());
+        large.bytes += element::room(element.len());
         let add = |node: &mut Packed, at: &At| node.splice(node.place(at.0), 0, &[element]);
         large.nodes.edit(At(index), grown, add);
         true
@@ -184,10 +186,10 @@ impl List {
 
     /// Gives the element at a place other bytes. False past the end.
     pub fn set(&mut self, index: usize, element: &[u8]) -> bool {
-        let Some(held) = self.get(index).map(|held| packed::room(held.len())) else {
+        let Some(held) = self.get(index).map(|held| element::room(held.len())) else {
             return false;
         };
-        let room = packed::room(element.len());
+        let room = element::room(element.len());
         match &mut self.0 {
             Form::Small(packed) if packed.bytes() - held + room <= NODE_BYTES => {
                 packed.replace(packed.place(index), element);
@@ -234,7 +236,7 @@ impl List {
             let mut large = Box::new(Nodes::default());
             let node = std::mem::take(packed);
             if node.len() > 0 {
-                large.bytes = node.iter().map(|element| packed::room(element.len())).sum();
+                large.bytes = node.iter().map(|element| element::room(element.len())).sum();
                 large.nodes.push_leaf(node);
             }
             self.0 = Form::Large(large);
@@ -290,7 +292,7 @@ impl List {
 
     pub(super) fn decode_body(body: &[u8]) -> Option<Self> {
         let elements = packed::take_items(body, take_bytes)?;
-        let room: usize = elements.iter().map(|element| packed::room(element.len())).sum();
+        let room: usize = elements.iter().map(|element| element::room(element.len())).sum();
         if packed::HEAD + room <= NODE_BYTES {
             return Some(Self(Form::Small(Packed::of(elements.into_iter()))));
         }
@@ -308,7 +310,7 @@ pub(super) fn body_len<'a>(count: usize, elements: impl Iterator<Item = &'a [u8]
 
 impl Nodes {
     fn cut(&mut self, index: usize, count: usize) -> Vec<Box<[u8]>> {
-        let room = |node: packed::Iter<'_>| node.map(|element| packed::room(element.len())).sum::<usize>();
+        let room = |node: walk::Iter<'_>| node.map(|element| element::room(element.len())).sum::<usize>();
         // The nodes that lose a part of their elements are two at most.
         let (mut gone, mut at, end) = (0, index, index + count);
         while let Some((node, before)) = self.nodes.leaf_of(at).filter(|_| at < end) {
@@ -331,7 +333,7 @@ impl Nodes {
 pub struct Iter<'a> {
     list: &'a List,
     /// What is left of the present node.
-    node: packed::Iter<'a>,
+    node: walk::Iter<'a>,
     /// The next element's place.
     next: usize,
     left: usize,

@@ -3,6 +3,7 @@
 mod block;
 mod counted;
 mod decimal;
+mod element;
 mod hash;
 mod integers;
 pub mod list;
@@ -10,6 +11,7 @@ mod member;
 mod members;
 mod packed;
 mod set;
+mod walk;
 pub mod zset;
 
 pub use decimal::{Decimal, integer};

@@ -7,6 +7,8 @@
 use std::ops::Deref;
 
 use super::block;
+use super::element::{behind_long, next_place, place_before, put, room, take_first};
+use super::walk::Iter;
 use crate::effect::varint;
 
 /// Bytes before the elements.
@@ -36,106 +38,6 @@ pub(super) fn take_items<'a, T>(
     }
     let items: Option<Vec<T>> = (0..count).map(|_| one(&mut body)).collect();
     items.filter(|_| body.is_empty())
-}
-
-/// What an element of `len` bytes takes.
-pub(super) fn room(len: usize) -> usize {
-    len + 2 * varint::len(len as u64)
-}
-
-/// Writes an element, with its lengths, to the front of a place that has its room, and gives back what is behind it.
-fn put<'p>(place: &'p mut [u8], element: &[u8]) -> &'p mut [u8] {
-    if element.len() < 0x80 {
-        let len = element.len();
-        let Some((own, rest)) = place.split_at_mut_checked(len + 2) else {
-            return Default::default();
-        };
-        if let [first, bytes @ .., last] = own {
-            (*first, *last) = (len as u8, len as u8);
-            bytes.copy_from_slice(element);
-        }
-        return rest;
-    }
-    put_long(place, element)
-}
-
-#[cold]
-fn put_long<'p>(place: &'p mut [u8], element: &[u8]) -> &'p mut [u8] {
-    let mut len = Vec::with_capacity(10);
-    varint::put(&mut len, element.len() as u64);
-    let end = len.len() + element.len();
-    let Some((own, rest)) = place.split_at_mut_checked(end + len.len()) else {
-        return Default::default();
-    };
-    let (before, behind) = own.split_at_mut(end);
-    let (first, bytes) = before.split_at_mut(len.len());
-    first.copy_from_slice(&len);
-    bytes.copy_from_slice(element);
-    len.reverse();
-    behind.copy_from_slice(&len);
-    rest
-}
-
-/// Splits the first element off.
-fn take_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&first, mut rest) = bytes.split_first()?;
-    // Nearly all are short: a node is walked over hundreds of them.
-    if first < 0x80 {
-        let (element, rest) = rest.split_at_checked(usize::from(first))?;
-        return Some((element, rest.get(1..)?));
-    }
-    rest = bytes;
-    let len = varint::take(&mut rest)? as usize;
-    let (element, rest) = rest.split_at_checked(len)?;
-    Some((element, rest.get(varint::len(len as u64)..)?))
-}
-
-/// Where the element behind the one at `at` begins.
-#[inline]
-fn next_place(bytes: &[u8], at: usize) -> Option<usize> {
-    match *bytes.get(at)? {
-        short @ 0..0x80 => Some(at + usize::from(short) + 2),
-        _ => behind_long(bytes, at),
-    }
-}
-
-/// Not in line: it would take the registers of the loop that passes the short ones.
-#[cold]
-#[inline(never)]
-fn behind_long(bytes: &[u8], at: usize) -> Option<usize> {
-    let (_, rest) = take_first(bytes.get(at..)?)?;
-    Some(bytes.len() - rest.len())
-}
-
-/// Where the element that ends at `end` begins.
-#[inline]
-fn place_before(bytes: &[u8], end: usize) -> Option<usize> {
-    match *bytes.get(end.checked_sub(1)?)? {
-        short @ 0..0x80 => end.checked_sub(usize::from(short) + 2),
-        _ => take_last(bytes.get(..end)?).map(|(_, rest)| rest.len()),
-    }
-}
-
-/// Splits the last element off; what is before it comes second.
-fn take_last(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&last, rest) = bytes.split_last()?;
-    if last < 0x80 {
-        let (rest, element) = rest.split_at_checked(rest.len().checked_sub(usize::from(last))?)?;
-        return Some((element, rest.get(..rest.len().checked_sub(1)?)?));
-    }
-    let (mut len, mut shift, mut rest) = (0, 0, bytes);
-    loop {
-        let (&byte, before) = rest.split_last()?;
-        rest = before;
-        len |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-        shift += 7;
-    }
-    let (rest, element) = rest.split_at_checked(rest.len().checked_sub(len)?)?;
-    let rest = rest.get(..rest.len().checked_sub(varint::len(len as u64))?)?;
-    Some((element, rest))
 }
 
 /// The last eight bytes of a name in one word, and what shifts the bytes before a shorter one out of such a word.
@@ -466,84 +368,6 @@ impl Packed {
         self.0
     }
 }
-
-/// Elements by twos, from both ends: names with what belongs to them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pairs<'a>(pub(super) Iter<'a>);
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((self.0.next()?, self.0.next()?))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.0.left / 2, Some(self.0.left / 2))
-    }
-}
-
-impl DoubleEndedIterator for Pairs<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let second = self.0.next_back()?;
-        Some((self.0.next_back()?, second))
-    }
-}
-
-/// The elements of a block, from both ends.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Iter<'a> {
-    rest: &'a [u8],
-    left: usize,
-}
-
-impl Iter<'_> {
-    fn skip_elements(&mut self, count: usize) {
-        let count = count.min(self.left);
-        self.left -= count;
-        let end = (0..count).try_fold(0, |at, _| next_place(self.rest, at));
-        self.rest = end.and_then(|end| self.rest.get(end..)).unwrap_or_default();
-    }
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.left = self.left.checked_sub(1)?;
-        let (element, rest) = take_first(self.rest)?;
-        self.rest = rest;
-        Some(element)
-    }
-
-    fn nth(&mut self, n: usize) -> Option<&'a [u8]> {
-        self.skip_elements(n);
-        self.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<'a> DoubleEndedIterator for Iter<'a> {
-    fn next_back(&mut self) -> Option<&'a [u8]> {
-        self.left = self.left.checked_sub(1)?;
-        let (element, rest) = take_last(self.rest)?;
-        self.rest = rest;
-        Some(element)
-    }
-
-    fn nth_back(&mut self, n: usize) -> Option<&'a [u8]> {
-        let n = n.min(self.left);
-        self.left -= n;
-        let end = (0..n).try_fold(self.rest.len(), |end, _| place_before(self.rest, end));
-        self.rest = end.and_then(|end| self.rest.get(..end)).unwrap_or_default();
-        self.next_back()
-    }
-}
-
-impl ExactSizeIterator for Iter<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use super::integers::{self, Integers};
 use super::member::Member;
 use super::members::Members;
 use super::packed::{self, Packed};
+use super::walk;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
 
 /// Most members of a small set, as `set-max-listpack-entries` is by default.
@@ -165,9 +166,9 @@ impl Set {
     /// The members: of a small set integers in their order, others in the order they came.
     pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
         let (integers, packed, large) = match self.view() {
-            View::Integers(integers) => (Some(integers.iter()), packed::Iter::default(), None),
+            View::Integers(integers) => (Some(integers.iter()), walk::Iter::default(), None),
             View::Packed(packed) => (None, packed.iter(), None),
-            View::Large(large) => (None, packed::Iter::default(), Some(large.members.iter())),
+            View::Large(large) => (None, walk::Iter::default(), Some(large.members.iter())),
         };
         let integers = integers.into_iter().flatten().map(Member::of_number);
         let large = large.into_iter().flatten().map(|(member, ())| member);

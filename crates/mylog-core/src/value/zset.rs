@@ -10,8 +10,10 @@ mod score;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
+use super::element::room;
 use super::members::Members;
-use super::packed::{self, Packed, Pairs, room, take_items};
+use super::packed::{self, Packed, take_items};
+use super::walk::Pairs;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
 use order::{Edge, Order, Spot};
 
