@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::adopt::recent;
 use crate::api::context::Flags;
 use crate::api::{log, process as child, shared};
 use crate::capture::{self, Cause};
-use crate::{adopt, engine, unit};
+use crate::{engine, unit};
 
 /// Longest that a child waits for the log.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -90,7 +91,7 @@ fn in_child(is_aof: bool, wanted: u64, server: u32, [durable, down]: &[AtomicU64
             // Nobody will write the rest.
             child::give_up_saving(is_aof);
         }
-        let only_copy = adopt::last_seq() > durable.load(Ordering::Acquire);
+        let only_copy = recent::last_seq() > durable.load(Ordering::Acquire);
         let longest = match (down.load(Ordering::Acquire) != 0, only_copy) {
             (false, _) => LONGEST,
             (true, true) => LONGEST_WHILE_DOWN,
@@ -122,7 +123,7 @@ fn in_place() {
             return;
         };
         let goes_on =
-            engine::with(|engine| !engine.marks().is_down() && adopt::last_seq() > engine.marks().durable());
+            engine::with(|engine| !engine.marks().is_down() && recent::last_seq() > engine.marks().durable());
         if goes_on != Some(true) {
             return log::warning(&format!(
                 "an RDB or AOF is saved that is ahead of the log: {reason}"

@@ -83,10 +83,8 @@ struct State {
     skipped: u64,
     all_keys: u64,
     last: Outcome,
-    /// An RDB is to be saved as soon as no child runs and the log is written up to `adopted_seq`.
+    /// An RDB is to be saved as soon as no child runs and the log has what was adopted.
     saves: bool,
-    /// The last seq at the end of the last adoption.
-    adopted_seq: u64,
 }
 
 static STATE: Gil<State> = Gil::new(State {
@@ -98,7 +96,6 @@ static STATE: Gil<State> = Gil::new(State {
     all_keys: 0,
     last: Outcome::None,
     saves: false,
-    adopted_seq: 0,
 });
 
 /// Begins to adopt the keys with a prefix. False while another adoption runs.
@@ -132,11 +129,6 @@ pub(crate) fn abort() -> bool {
 pub(crate) fn disturbed() {
     DISTURBED.store(true, Ordering::Relaxed);
     census::disturbed();
-}
-
-/// Seq of the last key that was adopted since the start; 0 before the first.
-pub(crate) fn last_seq() -> u64 {
-    take::LAST.load(Ordering::Relaxed)
 }
 
 /// Adopts a key in one step, if it holds something native.
@@ -203,15 +195,8 @@ fn ended(ctx: Ctx<'_>, outcome: Outcome) {
     log::notice(&format!(
         "adoption {how}: {keys} keys are durable now, {skipped} have no durable form"
     ));
-    if keys > 0 {
-        let adopted_seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
-        let saves = STATE.with(|state| {
-            state.adopted_seq = adopted_seq;
-            std::mem::replace(&mut state.saves, true)
-        });
-        if !saves {
-            save_rdb();
-        }
+    if keys > 0 && !STATE.with(|state| std::mem::replace(&mut state.saves, true)) {
+        save_rdb();
     }
     census::begin();
 }
@@ -223,8 +208,8 @@ fn save_rdb() {
     let Some(ctx) = unit::context() else { return };
     // The RDB there is may be the only file that has the values. One without them must not take its place before the
     // log has them: cut short by a kill -9, it would know nothing of these keys, and win.
-    let adopted_seq = STATE.with(|state| state.adopted_seq);
-    let written = engine::with(|engine| engine.marks().written() >= adopted_seq) == Some(true);
+    let adopted = recent::last_seq();
+    let written = engine::with(|engine| engine.marks().written() >= adopted) == Some(true);
     // A child that runs has begun before the end of the adoption, and stands in the way of another.
     if !written || Flags::of_server().any(Flags::ACTIVE_CHILD) {
         ctx.after_ms(SAVE_AGAIN_MS, save_rdb);

@@ -17,6 +17,7 @@ pub(crate) struct Recent {
 }
 
 struct State {
+    /// In the order of their seqs.
     adopted: Vec<Recent>,
     /// Number of them at which those on disk are dropped.
     full: usize,
@@ -44,6 +45,11 @@ pub(super) fn note(recent: Recent) {
 fn drop_durable(state: &mut State) {
     let durable = engine::with(|engine| engine.marks().durable()).unwrap_or(0);
     state.adopted.retain(|recent| recent.seq > durable);
+}
+
+/// Seq of the last key that was adopted; 0 if none was, or all are on disk.
+pub(crate) fn last_seq() -> u64 {
+    STATE.with(|state| state.adopted.last().map_or(0, |recent| recent.seq))
 }
 
 /// Those that are not on disk, as bytes for an RDB.

@@ -1,8 +1,6 @@
 //! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. A
 //! crash leaves the durable key, or none and so a native one as any that a cache forgets.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use mylog_core::effect::encode_put;
 use mylog_core::value::Value;
 
@@ -13,9 +11,6 @@ use crate::api::{Ctx, OwnedStr, log};
 use crate::capture::{self, Cause, own_op};
 use crate::engine;
 use crate::startup::unlogged;
-
-/// Seq of the last key taken; 0 before the first.
-pub(super) static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// About what a record takes beside its value.
 const RECORD_HEAD: usize = 64;
@@ -40,7 +35,6 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
         engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
     let Some(id) = id.flatten() else { return false };
     let seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
-    LAST.store(seq, Ordering::Relaxed);
     recent::note(Recent {
         seq,
         db,
