@@ -15,12 +15,11 @@ use mylog_core::value::Kind;
 use redis_module::raw;
 
 use crate::adopt::census;
-use crate::api::context::Flags;
 use crate::api::io::Io;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, later, log};
 use crate::gil::Gil;
-use crate::{adopt, capture, config, engine, filter, sentinel};
+use crate::{adopt, capture, conditions, config, engine, filter, sentinel};
 
 use reload::{append_difference, remember_lineage};
 pub(crate) use reload::{became_primary, load_begins, load_ended, synced};
@@ -52,6 +51,8 @@ struct Start {
     foreign: bool,
     /// The server has loaded an RDB at its start.
     rdb_at_start: bool,
+    /// It has done so as a replica, and no client was served yet.
+    follows: bool,
     /// Durable writes are refused for want of a lineage.
     refused: bool,
     /// Durable names that came with the server's files.
@@ -69,6 +70,7 @@ static START: Gil<Start> = Gil::new(Start {
     rdb: None,
     foreign: false,
     rdb_at_start: false,
+    follows: false,
     refused: false,
     loaded: Vec::new(),
     ahead: BTreeSet::new(),
@@ -128,6 +130,11 @@ pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
 
 /// Before the first client: the log's keys enter the keyspace.
 pub(crate) fn enter(ctx: Ctx<'_>) {
+    if START.with(|start| std::mem::take(&mut start.follows)) {
+        sentinel::drop_loaded(ctx);
+        census::begin();
+        return unlogged::forget();
+    }
     if !START.with(|start| matches!(start.phase, Phase::Starting)) {
         return;
     }
@@ -141,10 +148,6 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
     });
     sentinel::drop_loaded(ctx);
     census::begin();
-    if rdb && Flags::of_server().any(Flags::REPLICA) {
-        unlogged::forget();
-        return follow(ctx, loaded);
-    }
     if rdb {
         refuse_partial_syncs(ctx);
     }
@@ -156,26 +159,22 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
     unlogged::adopt_again(ctx);
 }
 
-/// A replica asks its primary to go on from where its RDB ends. The log has more: to have that and to be sent
-/// it again would apply it twice. So the RDB counts until the sync is done, and the log keeps what it has.
-fn follow(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>) {
+/// A replica that starts is about to load its RDB, and will ask its primary to go on from where that ends. The log has
+/// more: to have that and to be sent it again would apply it twice. So the RDB counts until the sync is done, and the
+/// log keeps what it has.
+///
+/// The store is emptied now, so that each value is taken in while it is loaded: behind the load, a key whose expire time
+/// has passed opens as a missing one, and its primary may have renewed that time since.
+fn follow() {
     let before = engine::with(|engine| {
-        // A new log has nothing; the store has what was loaded.
-        let fresh = std::mem::replace(&mut engine.mute, true);
-        if fresh {
-            Store::new()
-        } else {
-            std::mem::take(&mut engine.store)
-        }
+        // A new log has nothing, nor has the store.
+        engine.mute = true;
+        std::mem::take(&mut engine.store)
     });
-    START.with(|start| start.phase = Phase::Broken(Box::new(before.unwrap_or_default())));
-    for (db, name) in loaded {
-        if ctx.select_db(db).is_ok() {
-            capture::adopt_now(ctx, OwnedStr::new(&name).lend());
-        }
-    }
-    let _ = ctx.select_db(0);
-    capture::loads_ended();
+    START.with(|start| {
+        start.follows = true;
+        start.phase = Phase::Broken(Box::new(before.unwrap_or_default()));
+    });
 }
 
 /// A primary with an RDB offers its replicas to go on from where the RDB ends. Where the log has more, they
@@ -228,6 +227,11 @@ fn enter_one(ctx: Ctx<'_>, db: Db, name: &OwnedStr, kind: Kind, id: SlotId, expi
             "a durable key of database {db} has no place: raise 'databases' and restart"
         ));
         return;
+    }
+    // A replica's AOF may bring a value whose expire time has passed. It opens as a missing one, and is there: to make
+    // it again would end the server. DEL looks at no time.
+    if conditions::is_replica() {
+        let _ = ctx.call(c"DEL", "", &[name.lend().bytes()]);
     }
     let key = Key::open(ctx, name.lend(), Mode::Write);
     let done = key.set_word(kind, id.to_word() as usize);

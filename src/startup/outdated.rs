@@ -21,13 +21,18 @@ use crate::{capture, engine, filter, rewrite};
 
 /// The server loads its RDB, and a key has come.
 pub(crate) fn came(db: Db, name: &[u8]) {
-    if !filter::is_captured(name)
-        || engine::with(|engine| engine.store.find(db, name).is_none()) != Some(true)
-    {
+    if !filter::is_captured(name) {
         return;
     }
+    let in_store = engine::with(|engine| engine.store.find(db, name).is_some()) == Some(true);
     START.with(|start| {
-        if matches!(start.phase, Phase::Starting) && !start.fresh && start.rdb_at_start {
+        let in_log = match &start.phase {
+            Phase::Starting if !start.fresh && start.rdb_at_start => in_store,
+            // A replica's: the log has what it may have to go on from.
+            Phase::Broken(log) if start.follows && !start.fresh => log.find(db, name).is_some(),
+            _ => return,
+        };
+        if !in_log {
             start.captured.push((db, name.to_vec()));
         }
     });

@@ -4,7 +4,8 @@
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 
-use super::{Phase, START, decide_unlogged, enter_all, outdated, serves};
+use super::{Phase, START, decide_unlogged, enter_all, follow, outdated, serves};
+use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
 use crate::{capture, engine, filter, reaper, rewrite};
@@ -18,6 +19,10 @@ pub(crate) fn load_begins(of_rdb: bool) {
         }
         start.rdb_at_start |= of_rdb && matches!(start.phase, Phase::Starting);
     });
+    let starts = START.with(|start| matches!(start.phase, Phase::Starting));
+    if starts && of_rdb && Flags::of_server().any(Flags::REPLICA) {
+        return follow();
+    }
     let Some(flushed) = capture::load_begins() else {
         return;
     };

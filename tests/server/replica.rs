@@ -245,14 +245,25 @@ fn what_is_renamed_or_moved_right_behind_its_eviction_is_so_on_the_replica_too()
     );
 }
 
-/// Starts the replica again as a replica.
-fn restarted_as_replica(replica: &mut Server, primary: &Server) {
-    replica.kill9();
+/// From its next start on the server is a replica from the beginning.
+pub fn as_replica(replica: &Server, primary: &Server) {
     let mut file = std::fs::read_to_string(replica.config_file()).unwrap();
     if !file.contains("replicaof") {
         file.push_str(&format!("replicaof 127.0.0.1 {}\n", primary.port()));
         std::fs::write(replica.config_file(), file).unwrap();
     }
+}
+
+/// From its next start on the server follows nobody.
+pub fn no_replica_any_more(replica: &Server) {
+    let file = std::fs::read_to_string(replica.config_file()).unwrap();
+    std::fs::write(replica.config_file(), file.replace("replicaof", "# replicaof")).unwrap();
+}
+
+/// Kills the replica and starts it again as a replica.
+pub fn restarted_as_replica(replica: &mut Server, primary: &Server) {
+    replica.kill9();
+    as_replica(replica, primary);
     replica.restart();
 }
 
@@ -276,8 +287,7 @@ fn a_replica_that_was_killed_applies_nothing_twice() {
         agree(&replica, &primary);
     }
     replica.client().ok("REPLICAOF NO ONE");
-    let file = std::fs::read_to_string(replica.config_file()).unwrap();
-    std::fs::write(replica.config_file(), file.replace("replicaof", "# replicaof")).unwrap();
+    no_replica_any_more(&replica);
     survives_kill9(&mut replica);
 }
 
@@ -301,8 +311,7 @@ fn a_replica_promoted_before_its_first_sync_has_what_its_log_has() {
     own.ok("REPLICAOF NO ONE");
     same(&durable(&picture(&mut own)), &wanted);
     own.ok("MYLOG.SET promoted D");
-    let file = std::fs::read_to_string(replica.config_file()).unwrap();
-    std::fs::write(replica.config_file(), file.replace("replicaof", "# replicaof")).unwrap();
+    no_replica_any_more(&replica);
     survives_kill9(&mut replica);
 }
 

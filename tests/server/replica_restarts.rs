@@ -2,8 +2,10 @@
 //! later time than the log.
 
 use super::adopt::adopt;
-use super::replica::{agree, caught_up, primary, replica_of};
-use crate::support::keyspace::all_is_written;
+use super::replica::{
+    agree, as_replica, caught_up, no_replica_any_more, primary, replica_of, restarted_as_replica,
+};
+use crate::support::keyspace::{all_is_written, survives_kill9};
 use crate::support::{Client, Server, wait_for};
 
 fn replication(client: &mut Client, field: &str) -> String {
@@ -72,4 +74,161 @@ fn what_a_second_full_sync_brings_stays_though_the_primarys_log_has_not_changed(
     replica.kill9();
     replica.restart();
     assert_eq!(replica.client().run("GET order:1").text(), "native");
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap().as_millis()).unwrap()
+}
+
+/// Waits until this time has passed.
+fn has_passed(ms: i64) {
+    wait_for("the expire time in the RDB has passed", || now_ms() > ms);
+}
+
+/// Every kind, with an expire time soon to pass; what becomes of it behind the RDB.
+const RENEWALS: [&[&str]; 8] = [
+    &["EXPIRE key 1000"],
+    &["PERSIST key", "MYLOG.RPUSH list more"],
+    &["RENAME key renamed", "PERSIST renamed"],
+    &["MOVE key 5", "SELECT 5", "PERSIST key", "SELECT 0"],
+    &["COPY key copied", "PERSIST copied", "EXPIRE key 500"],
+    &[
+        "SWAPDB 0 4",
+        "SELECT 4",
+        "EXPIRE key 700",
+        "SELECT 0",
+        "SWAPDB 0 4",
+    ],
+    &["MULTI", "PEXPIREAT key 4102444800123", "EXEC"],
+    &["MYLOG.PERSIST key", "MYLOG.COPY key key2"],
+];
+
+/// The RDB of a full sync has expire times that the primary has renewed since. By that RDB, and by the clock, the
+/// keys are over; only the primary says so of a replica's keys.
+#[test]
+fn keys_whose_expire_time_in_the_rdb_has_passed_are_kept_by_a_replica_that_starts() {
+    let primary = primary();
+    let mut client = primary.client();
+    let until = now_ms() + 1500;
+    let make = [
+        "MYLOG.SET {} v",
+        "MYLOG.HSET {} f v",
+        "MYLOG.RPUSH {} a b",
+        "MYLOG.SADD {} a b",
+        "MYLOG.ZADD {} 1 a",
+    ];
+    let mut names = Vec::new();
+    client.ok("CONFIG SET mylog.appendfsync everysec");
+    for (at, _) in RENEWALS.iter().enumerate() {
+        for (kind, make) in make.iter().enumerate() {
+            let name = format!("key:{at}:{kind}");
+            client.run(&make.replace("{}", &name));
+            assert_eq!(client.run(&format!("PEXPIREAT {name} {until}")).int(), 1);
+            names.push((at, name));
+        }
+    }
+    client.ok(&format!("MYLOG.SET lapses v PXAT {until}"));
+    client.ok(&format!("SET native v PXAT {until}"));
+    let mut replica = replica_of(&primary);
+    for (at, name) in &names {
+        for line in RENEWALS[*at] {
+            let reply = client.run(&line.replace("key", name));
+            assert!(!reply.is_error(""), "{line}: {reply:?}");
+        }
+    }
+    caught_up(&replica, &primary);
+    has_passed(until);
+    restarted_as_replica(&mut replica, &primary);
+    agree(&replica, &primary);
+    let mut own = replica.client();
+    assert_eq!(
+        own.info_u64("mylog", "mylog_keys"),
+        client.info_u64("mylog", "mylog_keys")
+    );
+    own.ok("REPLICAOF NO ONE");
+    for db in [0, 5] {
+        own.ok(&format!("SELECT {db}"));
+        client.ok(&format!("SELECT {db}"));
+        for key in client.run("KEYS *").items() {
+            let key = key.text();
+            assert_eq!(
+                own.run(&format!("DUMP {key}")),
+                client.run(&format!("DUMP {key}")),
+                "{key}"
+            );
+        }
+    }
+    no_replica_any_more(&replica);
+    survives_kill9(&mut replica);
+}
+
+/// As above, of the RDB that a replica's AOF begins with. The log's keys take the place of those that came with it, also
+/// where the server shows none for their expire time.
+#[test]
+fn keys_whose_expire_time_in_its_aof_has_passed_do_not_keep_a_replica_from_starting() {
+    let primary = primary();
+    let mut client = primary.client();
+    let until = now_ms() + 1500;
+    for key in 0..10 {
+        client.run(&format!("MYLOG.RPUSH key:{key} a b"));
+        client.run(&format!("PEXPIREAT key:{key} {until}"));
+    }
+    let mut replica = Server::build()
+        .mylog("appendfsync", "always")
+        .config("appendonly", "yes")
+        .config("appendfsync", "always")
+        .start();
+    let mut own = replica.client();
+    own.ok(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
+    caught_up(&replica, &primary);
+    wait_for("the AOF begins with the sync's keys", || {
+        let info = own.info("persistence");
+        info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0"
+    });
+    for key in 0..5 {
+        client.run(&format!("EXPIRE key:{key} 1800"));
+        client.run(&format!("MYLOG.RPUSH key:{key} c"));
+    }
+    caught_up(&replica, &primary);
+    has_passed(until);
+    restarted_as_replica(&mut replica, &primary);
+    agree(&replica, &primary);
+    assert_eq!(replica.client().info_u64("mylog", "mylog_keys"), 5);
+    replica.client().ok("REPLICAOF NO ONE");
+    assert_eq!(replica.client().run("MYLOG.LLEN key:1").int(), 3);
+}
+
+/// A planned restart of the replica, then a failover, while clients keep their sessions alive.
+#[test]
+fn sessions_kept_alive_by_expire_outlive_a_planned_restart_of_the_replica_and_a_promotion() {
+    let mut primary = primary();
+    let mut client = primary.client();
+    let until = now_ms() + 1500;
+    for session in 0..100 {
+        client.run(&format!("MYLOG.HSET session:{session} user {session}"));
+        client.run(&format!("PEXPIREAT session:{session} {until}"));
+    }
+    let mut replica = replica_of(&primary);
+    for session in 0..100 {
+        assert_eq!(client.run(&format!("EXPIRE session:{session} 1800")).int(), 1);
+    }
+    caught_up(&replica, &primary);
+    has_passed(until);
+    as_replica(&replica, &primary);
+    replica.term();
+    replica.restart();
+    agree(&replica, &primary);
+    primary.kill9();
+    let mut own = replica.client();
+    own.ok("REPLICAOF NO ONE");
+    assert_eq!(own.info_u64("mylog", "mylog_keys"), 100);
+    assert_eq!(own.run("DBSIZE").int(), 100);
+    for session in 0..100 {
+        assert_eq!(own.run(&format!("MYLOG.HSET session:{session} cart 4")).int(), 1);
+        assert_eq!(own.run(&format!("MYLOG.HLEN session:{session}")).int(), 2);
+    }
+    no_replica_any_more(&replica);
+    survives_kill9(&mut replica);
 }
