@@ -12,7 +12,19 @@ use crate::support::Server;
 use crate::targets::Limit;
 
 const PREFIXES: &str = "session: queue: lock: counter: idem: job: token: seat:";
-const COMMANDS: [&str; 5] = ["SET page:", "SET cache:", "GET page:", "GET cache:", "MGET page:"];
+/// One prefix, one pattern.
+const EXCLUSIONS: &str = "!queue:e: !seat:?v:*";
+const COMMANDS: [&str; 7] = [
+    "SET page:",
+    "SET cache:",
+    "GET page:",
+    "GET cache:",
+    "MGET page:",
+    "SET queue:e:",
+    "GET seat:ev:",
+];
+/// Of all cache keys.
+const CACHED: [&str; 4] = ["page:", "cache:", "queue:e:", "seat:ev:"];
 
 /// Length of a turn, as a part of the length of a measurement elsewhere.
 const TURN: f64 = 0.075;
@@ -31,8 +43,8 @@ struct Taken {
 pub fn section(scale: &Scale) -> Section {
     let about = format!(
         "Native commands on cache keys, 50 clients, pipeline of 16, no log: without the module, with it, and with\n\
-         `mylog.capture` set to `{PREFIXES}`.\n\
-         `cache:` shares its first byte with a captured prefix, `page:` does not.\n\
+         `mylog.capture` set to `{PREFIXES} {EXCLUSIONS}`, beside as many durable keys.\n\
+         `cache:` shares its first byte with a captured prefix, `page:` does not; `queue:e:` and `seat:ev:` are excluded.\n\
          \n\
          The servers take short turns of {:.0} ms, there and back: A B C D, D C B A. One such there and back gives one\n\
          ratio: the sum of a server's two times of a command to that of the server without the module. The ratios are medians\n\
@@ -115,15 +127,19 @@ fn measure(scale: &Scale, taken: &mut [[Taken; 4]; COMMANDS.len()]) {
         Ours.start("everysec"),
         Ours.start("everysec"),
     ];
-    let reply = servers[3]
-        .client()
-        .cmd(["CONFIG", "SET", "mylog.capture", PREFIXES]);
+    let reply = servers[3].client().cmd([
+        "CONFIG",
+        "SET",
+        "mylog.capture",
+        &format!("{PREFIXES} {EXCLUSIONS}"),
+    ]);
     assert!(reply.is_ok(), "{reply:?}");
     for server in &servers {
-        for prefix in ["page:", "cache:"] {
+        for prefix in CACHED {
             fill(server, "SET", prefix, scale.keys);
         }
     }
+    fill(&servers[3], "MYLOG.SET", "session:", scale.keys);
     let _apart = Apart::of(&servers);
     for (command, taken) in COMMANDS.iter().zip(taken) {
         let rest = match command.split(' ').next() {

@@ -184,6 +184,9 @@ impl<'c> Call<'c> {
                 }
             }
         }
+        if let Some(answered) = native::goes_on_natively(self) {
+            return answered;
+        }
         match handler(self) {
             Err(unchanged) if unchanged == WRONG_TYPE => {
                 native::answer_instead(self, access).unwrap_or(unchanged)

@@ -12,6 +12,7 @@ use crate::adopt::census;
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
+use crate::prefixes::Prefixes;
 use crate::{engine, filter, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
@@ -125,6 +126,10 @@ pub(crate) fn max_unwritten() -> u64 {
     MAX_UNWRITTEN.load(Ordering::Relaxed).unsigned_abs()
 }
 
+fn prefixes(name: &str, value: &[u8]) -> Result<Prefixes, String> {
+    Prefixes::parse(value).map_err(|bad| format!("mylog.{name}: {bad}"))
+}
+
 static TEXTS: [Text; 3] = [
     Text {
         name: c"dir",
@@ -145,8 +150,9 @@ static TEXTS: [Text; 3] = [
         flags: 0,
         get: || CAPTURE.with(|capture| capture.clone()),
         set: |value| {
+            let prefixes = prefixes("capture", value)?;
             CAPTURE.with(|capture| *capture = value.to_vec());
-            filter::set_prefixes(value);
+            filter::set_prefixes(prefixes);
             census::begin();
             Ok(())
         },
@@ -157,8 +163,9 @@ static TEXTS: [Text; 3] = [
         flags: 0,
         get: || ALWAYS_PREFIXES.with(|prefixes| prefixes.clone()),
         set: |value| {
+            let prefixes = prefixes("always-prefixes", value)?;
             ALWAYS_PREFIXES.with(|prefixes| *prefixes = value.to_vec());
-            strict::set_prefixes(value);
+            strict::set_prefixes(prefixes);
             filter::watch(strict::anything());
             Ok(())
         },

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::api::Ctx;
 use crate::api::call::ReplyType;
+use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
 use crate::call::{Access, Call};
 use crate::capture::own_op;
+use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::startup::unlogged;
-use crate::{filter, unit};
+use crate::{engine, filter, unit};
 
 const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
@@ -68,6 +70,26 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     }
     COMMANDS.fetch_add(1, Ordering::Relaxed);
     Some(run(call, native))
+}
+
+/// A command was led here for a key that an exclusion has taken out, and that was durable, in this database or another:
+/// if none of its keys is so now, here, the native command runs, or it would make a durable key where none is due.
+pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
+    if !filter::exclude_some() || call.ctx.flags().any(Flags::REPLICATED) {
+        return None;
+    }
+    let native = filter::routed_from(call.args.string(0))?.as_bytes();
+    // As nearly always.
+    if filter::is_captured(call.args.get(1)) {
+        return None;
+    }
+    let places = filter::keys_of(native, call.args)?.places;
+    let is_native = |&place: &usize| {
+        let name = call.args.get(place);
+        let durable = engine::with(|engine| engine.store.find(call.db, name).is_some()) == Some(true);
+        !durable && filter::standing(name) == Standing::Excluded
+    };
+    (!places.is_empty() && places.iter().all(is_native)).then(|| run(call, native))
 }
 
 /// The native string at a place of a routed command, for one that takes a key of another type for none.

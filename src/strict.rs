@@ -15,8 +15,7 @@ static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);
 static ANY_PREFIX: AtomicBool = AtomicBool::new(false);
 
 /// The prefixes have changed.
-pub(crate) fn set_prefixes(words: &[u8]) {
-    let prefixes = Prefixes::parse(words);
+pub(crate) fn set_prefixes(prefixes: Prefixes) {
     ANY_PREFIX.store(!prefixes.is_empty(), Ordering::Relaxed);
     PREFIXES.with(|old| *old = prefixes);
 }

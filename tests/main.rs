@@ -39,6 +39,7 @@ mod server {
     mod disk_faults;
     mod early_replies;
     mod evicted_replicas;
+    mod exclusions;
     mod failing_calls;
     mod full_disk_load;
     mod generic_cases;

@@ -289,7 +289,7 @@ impl Adoption {
         } else {
             let (prefix, found, skipped) = (&self.prefix, &mut self.found, &mut self.skipped);
             return self.walk.step(ctx, |db, name, holds| match holds {
-                _ if !name.starts_with(prefix) => {}
+                _ if !name.starts_with(prefix) || !filter::is_captured(name) => {}
                 Found::Native(_) => found.push_back(Name::found(db, name)),
                 Found::Other => *skipped += 1,
                 Found::Durable => {}

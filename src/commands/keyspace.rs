@@ -10,6 +10,7 @@ use crate::api::OwnedStr;
 use crate::api::call::CallReply;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
+use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::{filter, native, types};
 
@@ -99,7 +100,7 @@ fn is_of(call: &Call<'_>, name: &[u8], kind: Kind) -> bool {
     match key.holds() {
         Holds::Ours(held, _) => {
             let routed = filter::native_name(call.args.get(0)).is_some();
-            held == kind && (!routed || filter::is_captured(name))
+            held == kind && (!routed || filter::standing(name) != Standing::Outside)
         }
         _ => key.native_kind() == Some(kind),
     }

@@ -14,7 +14,7 @@ mod encoding;
 mod expiry;
 mod forward;
 mod forward_table;
-mod glob;
+pub(crate) mod glob;
 mod hash;
 mod hash_random;
 mod hash_read;

@@ -7,6 +7,7 @@ use std::ffi::{c_char, c_int};
 use redis_module::raw;
 
 use super::{filter, names, set_prefixes};
+use crate::prefixes::Prefixes;
 
 struct Counting;
 
@@ -167,12 +168,21 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
         "FLUSHALL ASYNC",
         "NO-SUCH-COMMAND-OF-THE-SERVER page:1 other:1",
     ];
-    for prefixes in ["", "order: queue: quota:"] {
-        set_prefixes(prefixes.as_bytes());
+    for prefixes in [
+        "",
+        "order: queue: quota:",
+        "order: queue: !queue:*:e quota: !quota:2",
+    ] {
+        set_prefixes(Prefixes::parse(prefixes.as_bytes()).unwrap());
         for command in cache {
             let name = command.split(' ').next().unwrap_or_default();
             assert_eq!(filtered(command), (name.to_owned(), 0), "{command}, {prefixes}");
         }
+    }
+    // With the exclusions of the last turn.
+    for command in ["GET quota:2:1", "XADD queue:1:e * f v", "MGET queue:1:e quota:2"] {
+        let name = command.split(' ').next().unwrap_or_default();
+        assert_eq!(filtered(command), (name.to_owned(), 0), "{command}");
     }
     for (command, twin) in [
         ("SET order:1 v", "MYLOG.set"),
@@ -189,5 +199,5 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
             assert_eq!(filtered(command), (twin.to_owned(), 0), "{command}");
         }
     }
-    set_prefixes(b"");
+    set_prefixes(Prefixes::NONE);
 }

@@ -27,9 +27,9 @@ use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
-use crate::prefixes::Prefixes;
+use crate::prefixes::{Prefixes, Standing};
 use crate::{astray, conditions, engine, pops};
-pub(crate) use names::native_string;
+pub(crate) use names::{native_string, routed_from};
 use route::{Keys, Route, Twin};
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the
@@ -67,8 +67,8 @@ pub(crate) fn watch(watched: bool) {
 }
 
 /// The prefixes have changed.
-pub(crate) fn set_prefixes(words: &[u8]) {
-    STATE.with(|state| state.prefixes = Prefixes::parse(words));
+pub(crate) fn set_prefixes(prefixes: Prefixes) {
+    STATE.with(|state| state.prefixes = prefixes);
     pay_attention();
 }
 
@@ -80,6 +80,16 @@ pub(crate) fn captures() -> bool {
 /// True for a name that is captured.
 pub(crate) fn is_captured(name: &[u8]) -> bool {
     STATE.with(|state| state.prefixes.hold(name))
+}
+
+/// What a name is to the prefixes.
+pub(crate) fn standing(name: &[u8]) -> Standing {
+    STATE.with(|state| state.prefixes.standing(name))
+}
+
+/// True while an exclusion takes keys out of the prefixes.
+pub(crate) fn exclude_some() -> bool {
+    STATE.with(|state| state.prefixes.exclude_some())
 }
 
 /// The log went down, or works again.
@@ -151,7 +161,7 @@ fn attend(command: Filtered<'_>, len: usize) {
     if len == 2 && matches!(first.len(), 4 | 5) && is_flush(command, len) {
         return lead_flush(command);
     }
-    let captured = STATE.with(|state| state.prefixes.hold(first));
+    let captured = STATE.with(|state| is_led(&state.prefixes, first));
     if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && may_have_later_keys(command)) {
         look(command, len, captured);
     }
@@ -275,17 +285,45 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
 }
 
 fn captured(command: Filtered<'_>, keys: Places) -> Captured {
+    let (mut held, mut durable, mut others, mut outside) = (0, 0, 0, 0);
     STATE.with(|state| {
-        let held = |place| command.arg(place).is_some_and(|key| state.prefixes.hold(key));
-        let (all, captured) = keys.fold((0, 0), |(all, captured), place| {
-            (all + 1, captured + usize::from(held(place)))
-        });
-        match captured {
-            0 => Captured::None,
-            _ if captured == all => Captured::All,
-            _ => Captured::Mixed,
+        for key in keys.map(|place| command.arg(place).unwrap_or_default()) {
+            let count = match state.prefixes.standing(key) {
+                Standing::Held => &mut held,
+                Standing::Excluded if is_durable(key) => &mut durable,
+                Standing::Excluded => &mut others,
+                Standing::Outside => &mut outside,
+            };
+            *count += 1;
         }
-    })
+    });
+    match (held + durable, others + outside) {
+        (0, _) => Captured::None,
+        (_, 0) => Captured::All,
+        // The handler knows which of them are durable in this database, and that the others need not be.
+        _ if held == 0 && outside == 0 => Captured::All,
+        _ => Captured::Mixed,
+    }
+}
+
+/// True for a key whose commands are led to their twins: a captured one, and one that was durable when an exclusion
+/// took it out.
+fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
+    match prefixes.standing(key) {
+        Standing::Outside => false,
+        Standing::Held => true,
+        Standing::Excluded => is_durable(key),
+    }
+}
+
+/// True for the name of a durable key. The filter does not know the database on every server: one of that name in any
+/// counts.
+fn is_durable(key: &[u8]) -> bool {
+    let found = engine::with(|engine| {
+        let dbs = 0..engine.store.dbs();
+        !engine.store.is_empty() && dbs.into_iter().any(|db| engine.store.find(db, key).is_some())
+    });
+    found == Some(true)
 }
 
 /// The places of a command's keys: one apart, and those of a range.
@@ -380,16 +418,11 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     if !DOWN.load(Ordering::Relaxed) || !route.overwrites {
         return;
     }
-    // The filter does not know the database on every server: a durable key of that name in any counts.
-    let durable = engine::with(|engine| {
-        let any = !engine.store.is_empty();
-        // What SORT sorts it does not change.
-        let kept = usize::from(route.keys == Keys::Sort);
-        let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
-        any && (route.keys == Keys::Everything
-            || named.any(|key| (0..engine.store.dbs()).any(|db| engine.store.find(db, key).is_some())))
-    });
-    if durable == Some(true) {
+    let any = engine::with(|engine| !engine.store.is_empty()) == Some(true);
+    // What SORT sorts it does not change.
+    let kept = usize::from(route.keys == Keys::Sort);
+    let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
+    if any && (route.keys == Keys::Everything || named.any(is_durable)) {
         // `refresh` is told at the turn's end: the log may work by now.
         if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
             reject(command, &engine::refused(&reason));

@@ -55,6 +55,14 @@ pub(crate) fn native_string(name: Str<'_>) -> Option<OwnedStr> {
     last.or_else(|| found(native_name(name.bytes())?))
 }
 
+/// The native name of a command that the filter has led here. What a client has called by a name of ours is told apart
+/// by the string, which is not one of these.
+pub(crate) fn routed_from(name: Str<'_>) -> Option<&'static str> {
+    let place = route::place(native_name(name.bytes())?)?;
+    let routed = NAMES.with(|names| names.get(place).is_some_and(|names| names.twin.lend().is(name)));
+    route::at_place(place).filter(|_| routed).map(|route| route.name)
+}
+
 fn found(native: &[u8]) -> Option<OwnedStr> {
     let place = route::place(native);
     let kept = place.and_then(|place| NAMES.with(|names| names.get(place).map(|names| names.native.share())));
