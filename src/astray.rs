@@ -11,29 +11,22 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::api::Ctx;
+use crate::edition::{Edition, Version};
 
 /// No database.
 const NONE: i64 = -1;
 
 /// The first version that does so.
-const SINCE: (u32, u32) = (8, 1);
+const SINCE: Version = (8, 1);
 
 /// Whether this server does so.
 static LEADS: AtomicBool = AtomicBool::new(false);
 /// The database of the command that runs, if it may tell of another.
 static HOME: AtomicI64 = AtomicI64::new(NONE);
 
-/// Asks the server. In OnLoad.
-pub(crate) fn ask(ctx: Ctx<'_>) {
-    let server = ctx.server_info(c"server");
-    let leads = server.text("valkey_version").is_some_and(is_since);
-    LEADS.store(leads, Ordering::Relaxed);
-}
-
-/// True for `8.1.0` and later.
-fn is_since(version: &str) -> bool {
-    let mut numbers = version.split('.').map_while(|number| number.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= SINCE
+/// Tells which server this is. In OnLoad.
+pub(crate) fn on(edition: Edition) {
+    LEADS.store(edition.is_valkey_since(SINCE), Ordering::Relaxed);
 }
 
 /// True if COPY to another database must not run by itself here.
@@ -76,23 +69,5 @@ pub(crate) fn lead_back(ctx: Ctx<'_>, event: &[u8]) {
         if event == b"move_to" {
             HOME.store(NONE, Ordering::Relaxed);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_since;
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        for (version, since) in [
-            ("8.0.9", false),
-            ("8.1.0", true),
-            ("8.10.0-rc1", true),
-            ("10.0", true),
-        ] {
-            assert_eq!(is_since(version), since, "{version}");
-        }
-        assert!(!is_since("") && !is_since("7"));
     }
 }

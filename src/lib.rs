@@ -23,6 +23,7 @@ mod capture;
 mod commands;
 mod conditions;
 mod config;
+mod edition;
 mod engine;
 mod events;
 mod evicted;

@@ -24,8 +24,9 @@ use redis_module::raw;
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{self, Ctx, Refused, latency, log, server, settings};
+use crate::api::{self, Ctx, Refused, database, latency, log, server, settings};
 use crate::config::{self, ConfigError};
+use crate::edition::Edition;
 use crate::gil::Gil;
 use crate::{
     astray, commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, saving,
@@ -115,6 +116,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     ctx.set_module_options(raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED);
     config::register(ctx, args)?;
     let starting = is_startup(ctx);
+    meet(Edition::ask(ctx));
     conditions::ask();
     settings::refresh(own);
     api::reply::prepare(own);
@@ -125,13 +127,20 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     types::register(ctx)?;
     commands::register(ctx)?;
     ctx.register_info(Some(info::info))?;
-    astray::ask(ctx);
     events::subscribe(ctx)?;
     filter::register(ctx)?;
     if !starting {
         startup::enter(own);
     }
     Ok(())
+}
+
+/// What differs by the server's version alone.
+fn meet(edition: Edition) {
+    edition.warn_if_unknown();
+    astray::on(edition);
+    // Valkey 9.0 counts a client in MULTI to the database that was selected last while it queued.
+    database::is_mistaken_in_exec(edition.is_valkey_since((9, 0)));
 }
 
 /// True while the server starts: its own files are loaded after this, and must not meet our keys.

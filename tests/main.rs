@@ -44,6 +44,7 @@ mod server {
     mod full_disk_load;
     mod generic_cases;
     mod generic_commands;
+    mod generic_random;
     mod harness;
     mod held_clients;
     mod huge_values;

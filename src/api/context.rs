@@ -79,12 +79,6 @@ impl<'c> Ctx<'c> {
         unsafe { api!(RedisModule_GetClientId)(self.raw()) }
     }
 
-    /// The database of the client, or of the callback.
-    pub(crate) fn db(self) -> u32 {
-        // SAFETY: the context is alive. A database number is never negative.
-        unsafe { api!(RedisModule_GetSelectedDb)(self.raw) as u32 }
-    }
-
     /// Goes to another database. On a command's context that moves the client: go back before the end.
     pub(crate) fn select_db(self, db: u32) -> Result<(), Refused> {
         let db = c_int::try_from(db).unwrap_or(c_int::MAX);

@@ -12,6 +12,7 @@ pub(crate) mod command;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
+pub(crate) mod database;
 pub(crate) mod double;
 pub(crate) mod event_loop;
 pub(crate) mod events;

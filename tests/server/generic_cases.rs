@@ -256,6 +256,8 @@ pub enum Way {
     Plain,
     Multi,
     Lua,
+    /// A script in MULTI.
+    LuaInMulti,
 }
 
 /// Which names it uses for generic commands.
@@ -311,7 +313,7 @@ fn word(client: &mut Client, place: &Place, names: Names, at: usize, word: &str)
 }
 
 /// `-D` marks what makes a durable value.
-fn command(names: Names, name: &str) -> String {
+pub fn command(names: Names, name: &str) -> String {
     let durable = name.strip_suffix("-D").or_else(|| name.strip_prefix("MYLOG."));
     match (durable, names) {
         (Some(native), Names::Stock) => native.to_owned(),
@@ -353,15 +355,23 @@ pub fn send(client: &mut Client, way: Way, commands: &[Vec<Vec<u8>>]) -> Vec<Rep
             }
             client.run("EXEC").items()
         }
-        Way::Lua => {
-            let mut args = vec![b"EVAL".to_vec(), SCRIPT.as_bytes().to_vec(), b"0".to_vec()];
-            for words in commands {
-                args.push(words.len().to_string().into_bytes());
-                args.extend(words.iter().cloned());
-            }
-            client.cmd(&args).items()
+        Way::Lua => client.cmd(script(commands)).items(),
+        Way::LuaInMulti => {
+            client.ok("MULTI");
+            client.cmd(script(commands));
+            client.run("EXEC").items().remove(0).items()
         }
     }
+}
+
+/// An EVAL that calls these commands.
+fn script(commands: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
+    let mut args = vec![b"EVAL".to_vec(), SCRIPT.as_bytes().to_vec(), b"0".to_vec()];
+    for words in commands {
+        args.push(words.len().to_string().into_bytes());
+        args.extend(words.iter().cloned());
+    }
+    args
 }
 
 const SCRIPT: &str = "local replies, at = {}, 1

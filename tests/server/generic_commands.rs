@@ -178,7 +178,7 @@ fn compared(client: &mut Client, model: &mut Client, place: &Place, way: Way, na
 }
 
 /// The key space is the model's, and its durable part is still there after a kill -9: that and nothing else.
-fn survives_kill9(server: &mut Server, model: &Server) {
+pub(super) fn survives_kill9(server: &mut Server, model: &Server) {
     let mut client = server.client();
     let before = picture(&mut client);
     same_as_model(&before, &picture(&mut model.client()));

@@ -27,6 +27,7 @@ pub mod server_builder;
 pub mod set_clock;
 pub mod slow_disk;
 pub mod small_disk;
+pub mod soak;
 pub mod steps;
 pub mod sync_gate;
 pub mod trace;

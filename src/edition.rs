@@ -1,0 +1,125 @@
+//! Which server this is: Redis or Valkey, and its version, as it tells in INFO. For what no API function tells, and to
+//! warn of a server that the tests have not met.
+
+use std::fmt;
+
+use crate::api::{Ctx, log};
+
+/// Major and minor number.
+pub(crate) type Version = (u32, u32);
+
+/// The newest Redis that the tests run on. README's table says the same.
+const NEWEST_REDIS: Version = (8, 6);
+/// The newest Valkey that the tests run on.
+const NEWEST_VALKEY: Version = (9, 1);
+
+/// A server's name and version. The versions of one name say nothing about the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edition {
+    Redis(Version),
+    Valkey(Version),
+}
+
+impl Edition {
+    /// Asks the server. In OnLoad.
+    pub(crate) fn ask(ctx: Ctx<'_>) -> Self {
+        let server = ctx.server_info(c"server");
+        Self::of(server.text("redis_version"), server.text("valkey_version"))
+    }
+
+    /// By the fields of INFO: Valkey tells a version of Redis as well.
+    fn of(redis: Option<&str>, valkey: Option<&str>) -> Self {
+        match valkey {
+            Some(version) => Self::Valkey(numbers(version)),
+            None => Self::Redis(numbers(redis.unwrap_or_default())),
+        }
+    }
+
+    /// True for Valkey of this version or a later one.
+    pub(crate) fn is_valkey_since(self, since: Version) -> bool {
+        matches!(self, Self::Valkey(version) if version >= since)
+    }
+
+    /// What the server's log is told of it: nothing if the tests ran on a server as new.
+    fn warning(self) -> Option<String> {
+        let (version, newest, name) = match self {
+            Self::Redis(version) => (version, NEWEST_REDIS, "Redis"),
+            Self::Valkey(version) => (version, NEWEST_VALKEY, "Valkey"),
+        };
+        (version > newest).then(|| {
+            format!(
+                "{self} is newer than {name} {}.{}, the newest that this version of mylog was tested on; it is loaded all the \
+                 same: look for a newer mylog, and try it before durable data depends on it",
+                newest.0, newest.1
+            )
+        })
+    }
+
+    /// Warns in the server's log of a version that is newer than those of the tests.
+    pub(crate) fn warn_if_unknown(self) {
+        if let Some(warning) = self.warning() {
+            log::warning(&warning);
+        }
+    }
+}
+
+impl fmt::Display for Edition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis((major, minor)) => write!(f, "Redis {major}.{minor}"),
+            Self::Valkey((major, minor)) => write!(f, "Valkey {major}.{minor}"),
+        }
+    }
+}
+
+/// The first two numbers of `8.1.0` and the like; 0 for one that is not there.
+fn numbers(version: &str) -> Version {
+    let mut numbers = version.split('.').map_while(|number| number.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Edition, NEWEST_REDIS, NEWEST_VALKEY, numbers};
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        for (version, since) in [
+            ("8.0.9", false),
+            ("8.1.0", true),
+            ("8.10.0-rc1", true),
+            ("10.0", true),
+            ("", false),
+            ("7", false),
+        ] {
+            let edition = Edition::of(Some("7.2.4"), Some(version));
+            assert_eq!(edition.is_valkey_since((8, 1)), since, "{version}");
+            assert!(!Edition::of(Some(version), None).is_valkey_since((8, 1)));
+        }
+        assert_eq!(numbers("255.255.255"), (255, 255));
+    }
+
+    #[test]
+    fn a_newer_server_is_warned_of_and_a_tested_one_is_not() {
+        let (redis, valkey) = (NEWEST_REDIS, NEWEST_VALKEY);
+        for known in [
+            Edition::Redis((7, 0)),
+            Edition::Redis(redis),
+            Edition::Valkey((8, 0)),
+            Edition::Valkey(valkey),
+        ] {
+            assert_eq!(known.warning(), None);
+        }
+        for unknown in [
+            Edition::Redis((redis.0, redis.1 + 1)),
+            Edition::Redis((redis.0 + 1, 0)),
+            Edition::Valkey((valkey.0, valkey.1 + 1)),
+        ] {
+            let warning = unknown.warning().unwrap_or_default();
+            assert!(
+                warning.starts_with(&format!("{unknown} is newer than ")),
+                "{warning}"
+            );
+        }
+    }
+}
