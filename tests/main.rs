@@ -49,6 +49,7 @@ mod server {
     mod held_clients;
     mod huge_values;
     mod integer_sets;
+    mod keys_of_commands;
     mod kill_loop;
     mod lineage;
     mod listeners;

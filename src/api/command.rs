@@ -119,37 +119,9 @@ impl Ctx<'_> {
     }
 }
 
-/// Where the server asks a command for its keys, as older ones do in a cluster: tells it those behind their
-/// number at `place`. False where it runs the command.
-///
-/// # Safety
-/// The pointers are those that the server gave to the command's entry.
-pub(crate) unsafe fn tells_counted_keys(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-    place: i32,
-) -> bool {
-    // SAFETY: contract of this function.
-    let args = unsafe {
-        if api!(RedisModule_IsKeysPositionRequest)(ctx) == 0 {
-            return false;
-        }
-        Args::from_raw(argv, argc)
-    };
-    let count = usize::try_from(place).map_or(&[][..], |place| args.get(place));
-    let count: i32 = std::str::from_utf8(count)
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(0);
-    for key in (place + 1..argc).take(usize::try_from(count).unwrap_or(0)) {
-        // SAFETY: the context asks for keys; the place is one of the arguments.
-        unsafe { api!(RedisModule_KeyAtPos)(ctx, key) };
-    }
-    true
-}
-
-/// As [`tells_counted_keys`], of keys at these places with these REDISMODULE_CMD_KEY_ bits.
+/// Where the server asks a command for its keys, before it runs it: tells it the places of them, with their
+/// REDISMODULE_CMD_KEY_ bits. False where it runs the command. The server asks those with the flag `getkeys-api`; of
+/// others it knows no more than the first key, the last and the step, whatever else it was told.
 ///
 /// # Safety
 /// The pointers are those that the server gave to the command's entry.

@@ -1,6 +1,7 @@
 //! The blocking commands as the server knows them.
 
 use super::blocking;
+use super::counted_keys::counted;
 use super::table::{ADD, KEY, TAKE, arg, key_at, keys_counted_at, keys_from, token};
 use crate::api::command::{Arg, ArgKind, Keys, Spec};
 use crate::call::entry;
@@ -15,6 +16,8 @@ const KEYS: Keys = Keys {
     last: -2,
     ..keys_from(1, 1, TAKE)
 };
+
+const TAKE_COUNTED: &[Keys] = &[keys_counted_at(2, TAKE)];
 
 /// The table.
 pub(super) static BLOCKING: &[Spec] = &[
@@ -44,11 +47,11 @@ pub(super) static BLOCKING: &[Spec] = &[
     },
     Spec {
         name: c"mylog.blmpop",
-        entry: entry!(Write, blocking::blmpop),
-        flags: c"write blocking",
+        entry: counted!(Write, blocking::blmpop, TAKE_COUNTED),
+        flags: c"write blocking getkeys-api",
         categories: c"write list slow blocking",
         arity: -5,
-        keys: &[keys_counted_at(2, TAKE)],
+        keys: TAKE_COUNTED,
         args: &[TIMEOUT, NUMKEYS, KEY.multiple(), arg(c"where", SIDES), COUNT],
         summary: c"Take elements from an end of the first list that is there, or wait for some",
         complexity: c"O(N + M) for N keys and M elements",
@@ -116,11 +119,11 @@ pub(super) static BLOCKING: &[Spec] = &[
     },
     Spec {
         name: c"mylog.bzmpop",
-        entry: entry!(Write, blocking::bzmpop),
-        flags: c"write blocking",
+        entry: counted!(Write, blocking::bzmpop, TAKE_COUNTED),
+        flags: c"write blocking getkeys-api",
         categories: c"write sortedset slow blocking",
         arity: -5,
-        keys: &[keys_counted_at(2, TAKE)],
+        keys: TAKE_COUNTED,
         args: &[TIMEOUT, NUMKEYS, KEY.multiple(), arg(c"where", ENDS), COUNT],
         summary: c"Pop members from the first of several sorted sets that has any, or wait for some",
         complexity: c"O(K) + O(M*log(N)), K being the keys, and M of N members being popped",

@@ -1,9 +1,12 @@
 //! The list commands as the server knows them.
 
+use super::counted_keys::counted;
 use super::table::{ADD, KEY, LOOK, READ, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted_at, token};
 use super::{list, list_move, list_read};
-use crate::api::command::{ArgKind, Spec};
+use crate::api::command::{ArgKind, Keys, Spec};
 use crate::call::entry;
+
+const TAKE_COUNTED: &[Keys] = &[keys_counted_at(1, TAKE)];
 
 /// The table.
 pub(super) static LIST: &[Spec] = &[
@@ -245,11 +248,11 @@ pub(super) static LIST: &[Spec] = &[
     },
     Spec {
         name: c"mylog.lmpop",
-        entry: entry!(Write, list_move::lmpop),
-        flags: c"write",
+        entry: counted!(Write, list_move::lmpop, TAKE_COUNTED),
+        flags: c"write getkeys-api",
         categories: c"write list slow",
         arity: -4,
-        keys: &[keys_counted_at(1, TAKE)],
+        keys: TAKE_COUNTED,
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),

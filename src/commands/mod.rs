@@ -10,6 +10,7 @@ mod bitop;
 mod blocking;
 mod blocking_table;
 mod copy_db;
+mod counted_keys;
 mod encoding;
 mod expiry;
 mod forward;

@@ -1,9 +1,12 @@
 //! The set commands as the server knows them.
 
+use super::counted_keys::counted;
 use super::table::{ADD, KEY, LOOK, OVERWRITE, READ, SHRINK, TAKE, arg, key_at, keys_counted_at, keys_from};
 use super::{sets, sets_combine, sets_random, sets_read};
-use crate::api::command::{ArgKind, Spec};
+use crate::api::command::{ArgKind, Keys, Spec};
 use crate::call::entry;
+
+const READ_COUNTED: &[Keys] = &[keys_counted_at(1, READ)];
 
 /// The table.
 pub(super) static SET: &[Spec] = &[
@@ -150,11 +153,11 @@ pub(super) static SET: &[Spec] = &[
     },
     Spec {
         name: c"mylog.sintercard",
-        entry: entry!(Read, sets_combine::sintercard),
-        flags: c"readonly",
+        entry: counted!(Read, sets_combine::sintercard, READ_COUNTED),
+        flags: c"readonly getkeys-api",
         categories: c"read set slow",
         arity: -3,
-        keys: &[keys_counted_at(1, READ)],
+        keys: READ_COUNTED,
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),

@@ -1,9 +1,10 @@
 //! The sorted set commands that show ranges and combine several keys, as the server knows them.
 
+use super::counted_keys::counted;
 use super::table::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_counted_at, token};
 use super::zset_table::{BY, REV};
 use super::{zset_combine, zset_range};
-use crate::api::command::{Arg, ArgKind, Spec};
+use crate::api::command::{Arg, ArgKind, Keys, Spec};
 use crate::call::entry;
 
 const WITHSCORES: Arg = token(c"withscores", c"WITHSCORES").optional();
@@ -21,6 +22,9 @@ const AGGREGATE: Arg = arg(
 )
 .after(c"AGGREGATE")
 .optional();
+
+const READ_COUNTED: &[Keys] = &[keys_counted_at(1, READ)];
+const STORE_COUNTED: &[Keys] = &[key_at(1, OVERWRITE), keys_counted_at(2, READ)];
 
 /// The table.
 pub(super) static ZSET_QUERY: &[Spec] = &[
@@ -133,11 +137,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zunion",
-        entry: entry!(Read, zset_combine::zunion),
-        flags: c"readonly",
+        entry: counted!(Read, zset_combine::zunion, READ_COUNTED),
+        flags: c"readonly getkeys-api",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted_at(1, READ)],
+        keys: READ_COUNTED,
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),
@@ -151,11 +155,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zunionstore",
-        entry: entry!(Write, zset_combine::zunionstore),
-        flags: c"write deny-oom",
+        entry: counted!(Write, zset_combine::zunionstore, STORE_COUNTED),
+        flags: c"write deny-oom getkeys-api",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
+        keys: STORE_COUNTED,
         args: &[
             arg(c"destination", ArgKind::Key(0)),
             arg(c"numkeys", ArgKind::Integer),
@@ -169,11 +173,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zinter",
-        entry: entry!(Read, zset_combine::zinter),
-        flags: c"readonly",
+        entry: counted!(Read, zset_combine::zinter, READ_COUNTED),
+        flags: c"readonly getkeys-api",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted_at(1, READ)],
+        keys: READ_COUNTED,
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),
@@ -188,11 +192,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zinterstore",
-        entry: entry!(Write, zset_combine::zinterstore),
-        flags: c"write deny-oom",
+        entry: counted!(Write, zset_combine::zinterstore, STORE_COUNTED),
+        flags: c"write deny-oom getkeys-api",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
+        keys: STORE_COUNTED,
         args: &[
             arg(c"destination", ArgKind::Key(0)),
             arg(c"numkeys", ArgKind::Integer),
@@ -207,11 +211,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zdiff",
-        entry: entry!(Read, zset_combine::zdiff),
-        flags: c"readonly",
+        entry: counted!(Read, zset_combine::zdiff, READ_COUNTED),
+        flags: c"readonly getkeys-api",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted_at(1, READ)],
+        keys: READ_COUNTED,
         args: &[arg(c"numkeys", ArgKind::Integer), KEY.multiple(), WITHSCORES],
         summary: c"Get the difference of several sorted sets",
         complexity:
@@ -220,11 +224,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zdiffstore",
-        entry: entry!(Write, zset_combine::zdiffstore),
-        flags: c"write deny-oom",
+        entry: counted!(Write, zset_combine::zdiffstore, STORE_COUNTED),
+        flags: c"write deny-oom getkeys-api",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
+        keys: STORE_COUNTED,
         args: &[
             arg(c"destination", ArgKind::Key(0)),
             arg(c"numkeys", ArgKind::Integer),
@@ -237,11 +241,11 @@ pub(super) static ZSET_QUERY: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zintercard",
-        entry: entry!(Read, zset_combine::zintercard),
-        flags: c"readonly",
+        entry: counted!(Read, zset_combine::zintercard, READ_COUNTED),
+        flags: c"readonly getkeys-api",
         categories: c"read sortedset slow",
         arity: -3,
-        keys: &[keys_counted_at(1, READ)],
+        keys: READ_COUNTED,
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),

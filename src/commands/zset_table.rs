@@ -1,10 +1,11 @@
 //! The sorted set commands of one key, as the server knows them; those that pop from one of several too.
 
+use super::counted_keys::counted;
 use super::table::{
     KEY, LIMIT, LOOK, OVERWRITE, READ, READ_UPDATE, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted_at, token,
 };
 use super::{zset, zset_pop, zset_range, zset_read};
-use crate::api::command::{Arg, ArgKind, Spec};
+use crate::api::command::{Arg, ArgKind, Keys, Spec};
 use crate::call::entry;
 
 const EXISTENCE: Arg = arg(
@@ -39,6 +40,8 @@ const RANDOM_COUNT: Arg = arg(
     ]),
 )
 .optional();
+
+const TAKE_COUNTED: &[Keys] = &[keys_counted_at(1, TAKE)];
 
 /// The table.
 pub(super) static ZSET: &[Spec] = &[
@@ -155,11 +158,11 @@ pub(super) static ZSET: &[Spec] = &[
     },
     Spec {
         name: c"mylog.zmpop",
-        entry: entry!(Write, zset_pop::zmpop),
-        flags: c"write",
+        entry: counted!(Write, zset_pop::zmpop, TAKE_COUNTED),
+        flags: c"write getkeys-api",
         categories: c"write sortedset slow",
         arity: -4,
-        keys: &[keys_counted_at(1, TAKE)],
+        keys: TAKE_COUNTED,
         args: &[
             arg(c"numkeys", ArgKind::Integer),
             KEY.multiple(),
