@@ -24,7 +24,7 @@ use crate::capture;
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
-use crate::{ack, conditions, engine, filter, listeners, native, startup, types, unit};
+use crate::{ack, conditions, engine, listeners, native, permission, startup, types, unit};
 use target::{Left, read_as, read_str};
 pub(crate) use target::{OfKind, Target};
 
@@ -136,14 +136,6 @@ pub(crate) fn perform<'c>(
     }
 }
 
-/// The error for a user who may not run a native command.
-pub(crate) fn no_permission(native: &[u8]) -> Reply {
-    let native = String::from_utf8_lossy(native);
-    Reply::error_text(&format!(
-        "NOPERM this user has no permissions to run the '{native}' command"
-    ))
-}
-
 /// What replicas and the server's AOF get.
 enum Propagation {
     /// Nothing: nothing has changed.
@@ -167,7 +159,7 @@ pub(crate) struct Call<'c> {
 
 impl<'c> Call<'c> {
     fn handle(&mut self, access: Access, handler: impl FnOnce(&mut Self) -> Result<Reply, Reply>) -> Reply {
-        if let Some(denied) = self.denied() {
+        if let Some(denied) = permission::refusal(self.ctx, self.args) {
             return denied;
         }
         if access == Access::Write {
@@ -193,17 +185,6 @@ impl<'c> Call<'c> {
             }
             Ok(reply) | Err(reply) => reply,
         }
-    }
-
-    /// A command that the filter routed was checked by the server under its twin's name: a user who lacks
-    /// the native command must not get it this way.
-    fn denied(&self) -> Option<Reply> {
-        let native = filter::native_string(self.args.string(0))?;
-        let native = native.lend();
-        if conditions::is_loading() || self.ctx.may_run_as(native, self.args) {
-            return None;
-        }
-        Some(no_permission(native.bytes()))
     }
 
     fn propagate(&self) {

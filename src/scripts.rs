@@ -20,11 +20,10 @@ use crate::api::acl::UserName;
 use crate::api::block::Held;
 use crate::api::context::Flags;
 use crate::api::{Ctx, event_loop, server};
-use crate::call::no_permission;
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::{conditions, unit};
+use crate::{conditions, permission, unit};
 
 /// Scripts remembered. Two that share a place push each other out, and cost a wait each.
 const PLACES: usize = 1024;
@@ -195,6 +194,6 @@ fn run(ctx: Ctx<'static>, queued: &Queued) -> Reply {
     match reply {
         Some(Some(reply)) => Reply::Native(Arc::new(reply)),
         Some(None) => NOT_RUN,
-        None => no_permission(queued.command.to_bytes()),
+        None => permission::not_permitted(queued.command.to_bytes()),
     }
 }

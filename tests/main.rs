@@ -12,6 +12,8 @@ mod server {
     mod acks;
     mod acks_of_units;
     mod acl_of_twins;
+    mod acl_walk;
+    mod acl_words;
     mod adopt;
     mod adopt_changes;
     mod adopt_crashes;

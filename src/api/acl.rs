@@ -1,7 +1,12 @@
 //! May the client's user do something?
 
+use std::ffi::CStr;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use redis_module::raw;
 
+use super::call::CallReply;
 use super::context::Flags;
 use super::string::{ArgVector, Args, OwnedStr};
 use super::{Ctx, Str, api};
@@ -26,6 +31,34 @@ const DEFAULT_NAME: &[u8] = b"default";
 /// The name of a client's user, for what is done on his behalf later.
 pub(crate) struct UserName(OwnedStr);
 
+/// What the server says of a user and a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// He may run it.
+    Allowed,
+    /// He may not.
+    Denied,
+    /// There is no command of this name.
+    Unknown,
+}
+
+/// Whose command it is, by the id of its client.
+pub(crate) enum Owner {
+    /// The user that clients are before they say who they are: this one may not have said it yet.
+    Default,
+    /// Another one, so he has said who he is.
+    Named(UserName),
+    /// A client that is in no list, of a script or a module: nobody asks it who it is.
+    Unlisted,
+}
+
+/// Ids of clients in the server's list, each at the place that its lowest bits tell. Those have a user, but for a
+/// replica's primary.
+static LISTED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+/// A command that no server has.
+const NO_COMMAND: &CStr = c"mylog.nothing";
+
 impl User {
     fn named(name: &OwnedStr) -> Option<Self> {
         // SAFETY: the name is alive. The handle is null for an unknown user.
@@ -34,19 +67,77 @@ impl User {
         (!user.is_null()).then(|| Self(user))
     }
 
-    fn may_run(&self, args: &[&[u8]]) -> bool {
+    fn verdict(&self, args: &[&[u8]]) -> Verdict {
         let args = ArgVector::new(args);
         // SAFETY: the strings live as long as the vector.
-        unsafe { self.may_run_raw(&mut args.pointers()) }
+        unsafe { self.verdict_raw(&mut args.pointers()) }
     }
 
     /// # Safety
     /// The strings are alive.
-    unsafe fn may_run_raw(&self, args: &mut [*mut raw::RedisModuleString]) -> bool {
+    unsafe fn verdict_raw(&self, args: &mut [*mut raw::RedisModuleString]) -> Verdict {
         let count = i32::try_from(args.len()).unwrap_or(i32::MAX);
         // SAFETY: the user is alive, and by the contract of this function the strings are, `count` of them.
-        unsafe { api!(RedisModule_ACLCheckCommandPermissions)(self.0, args.as_mut_ptr(), count) == 0 }
+        let status =
+            unsafe { api!(RedisModule_ACLCheckCommandPermissions)(self.0, args.as_mut_ptr(), count) };
+        match status {
+            0 => Verdict::Allowed,
+            _ if io::Error::last_os_error().raw_os_error() == Some(libc::ENOENT) => Verdict::Unknown,
+            _ => Verdict::Denied,
+        }
     }
+}
+
+/// Asks `f` about the user of this name. `Denied` where there is none any more.
+fn ask(name: &OwnedStr, f: impl FnOnce(&User) -> Verdict) -> Verdict {
+    if name.lend().bytes() == DEFAULT_NAME {
+        return DEFAULT.with(|kept| {
+            if kept.is_none() {
+                *kept = User::named(name);
+            }
+            kept.as_ref().map_or(Verdict::Denied, f)
+        });
+    }
+    User::named(name).map_or(Verdict::Denied, |user| f(&user))
+}
+
+impl Owner {
+    /// The one to whom the client of this id belongs.
+    pub(crate) fn of(ctx: Ctx<'_>, id: u64) -> Self {
+        match listed_user(ctx, id) {
+            Ok(name) if name.lend().bytes() == DEFAULT_NAME => Self::Default,
+            Ok(name) => Self::Named(UserName(name)),
+            Err(_) => Self::Unlisted,
+        }
+    }
+
+    /// Whether he may run this command, its name first. True for one that nobody knows.
+    pub(crate) fn verdict(&self, args: &[&[u8]]) -> Verdict {
+        match self {
+            Self::Default => ask(&OwnedStr::new(DEFAULT_NAME), |user| user.verdict(args)),
+            Self::Named(name) => ask(&name.0, |user| user.verdict(args)),
+            Self::Unlisted => Verdict::Allowed,
+        }
+    }
+}
+
+/// Why there is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nameless {
+    /// The client is in no list.
+    Unlisted,
+    /// It has no user: a replica's primary.
+    Nobody,
+}
+
+/// The name of the user of a client in the server's list.
+fn listed_user(ctx: Ctx<'_>, id: u64) -> Result<OwnedStr, Nameless> {
+    // SAFETY: the context is alive; without automatic memory the name is null or ours to free.
+    let name = unsafe { OwnedStr::from_raw(api!(RedisModule_GetClientUserNameById)(ctx.raw(), id)) };
+    name.ok_or_else(|| match io::Error::last_os_error().raw_os_error() {
+        Some(libc::ENOENT) => Nameless::Unlisted,
+        _ => Nameless::Nobody,
+    })
 }
 
 impl Ctx<'static> {
@@ -54,7 +145,7 @@ impl Ctx<'static> {
     /// first. `None` if he may not, or is gone.
     pub(crate) fn as_user<R>(self, name: &UserName, args: &[&[u8]], f: impl FnOnce() -> R) -> Option<R> {
         let user = User::named(&name.0)?;
-        if !user.may_run(args) {
+        if user.verdict(args) != Verdict::Allowed {
             return None;
         }
         // SAFETY: the context is never freed, and forgets the user before the handle is freed.
@@ -67,54 +158,87 @@ impl Ctx<'static> {
 }
 
 impl Ctx<'_> {
-    /// The user of the client.
+    /// The user of the client; `None` for one that has none.
     pub(crate) fn user_name(self) -> Option<UserName> {
-        // SAFETY: the context is a command's; the name is null or ours to free.
-        unsafe { OwnedStr::from_raw(api!(RedisModule_GetCurrentUserName)(self.raw())) }.map(UserName)
+        self.current_user().map(UserName)
     }
 
-    /// Asks `f` about the current user. True where there is none: replication and the server's own calls.
-    fn user_may(self, f: impl FnOnce(&User) -> bool) -> bool {
-        // The client of a primary has no user, and 7.0 reads its name all the same.
+    fn current_user(self) -> Option<OwnedStr> {
+        // The server follows the client's user without asking whether there is one.
+        if !self.has_user() {
+            return None;
+        }
+        // SAFETY: the context is a command's, whose client has a user; the name is null or ours to free.
+        unsafe { OwnedStr::from_raw(api!(RedisModule_GetCurrentUserName)(self.raw())) }
+    }
+
+    /// False for replication, and for what a module calls without saying on whose behalf.
+    fn has_user(self) -> bool {
+        // A client in the list may have become that of a primary.
         if conditions::may_be_replicated() && self.flags().any(Flags::REPLICATED) {
+            return false;
+        }
+        let id = self.client_id();
+        if id == 0 {
+            return false;
+        }
+        let known = LISTED.get(usize::try_from(id % 64).unwrap_or(0));
+        if known.is_some_and(|known| known.load(Ordering::Relaxed) == id) {
             return true;
         }
-        // SAFETY: the context is alive; the name is null or ours to free.
-        let Some(name) = (unsafe { OwnedStr::from_raw(api!(RedisModule_GetCurrentUserName)(self.raw())) })
-        else {
-            return true;
-        };
-        if name.lend().bytes() == DEFAULT_NAME {
-            return DEFAULT.with(|kept| {
-                if kept.is_none() {
-                    *kept = User::named(&name);
+        match listed_user(self, id) {
+            Ok(_) => {
+                if let Some(known) = known {
+                    known.store(id, Ordering::Relaxed);
                 }
-                kept.as_ref().is_some_and(f)
-            });
+                true
+            }
+            Err(Nameless::Nobody) => false,
+            // A script's client has the user of whoever runs the script. The server looks for the user of a call
+            // before it looks for the command.
+            Err(Nameless::Unlisted) => {
+                let reply = self.call(NO_COMMAND, "C", &[]);
+                reply.is_some() || io::Error::last_os_error().raw_os_error() != Some(libc::ENOTSUP)
+            }
         }
-        User::named(&name).is_some_and(|user| f(&user))
     }
 
-    /// Whether the current user may run this command with these arguments, its name first.
-    pub(crate) fn may_run(self, args: &[&[u8]]) -> bool {
-        self.user_may(|user| user.may_run(args))
+    /// Asks `f` about the current user. `Allowed` where there is none: replication, and calls that are nobody's.
+    fn of_user(self, f: impl FnOnce(&User) -> Verdict) -> Verdict {
+        self.current_user().map_or(Verdict::Allowed, |name| ask(&name, f))
     }
 
-    /// Whether the current user may run the command of this name with these arguments, but for their first, which is
-    /// a name as well.
-    pub(crate) fn may_run_as(self, name: Str<'_>, args: Args<'_>) -> bool {
-        self.user_may(|user| {
+    /// What the server says of the current user and this command, its name first.
+    pub(crate) fn verdict(self, args: &[&[u8]]) -> Verdict {
+        self.of_user(|user| user.verdict(args))
+    }
+
+    /// What the server says of the current user and the command of this name with these arguments, but for their
+    /// first, which is a name as well.
+    pub(crate) fn verdict_as(self, name: Str<'_>, args: Args<'_>) -> Verdict {
+        self.of_user(|user| {
             // SAFETY: name and arguments are alive.
-            args.with_name(name, |args| unsafe { user.may_run_raw(args) })
+            args.with_name(name, |args| unsafe { user.verdict_raw(args) })
         })
     }
 
-    /// Whether the current user may see what a key holds.
-    pub(crate) fn may_read(self, key: Str<'_>) -> bool {
-        let flags = raw::REDISMODULE_CMD_KEY_ACCESS as i32;
-        // SAFETY: user and key are alive.
-        self.user_may(|user| unsafe {
-            api!(RedisModule_ACLCheckKeyPermissions)(user.0, key.raw(), flags) == 0
-        })
+    /// What the server answers a user who may not run this command: it notes that in ACL LOG, too. For a command that
+    /// was denied only: 7.0 runs any other one.
+    pub(crate) fn denial(self, name: &CStr, args: &[&[u8]]) -> Option<CallReply> {
+        // What later servers call a dry run.
+        let modifiers = if Ctx::hears_unit_ends() { "CED" } else { "CE" };
+        self.call(name, modifiers, args)
+    }
+
+    /// Notes in ACL LOG that the current user was denied a command.
+    pub(crate) fn note_denial(self, command: &[u8]) {
+        let Some(name) = self.current_user() else { return };
+        let (Some(user), object) = (User::named(&name), OwnedStr::new(command)) else {
+            return;
+        };
+        let reason = raw::RedisModuleACLLogEntryReason_REDISMODULE_ACL_LOG_CMD;
+        // SAFETY: context, user and object are alive; the server copies what it keeps. The status says that it knows
+        // the reason.
+        unsafe { api!(RedisModule_ACLAddLogEntry)(self.raw(), user.0, object.lend().raw(), reason) };
     }
 }

@@ -119,6 +119,11 @@ impl Ctx<'_> {
     }
 }
 
+/// True where commands of modules can be in ACL categories.
+pub(crate) fn has_categories() -> bool {
+    later!(RedisModule_SetCommandACLCategories).is_some()
+}
+
 /// Where the server asks a command for its keys, before it runs it: tells it the places of them, with their
 /// REDISMODULE_CMD_KEY_ bits. False where it runs the command. The server asks those with the flag `getkeys-api`; of
 /// others it knows no more than the first key, the last and the step, whatever else it was told.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use redis_module::raw;
 
-use super::{Ctx, OwnedStr, Refused, Str, api, ok};
+use super::{Ctx, OwnedStr, Refused, Str, api, later, ok};
 
 /// The command that a filter looks at. It has no context.
 #[derive(Clone, Copy)]
@@ -39,6 +39,18 @@ impl<'c> Filtered<'c> {
         let arg = unsafe { api!(RedisModule_CommandFilterArgGet)(self.raw, index) };
         // SAFETY: the string is alive until it is replaced, which the caller watches.
         (!arg.is_null()).then(|| unsafe { Str::from_raw(arg) }.bytes())
+    }
+
+    /// All arguments. None of them must be used after a change of it.
+    pub(crate) fn args(self) -> Vec<&'c [u8]> {
+        (0..self.len()).filter_map(|index| self.arg(index)).collect()
+    }
+
+    /// The id of the client whose command it is, where the server tells.
+    pub(crate) fn client_id(self) -> Option<u64> {
+        let client_id = later!(RedisModule_CommandFilterGetClientId)?;
+        // SAFETY: the filter context is alive.
+        Some(unsafe { client_id(self.raw) })
     }
 
     /// Puts another argument in the place of one.

@@ -9,7 +9,7 @@ use crate::api::context::Flags;
 use crate::call::Call;
 use crate::reply::Reply;
 use crate::rewrite::{self, Aborted, Requested};
-use crate::{engine, startup};
+use crate::{engine, permission, startup};
 
 /// Inside a unit a fork would see half of it; inside the call of another module it may be that module's
 /// thread that forks, with which the child would die.
@@ -124,9 +124,11 @@ fn fnv_all(basis: u64, parts: &[&[u8]]) -> u64 {
     parts.iter().fold(basis, |hash, bytes| fnv(hash, bytes))
 }
 
-/// `MYLOG.REJECT text ...`: what the filter makes of a command that it refuses.
+/// `MYLOG.REJECT text [command ...]`: what the filter makes of a command that it refuses.
 pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    Err(Reply::error_text(&String::from_utf8_lossy(call.args.get(1))))
+    let command: Vec<&[u8]> = call.args.from(2).collect();
+    let denied = permission::refusal_of(call.ctx, &command);
+    Err(denied.unwrap_or_else(|| Reply::error_text(&String::from_utf8_lossy(call.args.get(1)))))
 }
 
 /// `MYLOG.APPLY key record [origin]`: a value as the primary has it, sent to replicas. Of an adoption it is told which

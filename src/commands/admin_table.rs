@@ -4,8 +4,14 @@ use super::admin::{apply, debug, reject, rewrite};
 use super::adopt::adopt;
 use super::table::{KEY, OVERWRITE, arg, key_at, token};
 use super::wait::wait;
-use crate::api::command::{ArgKind, Spec};
+use crate::api::command::{Arg, ArgKind, Spec};
 use crate::call::entry;
+
+/// What is said of a command, and the command.
+const REFUSED: &[Arg] = &[
+    arg(c"text", ArgKind::String),
+    arg(c"command", ArgKind::String).optional().multiple(),
+];
 
 /// The table.
 pub(super) static ADMIN: &[Spec] = &[
@@ -71,8 +77,20 @@ pub(super) static ADMIN: &[Spec] = &[
         categories: c"fast",
         arity: -2,
         keys: &[],
-        args: &[arg(c"text", ArgKind::String).multiple()],
+        args: REFUSED,
         summary: c"Answers with an error: what becomes of a native command that durable keys can't take",
+        complexity: c"O(1)",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.refuse",
+        entry: entry!(Read, reject),
+        flags: c"fast allow-stale allow-loading no-auth",
+        categories: c"fast",
+        arity: -2,
+        keys: &[],
+        args: REFUSED,
+        summary: c"As MYLOG.REJECT, for users who have no permission for that",
         complexity: c"O(1)",
         tips: None,
     },

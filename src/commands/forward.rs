@@ -5,6 +5,7 @@
 
 use std::ffi::CStr;
 
+use super::PREFIX;
 use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::call::Call;
@@ -12,9 +13,6 @@ use crate::capture::{self, Cause};
 use crate::config::{self, FlushPolicy};
 use crate::reply::Reply;
 use crate::{astray, engine, unit};
-
-/// What our names have before the native ones.
-const PREFIX: &[u8] = b"MYLOG.";
 
 /// For a native command that the server would not run at all.
 pub(super) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");

@@ -1,6 +1,6 @@
 //! The held forms of the server's own commands, as the server knows them.
 
-use super::copy_db::copy_db;
+use super::copy_db::{copy_db, copy_for_all};
 use super::forward::{flush, forward};
 use super::table::{INSERT, KEY, OVERWRITE, READ, REMOVE, TAKE, UPDATE, arg, key_at, keys_from, token};
 use crate::api::command::{Arg, ArgKind, Spec};
@@ -17,6 +17,14 @@ const CONDITION: Arg = arg(
     ]),
 )
 .optional();
+
+/// What COPY to another database takes.
+const TO_DB: &[Arg] = &[
+    arg(c"source", ArgKind::Key(0)),
+    arg(c"destination", ArgKind::Key(1)),
+    arg(c"destination-db", ArgKind::Integer).after(c"DB"),
+    token(c"replace", c"REPLACE").optional(),
+];
 
 /// The table.
 pub(super) static FORWARD: &[Spec] = &[
@@ -153,13 +161,20 @@ pub(super) static FORWARD: &[Spec] = &[
         categories: c"keyspace write slow",
         arity: -5,
         keys: &[key_at(1, READ), key_at(2, OVERWRITE)],
-        args: &[
-            arg(c"source", ArgKind::Key(0)),
-            arg(c"destination", ArgKind::Key(1)),
-            arg(c"destination-db", ArgKind::Integer).after(c"DB"),
-            token(c"replace", c"REPLACE").optional(),
-        ],
+        args: TO_DB,
         summary: c"What becomes of COPY to another database where the server needs help with it",
+        complexity: c"O(N) in the elements of a collection, O(1) for a string",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.copyforall",
+        entry: entry!(Read, copy_for_all),
+        flags: c"write deny-oom no-auth",
+        categories: c"keyspace write slow",
+        arity: -5,
+        keys: &[key_at(1, READ), key_at(2, OVERWRITE)],
+        args: TO_DB,
+        summary: c"As MYLOG.COPYDB, for users who have no permission for that",
         complexity: c"O(N) in the elements of a collection, O(1) for a string",
         tips: None,
     },

@@ -60,8 +60,12 @@ mod zset_table;
 
 use std::ffi::CStr;
 
+use crate::api::command::Spec;
 use crate::api::{Ctx, Refused};
 use crate::reply::Reply;
+
+/// What our names have before the native ones.
+const PREFIX: &[u8] = b"MYLOG.";
 
 const SYNTAX: Reply = Reply::error(c"ERR syntax error");
 const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
@@ -93,4 +97,16 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         .copied()
         .flatten()
         .try_for_each(|spec| ctx.register_command(spec))
+}
+
+/// The ACL categories of a command of our own for which there is no native one, by its name without the prefix.
+pub(crate) fn categories_of_own(name: &[u8]) -> Option<&'static [u8]> {
+    let is_it = |spec: &&Spec| {
+        let behind = spec.name.to_bytes().split_at_checked(PREFIX.len());
+        behind.is_some_and(|(_, own)| own.eq_ignore_ascii_case(name))
+    };
+    admin_table::ADMIN
+        .iter()
+        .find(is_it)
+        .map(|spec| spec.categories.to_bytes())
 }

@@ -5,7 +5,7 @@ use mylog_core::effect::{Effect, NEVER, Ttl};
 use super::expiry::{Grammar, Options, Unit};
 use crate::api::context::Flags;
 use crate::api::events::Class;
-use crate::api::server::{now_ms, version};
+use crate::api::server::now_ms;
 use crate::call::{Call, Target};
 use crate::reply::Reply;
 
@@ -14,16 +14,6 @@ const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' c
 const INVALID_PSETEX: Reply = Reply::error(c"ERR invalid expire time in 'psetex' command");
 const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
 
-/// What the server says when the keys of a command are out of bounds: other words since 7.2.
-fn no_permission() -> Reply {
-    if version() < 0x0007_0200 {
-        return Reply::error(
-            c"NOPERM this user has no permissions to access one of the keys used as arguments",
-        );
-    }
-    Reply::error(c"NOPERM No permissions to access a key")
-}
-
 fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
     bytes.map_or(Reply::Null, Reply::Bulk)
 }
@@ -31,10 +21,6 @@ fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
 /// SET key value [NX | XX] [GET] [EX | PX | EXAT | PXAT time | KEEPTTL]
 pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let options = Options::read(call.args, 3, Grammar::Set)?;
-    // The table says that SET writes alone, or a user with `%W` could not run it. GET shows the key too.
-    if options.get && !call.ctx.may_read(call.args.string(1)) {
-        return Err(no_permission());
-    }
     let expire_at = options.expire_at(&INVALID_SET)?;
     let mut target = match options.get {
         true => call.open_to_show(1),

@@ -15,7 +15,8 @@ use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::string::Args;
-use crate::call::{Call, no_permission};
+use crate::call::Call;
+use crate::permission;
 use crate::reply::Reply;
 
 const NOT_ASKED: Reply = Reply::error(c"ERR the server did not tell whether the user may look up other keys");
@@ -171,9 +172,10 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
             Ok(Word::Store(_)) | Err(NoWord) => question.push(b""),
         }
     }
-    let whole = [&[native.to_bytes()], &*question].concat();
-    if !call.ctx.may_run(&whole) {
-        return Err(no_permission(&native.to_bytes().to_ascii_lowercase()));
+    let name = native.to_bytes().to_ascii_lowercase();
+    let whole = [&[&*name], &*question].concat();
+    if let Some(denied) = permission::refusal_of(call.ctx, &whole) {
+        return Err(denied);
     }
     let answer = call.ctx.call(native, "CE", &question).ok_or(NOT_ASKED)?;
     let text = String::from_utf8_lossy(answer.whole().bytes());

@@ -11,7 +11,9 @@
 mod allocations;
 mod migrate;
 mod names;
+mod queued;
 mod route;
+mod stand_in;
 mod watch;
 
 use std::iter::{Chain, StepBy};
@@ -29,17 +31,13 @@ use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Standing};
 use crate::{astray, conditions, engine, pops};
-pub(crate) use names::{native_string, routed_from};
+pub(crate) use names::{is_copy_for_all, native_string, routed_from};
 use route::{Keys, Route, Twin};
+use stand_in::reject;
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the
 /// handler tells by it that the user may lack the native command.
 pub(crate) const ROUTED: &[u8] = b"MYLOG.";
-/// The command that answers with its first argument as an error.
-const REJECT: &[u8] = b"MYLOG.REJECT";
-
-/// COPY to another database, run inside a command of ours.
-const COPY_DB: &[u8] = b"MYLOG.COPYDB";
 
 /// The id of no client.
 const NOBODY: &[u8] = b"0";
@@ -142,7 +140,7 @@ fn lead_copy(command: Filtered<'_>) {
         .arg(0)
         .is_some_and(|name| name.eq_ignore_ascii_case(b"copy"))
     {
-        let _ = command.replace(0, OwnedStr::new(COPY_DB));
+        let _ = command.replace(0, stand_in::copy_name(command));
     }
 }
 
@@ -154,6 +152,8 @@ fn attend(command: Filtered<'_>, len: usize) {
     let Some(first) = command.arg(1) else {
         if is_flush(command, len) {
             lead_flush(command);
+        } else if captures() {
+            queued::look(command);
         }
         return;
     };
@@ -432,6 +432,9 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
 
 /// Gives a command the name of its route's twin.
 fn lead_to_twin(command: Filtered<'_>, place: usize) {
+    if queued::is_denied(command) {
+        return;
+    }
     if let Some(twin) = names::twin(place) {
         let _ = command.replace(0, twin);
     }
@@ -440,13 +443,6 @@ fn lead_to_twin(command: Filtered<'_>, place: usize) {
 /// Gives a command that has no route the name of its twin.
 fn replace_name(command: Filtered<'_>, native: &[u8]) {
     let _ = command.replace(0, names::made_twin(native));
-}
-
-fn reject(command: Filtered<'_>, text: &str) {
-    // The text first: with the name replaced and no text, the arguments would be taken for it.
-    if command.insert(1, text.as_bytes()).is_ok() {
-        let _ = command.replace(0, OwnedStr::new(REJECT));
-    }
 }
 
 /// True for the name of a command that was routed here: `MYLOG.` and the native name in lower case. Who

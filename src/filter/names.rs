@@ -21,6 +21,9 @@ struct Names {
 /// By the places of the routes.
 static NAMES: Gil<Vec<Names>> = Gil::new(Vec::new());
 
+/// What runs COPY for everybody who has said who he is, by a name that nobody else can send: this very string.
+static COPY_FOR_ALL: Gil<Option<OwnedStr>> = Gil::new(None);
+
 /// The place of the last twin: its command comes next, if it was not queued.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,6 +35,17 @@ pub(super) fn prepare() {
     });
     let names = names.collect();
     NAMES.with(|slot| *slot = names);
+    COPY_FOR_ALL.with(|slot| *slot = Some(OwnedStr::new(b"MYLOG.COPYFORALL")));
+}
+
+/// The name of the command that runs COPY for everybody.
+pub(super) fn copy_for_all() -> Option<OwnedStr> {
+    COPY_FOR_ALL.with(|name| name.as_ref().map(OwnedStr::share))
+}
+
+/// True for that name, where it is the filter that has put it there.
+pub(crate) fn is_copy_for_all(name: Str<'_>) -> bool {
+    COPY_FOR_ALL.with(|own| own.as_ref().is_some_and(|own| own.lend().is(name)))
 }
 
 /// A string of the name of a native command's twin.
@@ -45,14 +59,20 @@ pub(super) fn twin(place: usize) -> Option<OwnedStr> {
     NAMES.with(|names| names.get(place).map(|names| names.twin.share()))
 }
 
-/// The native name of a command that was routed here, by its name.
+/// The native name that a command of ours stands for, by its name in any case.
 pub(crate) fn native_string(name: Str<'_>) -> Option<OwnedStr> {
     let is_last = |names: &&Names| names.twin.lend().is(name);
     let last = NAMES.with(|names| {
         let names = names.get(LAST.load(Ordering::Relaxed)).filter(is_last);
         names.map(|names| names.native.share())
     });
-    last.or_else(|| found(native_name(name.bytes())?))
+    last.or_else(|| found(behind_prefix(name.bytes())?))
+}
+
+/// The native name in a name of ours, whoever has spelt it.
+fn behind_prefix(name: &[u8]) -> Option<&[u8]> {
+    let (prefix, native) = name.split_at_checked(ROUTED.len())?;
+    prefix.eq_ignore_ascii_case(ROUTED).then_some(native)
 }
 
 /// The native name of a command that the filter has led here. What a client has called by a name of ours is told apart
@@ -64,7 +84,13 @@ pub(crate) fn routed_from(name: Str<'_>) -> Option<&'static str> {
 }
 
 fn found(native: &[u8]) -> Option<OwnedStr> {
+    // The forms that have other names.
+    let copies: [&[u8]; 2] = [b"copydb", b"copyforall"];
+    let native = match copies.iter().any(|copy| native.eq_ignore_ascii_case(copy)) {
+        true => b"copy",
+        false => native,
+    };
     let place = route::place(native);
     let kept = place.and_then(|place| NAMES.with(|names| names.get(place).map(|names| names.native.share())));
-    kept.or_else(|| Some(OwnedStr::new(native)))
+    kept.or_else(|| Some(OwnedStr::new(&native.to_ascii_lowercase())))
 }

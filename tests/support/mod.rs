@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod leftovers;
 pub mod load;
 pub mod log_check;
+pub mod other_module;
 pub mod python;
 pub mod reply;
 pub mod rewriting;
