@@ -43,6 +43,8 @@ pub(crate) enum Access {
 /// The text for a key of another type.
 pub(crate) const WRONG_TYPE: Reply =
     Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
+/// What LCS says instead.
+pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
 const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
 
 /// The server's entry into a command with this handler.
@@ -180,7 +182,7 @@ impl<'c> Call<'c> {
             return answered;
         }
         match handler(self) {
-            Err(unchanged) if unchanged == WRONG_TYPE => {
+            Err(unchanged) if unchanged == WRONG_TYPE || unchanged == NOT_STRINGS => {
                 native::answer_instead(self, access).unwrap_or(unchanged)
             }
             Ok(reply) | Err(reply) => reply,

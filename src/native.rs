@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::api::Ctx;
-use crate::api::call::ReplyType;
+use crate::api::call::{CallReply, ReplyType};
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
-use crate::call::{Access, Call};
+use crate::call::{Access, Call, WRONG_TYPE};
 use crate::capture::own_op;
 use crate::prefixes::Standing;
 use crate::reply::Reply;
@@ -113,8 +113,18 @@ pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
     let Some(reply) = call.ctx.call(&name, "!E0", &args) else {
         return NOT_RUN;
     };
+    if is_kept_back(&reply) {
+        return WRONG_TYPE;
+    }
     call.ctx.reply_with(&reply);
     Reply::Sent
+}
+
+/// Valkey from 8.1 on has replies that it keeps back until the command's events were raised. Of a command that is called
+/// by a module and gives up before that, as GETDEL does for a key of another type, the reply is lost, and with it went
+/// the client's: it would wait for ever.
+fn is_kept_back(reply: &CallReply) -> bool {
+    reply.proto().is_empty()
 }
 
 /// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk.
@@ -125,7 +135,11 @@ fn run_aside(call: &Call<'_>, name: &CStr, args: &[&[u8]]) -> Option<Reply> {
     let modifiers = if call.is_resp3() { "!E3" } else { "!E" };
     let reply = ctx.call_to_keep(name, modifiers, args);
     let _ = ctx.select_db(was);
-    Some(Reply::Native(Arc::new(reply?)))
+    let reply = reply?;
+    if is_kept_back(reply.get()) {
+        return Some(WRONG_TYPE);
+    }
+    Some(Reply::Native(Arc::new(reply)))
 }
 
 /// The server's AOF has a command of ours that the log has, too: what it made of its keys before, when they were

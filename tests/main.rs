@@ -74,6 +74,7 @@ mod server {
     mod redis_rs;
     mod reload_in_exec;
     mod replica;
+    mod replica_chaos;
     mod replica_restarts;
     mod rewrite;
     mod rewrite_ends;

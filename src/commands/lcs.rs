@@ -3,10 +3,9 @@
 use super::number::{integer, option};
 use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::settings;
-use crate::call::{Call, WRONG_TYPE};
+use crate::call::{Call, NOT_STRINGS, WRONG_TYPE};
 use crate::reply::Reply;
 
-const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
 const JUST_USE_IDX: Reply =
     Reply::error(c"ERR If you want both the length and indexes, please just use IDX.");
 const TOO_LONG: Reply = Reply::error(c"ERR String too long for LCS");

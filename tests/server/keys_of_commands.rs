@@ -174,7 +174,7 @@ const WITHOUT_KEYS: &[&str] = &["WAIT", "DEBUG", "FLUSHALL", "FLUSHDB", "SCAN"];
 const WAYS: [(&str, &str); 3] = [("", "native"), ("MYLOG.", "native"), ("", "captured")];
 
 /// The words of a command with these names for its keys.
-fn words(sample: &str, prefix: &str, key: impl Fn(usize) -> String) -> Vec<String> {
+pub fn words(sample: &str, prefix: &str, key: impl Fn(usize) -> String) -> Vec<String> {
     let mut keys = 0..;
     let word = |(at, word): (usize, &str)| match (at, word) {
         (0, name) => format!("{prefix}{name}"),
@@ -184,12 +184,13 @@ fn words(sample: &str, prefix: &str, key: impl Fn(usize) -> String) -> Vec<Strin
     sample.split(' ').enumerate().map(word).collect()
 }
 
-fn keys_in(sample: &str) -> usize {
+/// How many keys a command has.
+pub fn keys_in(sample: &str) -> usize {
     sample.split(' ').filter(|word| *word == "@").count()
 }
 
 /// Samples of commands that this server has.
-fn known(client: &mut Client) -> Vec<&'static str> {
+pub fn known(client: &mut Client) -> Vec<&'static str> {
     let name = |sample: &'static str| sample.split(' ').next().unwrap();
     let has = |client: &mut Client, name: &str| {
         client.cmd(["COMMAND", "INFO", name]).items().first() != Some(&Reply::Nil)

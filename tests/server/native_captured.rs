@@ -1,5 +1,6 @@
 //! Keys that are native under a captured prefix: until they are adopted they are what they were, to every client.
 
+use super::keys_of_commands::{keys_in, known as samples, words};
 use crate::support::keyspace::kind;
 use crate::support::sync_gate::{Later, SyncGate, wait_held};
 use crate::support::{Client, Reply, Server};
@@ -96,6 +97,34 @@ fn native_commands_answer_what_a_stock_server_answers() {
         assert!(answered > 25, "{answered}");
         assert_eq!(client.info_u64("mylog", "mylog_keys"), 0);
     }
+}
+
+/// Every command with every type of native key: those that take another type are answered, too, with the native error.
+#[test]
+fn no_command_leaves_the_client_of_a_native_key_without_its_native_answer() {
+    let (server, stock) = (server(), Server::stock().start());
+    let (mut own, mut other) = (server.client(), stock.client());
+    let (known, mut wrong) = (samples(&mut own), Vec::new());
+    for make in ["SET @ 1", "HSET @ f 1", "RPUSH @ 1", "SADD @ 1", "ZADD @ 1 1"] {
+        for sample in &known {
+            let keys = keys_in(sample);
+            let name = |key: usize| format!("{CAPTURED}{key}");
+            assert!(own.cmd(["CONFIG", "SET", "mylog.capture", ""]).is_ok());
+            for client in [&mut own, &mut other] {
+                for key in 0..keys {
+                    client.cmd(["DEL", &name(key)]);
+                    client.cmd(words(make, "", |_| name(key)));
+                }
+            }
+            capture(&mut own);
+            let line = words(sample, "", name);
+            let (found, wanted) = (own.cmd(&line), other.cmd(&line));
+            if found != wanted {
+                wrong.push(format!("{make}, {sample}: {found:?} and natively {wanted:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

@@ -82,6 +82,9 @@ fn now_ms() -> i64 {
     i64::try_from(since.unwrap().as_millis()).unwrap()
 }
 
+/// A full sync of a few keys takes less, in ms, also where the server looks for its end once a second.
+const SOON: i64 = 4000;
+
 /// Waits until this time has passed.
 fn has_passed(ms: i64) {
     wait_for("the expire time in the RDB has passed", || now_ms() > ms);
@@ -111,7 +114,7 @@ const RENEWALS: [&[&str]; 8] = [
 fn keys_whose_expire_time_in_the_rdb_has_passed_are_kept_by_a_replica_that_starts() {
     let primary = primary();
     let mut client = primary.client();
-    let until = now_ms() + 1500;
+    let until = now_ms() + SOON;
     let make = [
         "MYLOG.SET {} v",
         "MYLOG.HSET {} f v",
@@ -170,7 +173,7 @@ fn keys_whose_expire_time_in_the_rdb_has_passed_are_kept_by_a_replica_that_start
 fn keys_whose_expire_time_in_its_aof_has_passed_do_not_keep_a_replica_from_starting() {
     let primary = primary();
     let mut client = primary.client();
-    let until = now_ms() + 1500;
+    let until = now_ms() + SOON;
     for key in 0..10 {
         client.run(&format!("MYLOG.RPUSH key:{key} a b"));
         client.run(&format!("PEXPIREAT key:{key} {until}"));
@@ -205,7 +208,7 @@ fn keys_whose_expire_time_in_its_aof_has_passed_do_not_keep_a_replica_from_start
 fn sessions_kept_alive_by_expire_outlive_a_planned_restart_of_the_replica_and_a_promotion() {
     let mut primary = primary();
     let mut client = primary.client();
-    let until = now_ms() + 1500;
+    let until = now_ms() + SOON;
     for session in 0..100 {
         client.run(&format!("MYLOG.HSET session:{session} user {session}"));
         client.run(&format!("PEXPIREAT session:{session} {until}"));
