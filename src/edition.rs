@@ -2,6 +2,7 @@
 //! warn of a server that the tests have not met.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::api::{Ctx, log};
 
@@ -12,6 +13,9 @@ pub(crate) type Version = (u32, u32);
 const NEWEST_REDIS: Version = (8, 6);
 /// The newest Valkey that the tests run on.
 const NEWEST_VALKEY: Version = (9, 1);
+
+/// Kept for as long as the process lives.
+static THIS: OnceLock<Edition> = OnceLock::new();
 
 /// A server's name and version. The versions of one name say nothing about the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +28,7 @@ impl Edition {
     /// Asks the server. In OnLoad.
     pub(crate) fn ask(ctx: Ctx<'_>) -> Self {
         let server = ctx.server_info(c"server");
-        Self::of(server.text("redis_version"), server.text("valkey_version"))
+        *THIS.get_or_init(|| Self::of(server.text("redis_version"), server.text("valkey_version")))
     }
 
     /// By the fields of INFO: Valkey tells a version of Redis as well.
@@ -61,6 +65,11 @@ impl Edition {
             log::warning(&warning);
         }
     }
+}
+
+/// True on Valkey of this version or a later one.
+pub(crate) fn is_valkey_since(since: Version) -> bool {
+    THIS.get().is_some_and(|edition| edition.is_valkey_since(since))
 }
 
 impl fmt::Display for Edition {

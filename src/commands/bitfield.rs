@@ -8,11 +8,14 @@ use super::range::write_at;
 use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::events::Class;
 use crate::call::Call;
+use crate::edition::{Version, is_valkey_since};
 use crate::reply::Reply;
 
 const BAD_TYPE: Reply = Reply::error(
     c"ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
 );
+/// The first Valkey for which the width does not end at a NUL.
+const WIDTH_IS_WHOLE_SINCE: Version = (9, 1);
 const BAD_OVERFLOW: Reply = Reply::error(c"ERR Invalid OVERFLOW type specified");
 const ONLY_GET: Reply = Reply::error(c"ERR BITFIELD_RO only supports the GET subcommand");
 
@@ -56,7 +59,12 @@ impl Field {
             _ => return Err(BAD_TYPE),
         };
         let widest = if signed { 64 } else { 63 };
-        let width = integer(option(width)).filter(|width| (1..=widest).contains(width));
+        let width = if is_valkey_since(WIDTH_IS_WHOLE_SINCE) {
+            width
+        } else {
+            option(width)
+        };
+        let width = integer(width).filter(|width| (1..=widest).contains(width));
         let width = width.ok_or(BAD_TYPE)?;
         let offset = match offset {
             // A number of fields, not of bits.

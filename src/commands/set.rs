@@ -7,11 +7,14 @@ use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::server::now_ms;
 use crate::call::{Call, Target};
+use crate::edition::{Version, is_valkey_since};
 use crate::reply::Reply;
 
 const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
 const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' command");
 const INVALID_PSETEX: Reply = Reply::error(c"ERR invalid expire time in 'psetex' command");
+/// The first Valkey whose GETEX looks at the time before it looks at the key.
+const GETEX_READS_TIME_FIRST_SINCE: Version = (9, 1);
 const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
 
 fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
@@ -138,6 +141,9 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// GETEX key [EX | PX | EXAT | PXAT time | PERSIST]
 pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let options = Options::read(call.args, 2, Grammar::GetEx)?;
+    if is_valkey_since(GETEX_READS_TIME_FIRST_SINCE) {
+        options.expire_at(&INVALID_GETEX)?;
+    }
     let mut target = call.open_to_show(1);
     let value = target
         .read_str(|value| value.map(<[u8]>::to_vec))?

@@ -3,9 +3,13 @@
 use std::cmp::Ordering;
 
 use crate::api::c_text::{CText, collate, double};
+use crate::edition::{Version, is_valkey_since};
 use crate::reply::Reply;
 
 const NOT_A_DOUBLE: Reply = Reply::error(c"ERR One or more scores can't be converted into double");
+
+/// The first Valkey for which an empty text is no zero.
+const NOTHING_IS_NO_NUMBER_SINCE: Version = (9, 1);
 
 /// How elements are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,11 @@ enum Weight {
 impl Weight {
     fn of(order: Order, by: Option<&[u8]>) -> Result<Self, Reply> {
         Ok(match order {
+            Order::Numbers
+                if by.is_some_and(<[u8]>::is_empty) && is_valkey_since(NOTHING_IS_NO_NUMBER_SINCE) =>
+            {
+                return Err(NOT_A_DOUBLE);
+            }
             // A key that is not there counts as zero.
             Order::Numbers => Self::Number(by.map_or(Some(0.0), double).ok_or(NOT_A_DOUBLE)?),
             Order::Collated => Self::Text(by.map(CText::new)),

@@ -21,7 +21,7 @@ const IN_STEPS: [&str; 5] = ["EVAL", "EVALSHA", "FCALL", "FLUSHALL", "FLUSHDB"];
 const GROUPS: [&str; 6] = ["string", "bitmap", "hash", "list", "set", "sortedset"];
 
 /// Native commands of these groups that have no twin, as README says under Limits.
-const LEFT_OUT: [&str; 12] = [
+const LEFT_OUT: [&str; 16] = [
     // Ends of single fields, from Redis 7.4 on.
     "HEXPIRE",
     "HEXPIREAT",
@@ -35,6 +35,12 @@ const LEFT_OUT: [&str; 12] = [
     "HPTTL",
     "HSETEX",
     "HTTL",
+    // Strings compared and set together, from Redis 8.4 on.
+    "DELEX",
+    "DIGEST",
+    "MSETEX",
+    // Of Valkey, from 9.0 on.
+    "DELIFEQ",
 ];
 
 /// How many sequences had an answer of a command that was no error.
