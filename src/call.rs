@@ -12,19 +12,20 @@ mod target;
 use std::ffi::{CStr, c_int};
 
 use mylog_core::effect::Effect;
+use mylog_core::store::ApplyError;
 use mylog_core::value::{Hash, Kind, ValueRef};
 use redis_module::raw;
 
-use crate::api::Ctx;
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::{ArgVector, Args};
+use crate::api::{Ctx, log};
 use crate::capture;
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
-use crate::{ack, conditions, engine, listeners, native, permission, startup, types, unit};
+use crate::{ack, conditions, engine, filter, listeners, native, permission, sentinel, startup, types, unit};
 use target::{Left, read_as, read_str};
 pub(crate) use target::{OfKind, Target};
 
@@ -45,6 +46,7 @@ pub(crate) const WRONG_TYPE: Reply =
     Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
 /// What LCS says instead.
 pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
+const HIDDEN_KEY: Reply = Reply::error(c"ERR the module keeps this name for itself; nothing was done");
 const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
 
 /// The server's entry into a command with this handler.
@@ -138,6 +140,13 @@ pub(crate) fn perform<'c>(
     }
 }
 
+/// The error for an effect that the store has not taken: keyspace and store have parted over this name.
+fn unfit(error: &ApplyError) -> Reply {
+    let text = engine::refused(&format!("the log can't take this: {error}; nothing was done"));
+    log::warning(&text);
+    Reply::error_text(&text)
+}
+
 /// What replicas and the server's AOF get.
 enum Propagation {
     /// Nothing: nothing has changed.
@@ -164,6 +173,9 @@ impl<'c> Call<'c> {
         if let Some(denied) = permission::refusal(self.ctx, self.args) {
             return denied;
         }
+        if access == Access::Write && self.names_hidden_key() {
+            return HIDDEN_KEY;
+        }
         if access == Access::Write {
             // The log has all that the server's AOF could bring: it wins.
             if conditions::is_loading() {
@@ -187,6 +199,19 @@ impl<'c> Call<'c> {
             }
             Ok(reply) | Err(reply) => reply,
         }
+    }
+
+    /// True if one of its keys has the name that the module keeps for itself on Redis 7.0.
+    fn names_hidden_key(&self) -> bool {
+        if !self.args.from(1).any(sentinel::is_hidden) {
+            return false;
+        }
+        let name = self.args.get(0).to_ascii_lowercase();
+        let keys = name
+            .strip_prefix(b"mylog.")
+            .and_then(|native| filter::keys_of(native, self.args));
+        let mut places = keys.into_iter().flat_map(|keys| keys.places);
+        places.any(|place| sentinel::is_hidden(self.args.get(place)))
     }
 
     fn propagate(&self) {
@@ -311,21 +336,26 @@ impl<'c> Call<'c> {
         target
     }
 
-    /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this.
-    pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) {
-        self.commit_members(target, effect);
+    /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this. What the store
+    /// does not take has changed nothing, and is an error for the client.
+    pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) -> Result<(), Reply> {
+        self.commit_members(target, effect).map(drop)
     }
 
     /// As `commit`, of an effect on the members of a set: says how many came or went, so that nobody has to look for
     /// them before. With none nothing has happened.
-    pub(crate) fn commit_members(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) -> usize {
+    pub(crate) fn commit_members(
+        &mut self,
+        target: &mut Target<'_>,
+        effect: &Effect<'_>,
+    ) -> Result<usize, Reply> {
         let done = engine::with(|engine| {
             if let Holds::Ours(_, word) = target.holds {
                 if let Word::Entry(id) = Word::read(word) {
                     engine.store.guess(id);
                 }
             }
-            let applied = engine.commit(effect);
+            let applied = engine.commit(effect)?;
             let left = applied.entry.and_then(|id| {
                 let entry = engine.store.entry(id)?;
                 Some(Left {
@@ -334,20 +364,20 @@ impl<'c> Call<'c> {
                     expire_at: entry.expire_at(),
                 })
             });
-            (left, applied.members)
+            Ok((left, applied.members))
         });
-        let (left, members) = done.unwrap_or((None, None));
+        let (left, members) = done.ok_or(NOT_STARTED)?.map_err(|error| unfit(&error))?;
         if members != Some(0) {
             target.follow(left);
             if matches!(self.propagation, Propagation::None) {
                 self.propagation = Propagation::Verbatim;
             }
         }
-        members.unwrap_or(0)
+        Ok(members.unwrap_or(0))
     }
 
     /// Takes a key away, of whatever type: of the server's own the log knows nothing.
-    pub(crate) fn delete(&mut self, target: &mut Target<'_>) {
+    pub(crate) fn delete(&mut self, target: &mut Target<'_>) -> Result<(), Reply> {
         if target.is_ours() {
             let key = target.name();
             return self.commit(target, &Effect::Del { db: self.db, key });
@@ -356,6 +386,7 @@ impl<'c> Call<'c> {
         if matches!(self.propagation, Propagation::None) {
             self.propagation = Propagation::Verbatim;
         }
+        Ok(())
     }
 
     /// Tells those who watch a key that it changed, then raises the native command's event.

@@ -3,18 +3,22 @@
 //!
 //! "Unlinked" means that a name is gone, never that the value is dead: RENAME and MOVE give the value its new
 //! name before or after that, depending on the version. So a name that is gone is provisional until
-//! something else happens, and only then a deletion.
+//! something else happens, and only then a deletion. So is a flush of everything (`capture/flush`): a load may follow.
+
+mod flush;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use flush::Flushed;
 use mylog_core::effect::{Db, Effect, NEVER};
-use mylog_core::store::{SlotId, Store};
+use mylog_core::store::{Applied, SlotId, Store};
+use mylog_core::value::Kind;
 
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log, server};
 use crate::gil::Gil;
 use crate::types::{Loaded, Word};
-use crate::{engine, evicted, rewrite, sentinel, startup, unit};
+use crate::{conditions, engine, evicted, rewrite, sentinel, startup, unit};
 
 /// How many own changes are under way. Guarded by the global lock: an atomic only to be a static.
 static OWN_OPS: AtomicU32 = AtomicU32::new(0);
@@ -57,9 +61,8 @@ enum Pending {
     Nothing,
     /// This name lost its entry: deleted, or about to be renamed.
     Unlinked(Db, Vec<u8>, SlotId),
-    /// Everything was flushed: by a command, or for a load that follows in the same command. The store was
-    /// emptied; this is what it held.
-    Flushed(Box<Store>),
+    /// Everything was flushed: by a command, or for a load that is to follow in the same command.
+    Flushed(Flushed),
 }
 
 static PENDING: Gil<Pending> = Gil::new(Pending::Nothing);
@@ -93,8 +96,11 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
         return;
     }
     settle(Cause::Command);
-    // A RENAME may have been heard of before: then the entry has its new name already.
-    if engine::with(|engine| engine.store.find(db, key) == Some(id)) == Some(true) {
+    // A RENAME may have been heard of before: then the entry has its new name already. A word of no entry, as the
+    // hidden key of `sentinel` has, may get another name as well.
+    let is_told =
+        engine::with(|engine| engine.store.find(db, key) == Some(id) || engine.store.entry(id).is_none());
+    if is_told == Some(true) {
         set_pending(Pending::Unlinked(db, key.to_vec(), id));
         unit::watch();
     }
@@ -129,7 +135,7 @@ fn finally(pending: Pending, cause: Cause) {
             engine::with(|engine| {
                 if engine.store.find(db, &key) == Some(id) {
                     let last = engine.changes.of_entry(db, id.slot);
-                    engine.commit(&Effect::Del { db, key: &key });
+                    take_effect(engine, &Effect::Del { db, key: &key });
                     // Its end took it away, and would do so again after a crash: a reader need not wait for
                     // more than the change that gave it this end.
                     if cause == Cause::Expired {
@@ -139,14 +145,19 @@ fn finally(pending: Pending, cause: Cause) {
                 }
             });
         }
-        Pending::Flushed(old) => {
-            engine::with(|engine| {
-                // The store is empty already; the old one leaves as any flushed store does.
-                let emptied = std::mem::replace(&mut engine.store, *old);
-                drop(emptied);
-                engine.commit(&Effect::FlushAll);
-            });
-            rewrite::start_anew();
+        Pending::Flushed(flushed) => flushed.finally(),
+    }
+}
+
+/// Commits what a command outside of ours has done. It has happened: there is nobody to tell of an error.
+fn take_effect(engine: &mut engine::Engine, effect: &Effect<'_>) -> Option<Applied> {
+    match engine.commit(effect) {
+        Ok(applied) => Some(applied),
+        Err(error) => {
+            log::warning(&format!(
+                "a native command has changed a durable key, and the log can't take it: {error}"
+            ));
+            None
         }
     }
 }
@@ -155,6 +166,10 @@ fn finally(pending: Pending, cause: Cause) {
 pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
     if in_own_op() {
         return;
+    }
+    // It may put keys back: before one is opened.
+    if is_flushed() && event != b"loaded" {
+        settle(Cause::Command);
     }
     match event {
         b"rename_from" | b"move_from" => {}
@@ -206,7 +221,7 @@ fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
             let key = key.bytes();
             let old = engine.store.get(db, key).map(|entry| entry.expire_at());
             if old.is_some_and(|old| old != expire_at) {
-                engine.commit(&Effect::Expire { db, key, expire_at });
+                take_effect(engine, &Effect::Expire { db, key, expire_at });
             }
         })
     });
@@ -219,29 +234,36 @@ fn reconcile(ctx: Ctx<'_>, name: Str<'_>) {
 
 fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     let db = ctx.db();
-    if sentinel::is_hidden(name.bytes()) || startup::takes_loaded(db, name.bytes()) {
+    if startup::takes_loaded(db, name.bytes()) {
         return;
     }
-    let key = Key::open(ctx, name, Mode::Write);
+    // Not used by that: RESTORE and a load say how long a key has been idle.
+    let key = Key::open(ctx, name, Mode::WriteNoTouch);
     let Holds::Ours(kind, word) = key.holds() else {
         // A native value took the name.
         return settle(Cause::Command);
     };
     let id = match Word::read(word) {
+        Word::Entry(_) if sentinel::is_hidden(name.bytes()) => {
+            // Its old name is gone for good.
+            settle(Cause::Command);
+            None
+        }
         Word::Entry(id) => rename_to(id, db, name.bytes()),
+        // The start takes away what an RDB brought under this name.
+        Word::Loaded(_) if sentinel::is_hidden(name.bytes()) && conditions::is_loading() => return,
         Word::Loaded(loaded) => {
             // Values that were loaded in vain are counted still: never below zero.
             let _ = LOADED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
                 Some(n.saturating_sub(1))
             });
-            // SAFETY: the word was read from the open key; it is replaced below before anything else can
-            // look at the key, so the box is ours.
+            // SAFETY: the word was read from the open key; it is replaced below, in any case, before anything else
+            // can look at the key, so the box is ours.
             adopt(*unsafe { Loaded::take(loaded) }, db, name.bytes())
         }
     };
     let Some(id) = id else {
-        log::warning("a durable key could not be taken into the log; run MYLOG.REWRITE and report this");
-        return;
+        return take_away(&key, kind, name);
     };
     if word as u64 != id.to_word() {
         let _ = key.replace_word(kind, id.to_word() as usize);
@@ -253,13 +275,25 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
             .entry(id)
             .is_some_and(|entry| entry.expire_at() != expire_at)
         {
-            engine.commit(&Effect::Expire {
-                db,
-                key: name.bytes(),
-                expire_at,
-            });
+            let key = name.bytes();
+            take_effect(engine, &Effect::Expire { db, key, expire_at });
         }
     });
+}
+
+/// A key holds what the store could not take, and what its word pointed to is gone: it must not stay.
+fn take_away(key: &Key<'_>, kind: Kind, name: Str<'_>) {
+    let name = name.bytes().escape_ascii();
+    log::warning(&format!(
+        "a durable key that the log can't take was deleted: {name}"
+    ));
+    let _own = own_op();
+    let gone = key
+        .replace_word(kind, sentinel::NO_ENTRY.to_word() as usize)
+        .and_then(|_| key.delete());
+    if let Err(error) = gone {
+        log::warning(&format!("it could not be deleted: {error}"));
+    }
 }
 
 /// An entry is found under this name: if it had another one, it was renamed or moved.
@@ -279,14 +313,13 @@ fn rename_to(id: SlotId, db: Db, name: &[u8]) -> Option<SlotId> {
         if (from_db, &*from) == (db, name) {
             return Some(id);
         }
-        engine
-            .commit(&Effect::Rename {
-                db: from_db,
-                key: &from,
-                to_db: db,
-                to: name,
-            })
-            .entry
+        let rename = Effect::Rename {
+            db: from_db,
+            key: &from,
+            to_db: db,
+            to: name,
+        };
+        take_effect(engine, &rename)?.entry
     })?
 }
 
@@ -300,17 +333,19 @@ fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
             settle(Cause::Command);
         }
     }
+    if sentinel::is_hidden(name) {
+        return None;
+    }
     engine::with(|engine| match loaded {
-        Loaded::Value(value) => engine.commit_value(db, name, NEVER, value, None),
+        Loaded::Value(value) => engine.commit_value(db, name, NEVER, value, None).ok(),
         Loaded::CopyOf(from_db, from) => {
-            engine
-                .commit(&Effect::Copy {
-                    db: from_db,
-                    key: &from,
-                    to_db: db,
-                    to: name,
-                })
-                .entry
+            let copy = Effect::Copy {
+                db: from_db,
+                key: &from,
+                to_db: db,
+                to: name,
+            };
+            take_effect(engine, &copy)?.entry
         }
     })?
 }
@@ -325,7 +360,7 @@ pub(crate) fn flush_begins(db: Option<Db>) {
     match db {
         Some(db) => {
             if engine::with(|engine| engine.store.db_len(db) > 0) == Some(true) {
-                waited_for(|| engine::with(|engine| engine.commit(&Effect::FlushDb { db })));
+                waited_for(|| engine::with(|engine| take_effect(engine, &Effect::FlushDb { db })));
                 rewrite::start_anew();
             }
         }
@@ -333,8 +368,9 @@ pub(crate) fn flush_begins(db: Option<Db>) {
             let old = engine::with(|engine| {
                 (!engine.store.is_empty()).then(|| Box::new(std::mem::take(&mut engine.store)))
             });
-            if let Some(old) = old.flatten() {
-                set_pending(Pending::Flushed(old));
+            // A load that has begun, or one that failed, has a part in it: what it is to replace is kept elsewhere.
+            if let Some(old) = old.flatten().and_then(startup::flushed_by_load) {
+                set_pending(Pending::Flushed(Flushed::now(old)));
                 unit::watch();
             }
         }
@@ -351,7 +387,7 @@ pub(crate) fn swapped(a: Db, b: Db) {
     }
     let changes = engine::with(|engine| a != b && (engine.store.db_len(a) > 0 || engine.store.db_len(b) > 0));
     if changes == Some(true) {
-        waited_for(|| engine::with(|engine| engine.commit(&Effect::SwapDb { a, b })));
+        waited_for(|| engine::with(|engine| take_effect(engine, &Effect::SwapDb { a, b })));
         rewrite::start_anew();
     }
 }
@@ -360,7 +396,7 @@ pub(crate) fn swapped(a: Db, b: Db) {
 /// returns what the store held.
 pub(crate) fn load_begins() -> Option<Box<Store>> {
     match take_pending() {
-        Pending::Flushed(old) => Some(old),
+        Pending::Flushed(flushed) => Some(flushed.held),
         other => {
             set_pending(other);
             settle(Cause::Command);

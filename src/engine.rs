@@ -13,10 +13,10 @@ use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer};
 use mylog_core::rewrite::backlog::OverLimit;
 use mylog_core::rewrite::schedule::space_needed;
-use mylog_core::store::{Applied, SlotId, Store};
+use mylog_core::store::{Applied, ApplyError, SlotId, Store};
 use mylog_core::value::Value;
 
-use crate::api::{log, server};
+use crate::api::server;
 use crate::gil::Gil;
 use crate::pressure::{self, Pressure};
 use crate::reply::Reply;
@@ -85,32 +85,17 @@ pub(crate) fn wall_ms() -> u64 {
 }
 
 impl Engine {
-    /// Applies an effect that fits the present state and appends it to the group. Returns what it left.
-    pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Applied {
-        match self.store.apply(effect) {
-            Ok(applied) => {
-                // Of members that are there already, or are not, the log has nothing to say.
-                if !self.mute && applied.members != Some(0) {
-                    let seq = self.group.append(effect);
-                    self.note(effect, applied.entry, seq);
-                }
-                self.give_back_discarded();
-                applied
-            }
-            Err(error) => {
-                // A bug of ours: what was meant is not what is stored. Nothing more may be acknowledged.
-                let text =
-                    format!("an effect did not fit the store ({error}); run MYLOG.REWRITE, then restart");
-                log::warning(&text);
-                self.refusing = Some(text);
-                // What the name held it holds still: the keyspace must not lose it.
-                let name = effect.names().first().copied().flatten();
-                Applied {
-                    entry: name.and_then(|(db, key)| self.store.find(db, key)),
-                    members: None,
-                }
-            }
+    /// Applies an effect and appends it to the group. Returns what it left. After an error nothing has changed, in
+    /// the store and in the log: whoever asked for it must be told so.
+    pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Result<Applied, ApplyError> {
+        let applied = self.store.apply(effect)?;
+        // Of members that are there already, or are not, the log has nothing to say.
+        if !self.mute && applied.members != Some(0) {
+            let seq = self.group.append(effect);
+            self.note(effect, applied.entry, seq);
         }
+        self.give_back_discarded();
+        Ok(applied)
     }
 
     /// As [`Engine::commit`] of an [`Effect::Put`] of a value that is made already: it may be large, and to
@@ -123,35 +108,26 @@ impl Engine {
         expire_at: ExpireAt,
         value: Value,
         record: Option<&[u8]>,
-    ) -> Option<SlotId> {
-        match self.store.put_value(db, key, expire_at, value) {
-            Ok(id) => {
-                if let (false, Some(entry)) = (self.mute, self.store.entry(id)) {
-                    let value = entry.value();
-                    let seq = match record {
-                        Some(record) => self.group.append_record(record),
-                        None => self.group.append_put(db, key, expire_at, value),
-                    };
-                    let (kind, body) = (value.kind(), &[][..]);
-                    let effect = Effect::Put {
-                        db,
-                        key,
-                        expire_at,
-                        kind,
-                        body,
-                    };
-                    self.note(&effect, Some(id), seq);
-                }
-                self.give_back_discarded();
-                Some(id)
-            }
-            Err(error) => {
-                log::warning(&format!(
-                    "a value of database {db} can't be taken into the store: {error}"
-                ));
-                None
-            }
+    ) -> Result<SlotId, ApplyError> {
+        let id = self.store.put_value(db, key, expire_at, value)?;
+        if let (false, Some(entry)) = (self.mute, self.store.entry(id)) {
+            let value = entry.value();
+            let seq = match record {
+                Some(record) => self.group.append_record(record),
+                None => self.group.append_put(db, key, expire_at, value),
+            };
+            let (kind, body) = (value.kind(), &[][..]);
+            let effect = Effect::Put {
+                db,
+                key,
+                expire_at,
+                kind,
+                body,
+            };
+            self.note(&effect, Some(id), seq);
         }
+        self.give_back_discarded();
+        Ok(id)
     }
 
     /// An effect was applied, left this entry, and got this seq. The body of a value is not looked at.

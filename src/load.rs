@@ -18,7 +18,7 @@ use mylog_core::log::lock::{Claim, LockError};
 use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
 use mylog_core::log::scan::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
-use mylog_core::store::Store;
+use mylog_core::store::{MAX_DBS, Store};
 use redis_module::raw;
 
 use crate::ack::Releaser;
@@ -51,6 +51,9 @@ enum LoadError {
         /// What it lacks.
         function: &'static str,
     },
+    /// The server has databases that no record can name.
+    #[error("the server has more databases than the log can name: set 'databases' to {MAX_DBS} or less")]
+    Databases,
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -113,7 +116,14 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     log::attach(own);
     panic::install();
     unit::attach(own);
-    ctx.set_module_options(raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED);
+    // Else the server ends itself at the first value that ends early, RESTORE's included, and a replica takes no data
+    // set straight from the socket.
+    ctx.set_module_options(
+        raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS,
+    );
+    if ctx.select_db(MAX_DBS).is_ok() {
+        return Err(LoadError::Databases);
+    }
     config::register(ctx, args)?;
     let starting = is_startup(ctx);
     meet(Edition::ask(ctx));

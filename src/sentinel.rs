@@ -17,7 +17,7 @@ use crate::{capture, unit};
 /// Nobody would name a key like this.
 const HIDDEN: &[u8] = b"\0mylog-unit-end\0";
 /// A word of no entry: the key never holds a value.
-const NO_ENTRY: SlotId = SlotId {
+pub(crate) const NO_ENTRY: SlotId = SlotId {
     slot: u32::MAX,
     generation: u32::MAX >> 1,
 };
@@ -70,7 +70,7 @@ pub(crate) fn flushed(ctx: Ctx<'static>) {
     }
 }
 
-/// True for the hidden key: one that an RDB brings belongs to nobody.
+/// True for the hidden key: one that an RDB brings, or a client makes, belongs to nobody.
 pub(crate) fn is_hidden(name: &[u8]) -> bool {
     name == HIDDEN
 }

@@ -252,10 +252,15 @@ unsafe extern "C" fn unlink(names: *mut raw::RedisModuleKeyOptCtx, value: *const
 unsafe extern "C" fn copy(names: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> *mut c_void {
     // SAFETY: the server hands the names of this callback.
     let names = unsafe { KeyNames::from_raw(names) };
-    capture::expect_loaded();
     let copy = match Word::read(word_of(value)) {
-        Word::Entry(_) => Some(Loaded::CopyOf(names.db(), names.key().to_vec())),
+        // Of the hidden key of `sentinel`, which holds nothing, there is no copy: COPY answers with an error.
+        Word::Entry(id) => engine::with(|engine| engine.store.entry(id).is_some())
+            .filter(|&is_there| is_there)
+            .map(|_| Loaded::CopyOf(names.db(), names.key().to_vec())),
         Word::Loaded(_) => with_value(word_of(value), |value| value.to_value()).map(Loaded::Value),
     };
-    copy.map_or(std::ptr::null_mut(), |copy| copy.into_word() as *mut c_void)
+    copy.map_or(std::ptr::null_mut(), |copy| {
+        capture::expect_loaded();
+        copy.into_word() as *mut c_void
+    })
 }

@@ -39,6 +39,7 @@ mod server {
     mod committed_reads;
     mod differential;
     mod disk_faults;
+    mod diskless_loads;
     mod early_replies;
     mod evicted_replicas;
     mod exclusions;
@@ -76,6 +77,7 @@ mod server {
     mod replica;
     mod replica_chaos;
     mod replica_restarts;
+    mod restores;
     mod rewrite;
     mod rewrite_ends;
     mod rewrite_neighbours;
@@ -92,7 +94,9 @@ mod server {
     mod stalled_disk;
     mod start_up;
     mod start_up_damage;
+    mod unfit;
     mod unit_ends;
+    mod vain_flushes;
     mod values;
     mod wait;
     mod zset_commands;

@@ -21,19 +21,20 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let (db, name) = (built.name.db, OwnedStr::new(&built.name.bytes));
     let value: Value = built.into_value();
     let kind = value.kind();
+    // First: it may change the keyspace, and no key may be open meanwhile.
+    capture::settle(Cause::Command);
     // Opened anew: a handle by which a list was read must not be used to take it away.
     let key = Key::open(ctx, name.lend(), Mode::Write);
     if key.native_kind() != Some(kind) {
         return false;
     }
     let expire_at = key.expire_at();
-    capture::settle(Cause::Command);
     // Made once, for the log and for replicas: a large one takes the most of this.
     let mut record = Vec::with_capacity(value.view().data_bytes() + RECORD_HEAD);
     encode_put(&mut record, db, name.lend().bytes(), expire_at, value.view());
     let id =
         engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
-    let Some(id) = id.flatten() else { return false };
+    let Some(Ok(id)) = id else { return false };
     let seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
     recent::note(Recent {
         seq,

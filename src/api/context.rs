@@ -22,6 +22,8 @@ impl Flags {
     pub(crate) const LUA: u32 = raw::REDISMODULE_CTX_FLAGS_LUA;
     pub(crate) const MULTI: u32 = raw::REDISMODULE_CTX_FLAGS_MULTI;
     pub(crate) const REPLICA: u32 = raw::REDISMODULE_CTX_FLAGS_SLAVE;
+    pub(crate) const REPLICA_IS_TRANSFERRING: u32 = raw::REDISMODULE_CTX_FLAGS_REPLICA_IS_TRANSFERRING;
+    pub(crate) const REPLICA_IS_ONLINE: u32 = raw::REDISMODULE_CTX_FLAGS_REPLICA_IS_ONLINE;
     pub(crate) const REPLICATED: u32 = raw::REDISMODULE_CTX_FLAGS_REPLICATED;
     pub(crate) const LOADING: u32 = raw::REDISMODULE_CTX_FLAGS_LOADING;
     pub(crate) const ACTIVE_CHILD: u32 = raw::REDISMODULE_CTX_FLAGS_ACTIVE_CHILD;

@@ -61,24 +61,28 @@ impl<'c> Io<'c> {
         unsafe { api!(RedisModule_SaveStringBuffer)(self.raw, bytes.as_ptr().cast(), bytes.len()) }
     }
 
-    /// Reads a number out of an RDB. After an error the server has ended or `failed` is true.
-    pub(crate) fn load_number(self) -> u64 {
+    /// Reads a number out of an RDB; `None` if there is none, or the stream has ended.
+    pub(crate) fn load_number(self) -> Option<u64> {
         // SAFETY: the stream is alive and an RDB being read.
-        unsafe { api!(RedisModule_LoadUnsigned)(self.raw) }
+        let number = unsafe { api!(RedisModule_LoadUnsigned)(self.raw) };
+        // What could not be read reads as 0.
+        (!self.failed()).then_some(number)
     }
 
-    /// Reads bytes out of an RDB; `None` after an error.
+    /// Reads bytes out of an RDB; `None` if there are none, or not as many as they claim to be.
     pub(crate) fn load_bytes(self) -> Option<Buffer> {
         let mut len = 0;
         // SAFETY: as in `load_number`; `len` is written by the call.
         let start = unsafe { api!(RedisModule_LoadStringBuffer)(self.raw, &mut len) };
-        (!start.is_null()).then(|| Buffer {
+        let buffer = (!start.is_null()).then(|| Buffer {
             start: start.cast(),
             len,
-        })
+        });
+        buffer.filter(|_| !self.failed())
     }
 
-    /// True once the stream had an error.
+    /// True once the stream had an error: the module has told the server that it asks, so the server does not end
+    /// itself.
     pub(crate) fn failed(self) -> bool {
         // SAFETY: the stream is alive.
         unsafe { api!(RedisModule_IsIOError)(self.raw) != 0 }

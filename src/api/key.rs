@@ -19,6 +19,8 @@ pub(crate) enum Mode {
     ReadNoTouch,
     /// To write: an expired key is deleted first, with its notification.
     Write,
+    /// As `Write`, without a trace in the key's age.
+    WriteNoTouch,
 }
 
 /// What a key holds.
@@ -47,6 +49,9 @@ impl<'c> Key<'c> {
             Mode::Read => raw::REDISMODULE_READ,
             Mode::ReadNoTouch => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
             Mode::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
+            Mode::WriteNoTouch => {
+                raw::REDISMODULE_READ | raw::REDISMODULE_WRITE | raw::REDISMODULE_OPEN_KEY_NOTOUCH
+            }
         };
         // SAFETY: context and name are alive; the server keeps its own share of the name.
         let raw = unsafe { api!(RedisModule_OpenKey)(ctx.raw(), name.raw(), mode as c_int) };

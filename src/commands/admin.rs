@@ -164,7 +164,7 @@ pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
             kind,
             body,
         },
-    );
+    )?;
     // Who watches or caches the key here has not heard of it.
     call.ctx.signal_modified(target.name_string());
     Ok(Reply::OK)

@@ -56,7 +56,7 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
     } else {
         old.unwrap_or(0) & !mask
     };
-    write_at(call, &mut target, len, byte as u64, &[new]);
+    write_at(call, &mut target, len, byte as u64, &[new])?;
     call.changed(&target, Class::String, c"setbit");
     Ok(Reply::Int(i64::from(was)))
 }

@@ -272,7 +272,7 @@ pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
     })?;
     let mut len = len;
     for (offset, bytes) in &pieces {
-        write_at(call, &mut target, len, *offset, bytes);
+        write_at(call, &mut target, len, *offset, bytes)?;
         len = len.max((offset + bytes.len() as u64) as usize);
     }
     if changed {

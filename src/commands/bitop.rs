@@ -78,7 +78,7 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
     let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(NEVER), &*result);
     #[rustfmt::skip]
-    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value });
+    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value })?;
     call.changed(&target, Class::String, c"set");
     Ok(Reply::Int(result.len() as i64))
 }
@@ -93,9 +93,9 @@ fn remove(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
         // The log can only take away what it has.
         let (ttl, value) = (Ttl::Set(NEVER), &[][..]);
         #[rustfmt::skip]
-        call.commit(target, &Effect::StrSet { db, key, ttl, value });
+        call.commit(target, &Effect::StrSet { db, key, ttl, value })?;
     }
-    call.commit(target, &Effect::Del { db, key });
+    call.commit(target, &Effect::Del { db, key })?;
     call.changed(target, Class::Generic, c"del");
     call.replicate_as(c"DEL", [key]);
     Ok(())

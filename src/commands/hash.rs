@@ -40,7 +40,7 @@ fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
             key,
             pairs,
         },
-    );
+    )?;
     let after = target
         .read_hash(|hash| hash.map_or(0, |hash| hash.len()))
         .unwrap_or(before);
@@ -65,11 +65,18 @@ pub(super) fn hmset(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Gives one field its value, and tells of it.
-fn set_field(call: &mut Call<'_>, target: &mut Target<'_>, field: &[u8], value: &[u8], event: &CStr) {
+fn set_field(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    field: &[u8],
+    value: &[u8],
+    event: &CStr,
+) -> Result<(), Reply> {
     let (db, key, pairs) = (call.db, target.name(), [(field, value)]);
     let pairs = pairs[..].into();
-    call.commit(target, &Effect::HashSet { db, key, pairs });
+    call.commit(target, &Effect::HashSet { db, key, pairs })?;
     call.changed(target, Class::Hash, event);
+    Ok(())
 }
 
 /// HSETNX key field value
@@ -79,7 +86,7 @@ pub(super) fn hsetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if target.read_hash(|hash| hash.is_some_and(|hash| hash.get(field).is_some()))? {
         return Err(Reply::Int(0));
     }
-    set_field(call, &mut target, field, value, c"hset");
+    set_field(call, &mut target, field, value, c"hset")?;
     Ok(Reply::Int(1))
 }
 
@@ -106,7 +113,7 @@ pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
             key,
             fields: fields.into(),
         },
-    );
+    )?;
     call.changed(&target, Class::Hash, c"hdel");
     if !target.exists() {
         call.notify(&target, c"del");
@@ -122,7 +129,7 @@ pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let old = target.read_hash(|hash| hash.and_then(|hash| hash.get(field)).map_or(Some(0), integer))?;
     let new = old.ok_or(HASH_NOT_AN_INTEGER)?.checked_add(by).ok_or(OVERFLOW)?;
     let value = Decimal::of(new);
-    set_field(call, &mut target, field, value.bytes(), c"hincrby");
+    set_field(call, &mut target, field, value.bytes(), c"hincrby")?;
     Ok(Reply::Int(new))
 }
 
@@ -144,7 +151,7 @@ pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
         .ok_or(NOT_FINITE)?
         .human()
         .into_bytes();
-    set_field(call, &mut target, field, &new, c"hincrbyfloat");
+    set_field(call, &mut target, field, &new, c"hincrbyfloat")?;
     call.replicate_as(c"MYLOG.HSET", [key, field, &new]);
     Ok(Reply::Bulk(new))
 }

@@ -57,7 +57,7 @@ fn push(call: &mut Call<'_>, side: Side, missing_too: bool) -> Result<Reply, Rep
             side,
             elements,
         },
-    );
+    )?;
     call.changed(&target, Class::List, pushed(side));
     Ok(Reply::Int((before.unwrap_or(0) + call.args.len() - 2) as i64))
 }
@@ -104,10 +104,16 @@ fn first_out(list: &List, side: Side) -> Option<Reply> {
 }
 
 /// Takes so many elements from an end, and tells of it.
-pub(super) fn take(call: &mut Call<'_>, target: &mut Target<'_>, side: Side, count: usize) {
+pub(super) fn take(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    side: Side,
+    count: usize,
+) -> Result<(), Reply> {
     let (db, key, count) = (call.db, target.name(), count as u64);
-    call.commit(target, &Effect::ListPop { db, key, side, count });
+    call.commit(target, &Effect::ListPop { db, key, side, count })?;
     tell(call, target, popped(side));
+    Ok(())
 }
 
 /// Tells of elements that are gone, and of a list that is gone with them.
@@ -128,7 +134,7 @@ fn pop(call: &mut Call<'_>, side: Side, arity: Reply) -> Result<Reply, Reply> {
     let Some(count) = count else {
         let next = target.read(|list: Option<&List>| list.and_then(|list| first_out(list, side)))?;
         let next = next.ok_or(Reply::Null)?;
-        take(call, &mut target, side, 1);
+        take(call, &mut target, side, 1)?;
         return Ok(next);
     };
     let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;
@@ -136,7 +142,7 @@ fn pop(call: &mut Call<'_>, side: Side, arity: Reply) -> Result<Reply, Reply> {
     if taken.is_empty() {
         return Err(Reply::Array(0));
     }
-    take(call, &mut target, side, taken.len());
+    take(call, &mut target, side, taken.len())?;
     taken.insert(0, Reply::Array(taken.len()));
     Ok(Reply::Parts(taken))
 }
@@ -168,7 +174,7 @@ pub(super) fn lset(call: &mut Call<'_>) -> Result<Reply, Reply> {
             index,
             element,
         },
-    );
+    )?;
     call.changed(&target, Class::List, c"lset");
     Ok(Reply::OK)
 }
@@ -197,7 +203,7 @@ pub(super) fn linsert(call: &mut Call<'_>) -> Result<Reply, Reply> {
             index,
             element,
         },
-    );
+    )?;
     call.changed(&target, Class::List, c"linsert");
     Ok(Reply::Int(len as i64 + 1))
 }
@@ -238,7 +244,7 @@ pub(super) fn lrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
             key,
             indexes: indexes.into(),
         },
-    );
+    )?;
     tell(call, &target, c"lrem");
     Ok(Reply::Int(removed as i64))
 }
@@ -260,7 +266,7 @@ pub(super) fn ltrim(call: &mut Call<'_>) -> Result<Reply, Reply> {
     for (side, count) in cut {
         let count = count as u64;
         if count > 0 {
-            call.commit(&mut target, &Effect::ListPop { db, key, side, count });
+            call.commit(&mut target, &Effect::ListPop { db, key, side, count })?;
         }
     }
     // The native command tells of a trim that took nothing away, too.

@@ -67,8 +67,8 @@ pub(super) fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Opti
         // One handle: two of one key would not hear of each other. One element alone stays where it is, or
         // the key would be gone for a moment, and its end with it.
         if from != to && len > 1 {
-            call.commit(&mut source, &pop);
-            call.commit(&mut source, &push);
+            call.commit(&mut source, &pop)?;
+            call.commit(&mut source, &push)?;
         }
         call.changed(&source, Class::List, pushed(to));
         call.changed(&source, Class::List, popped(from));
@@ -76,8 +76,8 @@ pub(super) fn move_one(call: &mut Call<'_>, from: Side, to: Side) -> Result<Opti
     }
     let mut target = call.open(2);
     target.read(|_: Option<&List>| ())?;
-    call.commit(&mut target, &push);
-    call.commit(&mut source, &pop);
+    call.commit(&mut target, &push)?;
+    call.commit(&mut source, &pop)?;
     call.changed(&target, Class::List, pushed(to));
     tell(call, &source, popped(from));
     Ok(Some(Reply::Bulk(element)))
@@ -120,7 +120,7 @@ pub(super) fn pop_first<'c>(
         let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;
         let Some(taken) = taken else { continue };
         let (key, len) = (target.name(), taken.len());
-        take(call, &mut target, side, len);
+        take(call, &mut target, side, len)?;
         return Ok(Some((key, taken)));
     }
     Ok(None)

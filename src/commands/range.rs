@@ -37,13 +37,20 @@ fn zeros_before(len: u64, offset: u64) -> impl Iterator<Item = u64> {
 }
 
 /// Writes bytes into a string of `len` bytes, or into one that is made of zeros.
-pub(super) fn write_at(call: &mut Call<'_>, target: &mut Target<'_>, len: usize, offset: u64, bytes: &[u8]) {
+pub(super) fn write_at(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    len: usize,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<(), Reply> {
     let zeros = zeros_before(len as u64, offset).map(|zero| (zero, &[0u8][..]));
     for (offset, bytes) in zeros.chain(std::iter::once((offset, bytes))) {
         let (db, key) = (call.db, target.name());
         #[rustfmt::skip]
-        call.commit(target, &Effect::StrRange { db, key, offset, bytes });
+        call.commit(target, &Effect::StrRange { db, key, offset, bytes })?;
     }
+    Ok(())
 }
 
 /// GETRANGE key start end, which SUBSTR is the old name of
@@ -74,7 +81,7 @@ pub(super) fn setrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if end > settings::longest_string() as u64 && !is_checked(call) {
         return Err(TOO_LONG);
     }
-    write_at(call, &mut target, len, offset, bytes);
+    write_at(call, &mut target, len, offset, bytes)?;
     call.changed(&target, Class::String, c"setrange");
     Ok(Reply::Int((len as u64).max(end) as i64))
 }

@@ -52,7 +52,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
             ttl,
             value,
         },
-    );
+    )?;
     call.changed(&target, Class::String, c"set");
     if let Some(end) = expire_at {
         call.notify(&target, c"expire");
@@ -66,12 +66,13 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Gives a key a value and no end, and tells of it.
-fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) {
+fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Reply> {
     let (db, key, ttl) = (call.db, target.name(), Ttl::Set(NEVER));
     #[rustfmt::skip]
-    call.commit(target, &Effect::StrSet { db, key, ttl, value });
+    call.commit(target, &Effect::StrSet { db, key, ttl, value })?;
     call.changed(target, Class::String, c"set");
     call.replicate_as(c"MYLOG.SET", [key, value]);
+    Ok(())
 }
 
 /// GETSET key value
@@ -79,7 +80,7 @@ pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open_to_show(1);
     let old = bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?);
     let value = call.args.get(2);
-    overwrite(call, &mut target, value);
+    overwrite(call, &mut target, value)?;
     Ok(old)
 }
 
@@ -90,7 +91,7 @@ pub(super) fn setnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(Reply::Int(0));
     }
     let value = call.args.get(2);
-    overwrite(call, &mut target, value);
+    overwrite(call, &mut target, value)?;
     Ok(Reply::Int(1))
 }
 
@@ -103,7 +104,7 @@ fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Repl
     let mut target = call.open(1);
     let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(end), call.args.get(3));
     #[rustfmt::skip]
-    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value });
+    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value })?;
     call.changed(&target, Class::String, c"set");
     call.notify(&target, c"expire");
     call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
@@ -121,11 +122,12 @@ pub(super) fn psetex(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Takes a key away, as DEL does.
-fn delete(call: &mut Call<'_>, target: &mut Target<'_>) {
+fn delete(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
     let key = target.name();
-    call.commit(target, &Effect::Del { db: call.db, key });
+    call.commit(target, &Effect::Del { db: call.db, key })?;
     call.changed(target, Class::Generic, c"del");
     call.replicate_as(c"DEL", [key]);
+    Ok(())
 }
 
 /// GETDEL key
@@ -134,7 +136,7 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let old = target
         .read_str(|old| old.map(<[u8]>::to_vec))?
         .ok_or(Reply::Null)?;
-    delete(call, &mut target);
+    delete(call, &mut target)?;
     Ok(Reply::Bulk(old))
 }
 
@@ -152,7 +154,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let absolute = options.expire.is_some_and(|(unit, _)| !unit.is_relative());
     let key = target.name();
     match expire_at {
-        Some(end) if absolute && is_over(call, end) => delete(call, &mut target),
+        Some(end) if absolute && is_over(call, end) => delete(call, &mut target)?,
         Some(end) => {
             call.commit(
                 &mut target,
@@ -161,7 +163,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
                     key,
                     expire_at: end,
                 },
-            );
+            )?;
             call.changed(&target, Class::Generic, c"expire");
             call.replicate_as(c"MYLOG.GETEX", [key, b"PXAT", end.to_string().as_bytes()]);
         }
@@ -173,7 +175,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
                     key,
                     expire_at: NEVER,
                 },
-            );
+            )?;
             call.changed(&target, Class::Generic, c"persist");
             call.replicate_as(c"MYLOG.GETEX", [key, b"PERSIST"]);
         }

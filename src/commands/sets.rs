@@ -28,7 +28,7 @@ pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
         _ => call.args.from(2).collect::<Vec<_>>().into(),
     };
     let (db, key) = (call.db, target.name());
-    match call.commit_members(&mut target, &Effect::SetAdd { db, key, members }) {
+    match call.commit_members(&mut target, &Effect::SetAdd { db, key, members })? {
         0 => Err(Reply::Int(0)),
         new => {
             call.changed(&target, Class::Set, c"sadd");
@@ -38,7 +38,11 @@ pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Takes members out, as far as they are there, and says how many were. The set is there.
-pub(super) fn remove(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]]) -> usize {
+pub(super) fn remove(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    members: &[&[u8]],
+) -> Result<usize, Reply> {
     let (db, key, members) = (call.db, target.name(), members.into());
     call.commit_members(target, &Effect::SetRemove { db, key, members })
 }
@@ -62,7 +66,7 @@ pub(super) fn srem(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if members.is_empty() {
         return Err(Reply::Int(0));
     }
-    let removed = remove(call, &mut target, members);
+    let removed = remove(call, &mut target, members)?;
     if removed == 0 {
         return Err(Reply::Int(0));
     }
@@ -90,11 +94,11 @@ pub(super) fn smove(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if !in_source {
         return Err(Reply::Int(0));
     }
-    remove(call, &mut source, &[member]);
+    remove(call, &mut source, &[member])?;
     if !in_target {
         let (db, key, members) = (call.db, target.name(), [member]);
         let members = members[..].into();
-        call.commit(&mut target, &Effect::SetAdd { db, key, members });
+        call.commit(&mut target, &Effect::SetAdd { db, key, members })?;
     }
     call.changed(&source, Class::Set, c"srem");
     if !source.exists() {

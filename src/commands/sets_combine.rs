@@ -89,10 +89,10 @@ fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, R
                 kind: Kind::Set,
                 body,
             },
-        );
+        )?;
         call.changed(&target, Class::Set, event);
     } else if target.exists() {
-        call.delete(&mut target);
+        call.delete(&mut target)?;
         call.changed(&target, Class::Generic, c"del");
     }
     Ok(Reply::Int(len as i64))

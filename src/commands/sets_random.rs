@@ -42,7 +42,7 @@ fn pop_one(call: &mut Call<'_>) -> Result<Reply, Reply> {
         Some((member.to_vec(), set.len()))
     })?;
     let (member, len) = taken.ok_or(Reply::Null)?;
-    take(call, &mut target, &[&member], len);
+    take(call, &mut target, &[&member], len)?;
     Ok(Reply::Bulk(member))
 }
 
@@ -59,26 +59,27 @@ fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Reply> {
         return Err(Reply::Set(0));
     }
     let names: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
-    take(call, &mut target, &names, len);
+    take(call, &mut target, &names, len)?;
     let head = Reply::Set(members.len());
     let members = members.into_iter().map(Reply::Bulk);
     Ok(Reply::Parts(std::iter::once(head).chain(members).collect()))
 }
 
 /// Takes members out of a set that has so many, and tells of it; replicas are told which ones.
-fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: usize) {
+fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: usize) -> Result<(), Reply> {
     let key = target.name();
     if members.len() == len {
-        call.delete(target);
+        call.delete(target)?;
         call.replicate_as(c"DEL", [key]);
     } else {
-        remove(call, target, members);
+        remove(call, target, members)?;
         call.replicate_as(c"MYLOG.SREM", std::iter::once(key).chain(members.iter().copied()));
     }
     call.changed(target, Class::Set, c"spop");
     if !target.exists() {
         call.notify(target, c"del");
     }
+    Ok(())
 }
 
 /// SRANDMEMBER key [count]

@@ -204,7 +204,7 @@ fn run(call: &mut Call<'_>, native: &CStr, read_only: bool) -> Result<Reply, Rep
     let elements = asked.arrange(call, elements)?;
     let shown = asked.shown(call, elements);
     match asked.store {
-        Some(place) => Ok(store(call, place, &shown, of_set)),
+        Some(place) => store(call, place, &shown, of_set),
         None => Ok(show(call, &shown)),
     }
 }
@@ -217,14 +217,14 @@ fn show(call: &Call<'_>, shown: &[Option<Vec<u8>>]) -> Reply {
 }
 
 /// Makes a list of the result, in place of whatever was there.
-fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: bool) -> Reply {
+fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: bool) -> Result<Reply, Reply> {
     let mut target = call.open(place);
     if shown.is_empty() {
         if target.exists() {
-            call.delete(&mut target);
+            call.delete(&mut target)?;
             call.changed(&target, Class::Generic, c"del");
         }
-        return Reply::Int(0);
+        return Ok(Reply::Int(0));
     }
     let (mut list, mut body) = (List::default(), Vec::new());
     for value in shown {
@@ -239,7 +239,7 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: b
         kind: Kind::List,
         body: &body,
     };
-    call.commit(&mut target, &effect);
+    call.commit(&mut target, &effect)?;
     // Members that nothing tells apart come in the order of the set, which is another one on each replica.
     if of_set {
         let mut record = Vec::new();
@@ -247,7 +247,7 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: b
         call.replicate_as(c"MYLOG.APPLY", [key, &record]);
     }
     call.changed(&target, Class::List, c"sortstore");
-    Reply::Int(shown.len() as i64)
+    Ok(Reply::Int(shown.len() as i64))
 }
 
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]

@@ -42,7 +42,7 @@ pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Sets every pair of the command.
-fn set_pairs(call: &mut Call<'_>) {
+fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
     for place in (1..call.args.len()).step_by(2) {
         let mut target = call.open(place);
         let (key, value) = (target.name(), call.args.get(place + 1));
@@ -54,9 +54,10 @@ fn set_pairs(call: &mut Call<'_>) {
                 ttl: Ttl::Set(NEVER),
                 value,
             },
-        );
+        )?;
         call.changed(&target, Class::String, c"set");
     }
+    Ok(())
 }
 
 /// MSET key value [key value ...]
@@ -64,7 +65,7 @@ pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if call.args.len() % 2 == 0 {
         return Err(ODD_MSET);
     }
-    set_pairs(call);
+    set_pairs(call)?;
     Ok(Reply::OK)
 }
 
@@ -79,7 +80,7 @@ pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
     {
         return Err(Reply::Int(0));
     }
-    set_pairs(call);
+    set_pairs(call)?;
     Ok(Reply::Int(1))
 }
 
@@ -98,7 +99,7 @@ pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Reply> {
             key,
             tail,
         },
-    );
+    )?;
     call.changed(&target, Class::String, c"append");
     Ok(Reply::Int(len as i64))
 }
@@ -119,7 +120,7 @@ fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Reply> {
             ttl: Ttl::Keep,
             value,
         },
-    );
+    )?;
     call.changed(&target, Class::String, c"incrby");
     Ok(Reply::Int(new))
 }
@@ -162,7 +163,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
             ttl: Ttl::Keep,
             value: &new,
         },
-    );
+    )?;
     call.changed(&target, Class::String, c"incrbyfloat");
     call.replicate_as(c"MYLOG.SET", [key, &new, b"KEEPTTL"]);
     Ok(Reply::Bulk(new))

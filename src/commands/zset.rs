@@ -187,7 +187,7 @@ fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
         return Err(reply);
     }
     let (db, key, members) = (call.db, target.name(), additions.changes.into());
-    call.commit(&mut target, &Effect::ZSetSet { db, key, members });
+    call.commit(&mut target, &Effect::ZSetSet { db, key, members })?;
     call.changed(
         &target,
         Class::ZSet,
@@ -207,13 +207,19 @@ pub(super) fn zincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Takes members out, which are there and of which there is one at least, and tells of it.
-pub(super) fn take_out(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], event: &CStr) {
+pub(super) fn take_out(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    members: &[&[u8]],
+    event: &CStr,
+) -> Result<(), Reply> {
     let (db, key, members) = (call.db, target.name(), members.into());
-    call.commit(target, &Effect::ZSetRemove { db, key, members });
+    call.commit(target, &Effect::ZSetRemove { db, key, members })?;
     call.changed(target, Class::ZSet, event);
     if !target.exists() {
         call.notify(target, c"del");
     }
+    Ok(())
 }
 
 /// ZREM key member [member ...]
@@ -231,7 +237,7 @@ pub(super) fn zrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if members.is_empty() {
         return Err(Reply::Int(0));
     }
-    take_out(call, &mut target, &members, c"zrem");
+    take_out(call, &mut target, &members, c"zrem")?;
     Ok(Reply::Int(members.len() as i64))
 }
 
@@ -247,7 +253,7 @@ fn remove_range(call: &mut Call<'_>, by: By, event: &CStr) -> Result<Reply, Repl
         return Err(Reply::Int(0));
     }
     let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
-    take_out(call, &mut target, &members, event);
+    take_out(call, &mut target, &members, event)?;
     Ok(Reply::Int(members.len() as i64))
 }
 

@@ -59,7 +59,7 @@ fn pop(
     })?;
     if !popped.is_empty() {
         let names: Vec<&[u8]> = popped.iter().map(|(member, _)| member.as_slice()).collect();
-        take_out(call, target, &names, end.event());
+        take_out(call, target, &names, end.event())?;
     }
     Ok(popped)
 }
@@ -79,7 +79,7 @@ fn pop_single(
         Some((member.to_vec(), score))
     })?;
     if let Some((member, _)) = &popped {
-        take_out(call, target, &[member], end.event());
+        take_out(call, target, &[member], end.event())?;
     }
     Ok(popped)
 }

@@ -25,7 +25,7 @@ pub(super) fn store(
             // Not ours to delete: the server does it, with all that belongs to it.
             call.ctx.call(c"DEL", "!E", &[key]).ok_or(NOT_DELETED)?;
         } else if target.exists() {
-            call.commit(&mut target, &Effect::Del { db, key });
+            call.commit(&mut target, &Effect::Del { db, key })?;
             call.changed(&target, Class::Generic, c"del");
         }
         return Ok(Reply::Int(0));
@@ -40,7 +40,7 @@ pub(super) fn store(
             kind,
             body,
         },
-    );
+    )?;
     call.changed(&target, Class::ZSet, event);
     Ok(Reply::Int(len as i64))
 }

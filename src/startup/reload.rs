@@ -4,11 +4,11 @@
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 
-use super::{Phase, START, decide_unlogged, enter_all, follow, outdated, serves};
+use super::{Phase, START, decide_unlogged, enter_all, follow, outdated};
 use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::{capture, engine, filter, reaper, rewrite};
+use crate::{capture, conditions, engine, filter, reaper, rewrite};
 
 /// A load of a whole data set begins.
 pub(crate) fn load_begins(of_rdb: bool) {
@@ -23,47 +23,98 @@ pub(crate) fn load_begins(of_rdb: bool) {
     if starts && of_rdb && Flags::of_server().any(Flags::REPLICA) {
         return follow();
     }
-    let Some(flushed) = capture::load_begins() else {
-        return;
-    };
+    let flushed = capture::load_begins();
+    let into_nothing = engine::with(|engine| engine.store.is_empty()) == Some(true);
+    match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
+        Phase::Starting => {}
+        // What came of a load that failed is nothing; the log still has what was before it.
+        Phase::Broken(before) | Phase::Reloading(before) => reload(before),
+        // Where there was nothing before, a load that is cut off must leave nothing of its own in the log.
+        Phase::Serving if flushed.is_some() || into_nothing => replace(flushed.unwrap_or_default()),
+        // It adds to what is there (DEBUG RELOAD NOFLUSH), or will flush that once it has seen the head of the file.
+        Phase::Serving => START.with(|start| start.phase = Phase::Serving),
+    }
+}
+
+/// What is loaded will replace what the store held.
+fn replace(held: Box<Store>) {
     // While nobody has decided about them, the log has none of the keys.
     let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
-    let before = if undecided { Box::default() } else { flushed };
-    START.with(
-        |start| match std::mem::replace(&mut start.phase, Phase::Starting) {
-            // What came of a failed load is nothing; the log still has what was before it.
-            Phase::Broken(before) | Phase::Reloading(before) => start.phase = Phase::Reloading(before),
-            Phase::Serving => start.phase = Phase::Reloading(before),
-            Phase::Starting => {}
-        },
-    );
+    reload(if undecided { Box::default() } else { held });
+}
+
+fn reload(before: Box<Store>) {
+    START.with(|start| start.phase = Phase::Reloading(before));
     rewrite::start_anew();
+}
+
+/// Everything was flushed. `None`: that belongs to a load, which keeps what is to be kept.
+pub(crate) fn flushed_by_load(held: Box<Store>) -> Option<Box<Store>> {
+    match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
+        // What was loaded so far.
+        Phase::Reloading(before) => reload(before),
+        Phase::Broken(before) => START.with(|start| start.phase = Phase::Broken(before)),
+        Phase::Serving if conditions::is_loading() => {
+            replace(held);
+            return None;
+        }
+        as_it_was => {
+            START.with(|start| start.phase = as_it_was);
+            return Some(held);
+        }
+    }
+    reaper::give_back(held);
+    None
+}
+
+/// Everything was flushed for a load that does not begin.
+pub(crate) fn flushed_in_vain(held: Box<Store>) {
+    if !stands_by_itself() {
+        let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
+        let before = if undecided { Box::default() } else { held };
+        START.with(|start| start.phase = Phase::Broken(before));
+        return rewrite::start_anew();
+    }
+    put_back(held);
+    log::warning("everything was flushed for a load that did not begin: the durable keys are put back");
+}
+
+/// False on a replica that waits for its primary's data set: whatever it has until then is of no worth.
+fn stands_by_itself() -> bool {
+    !conditions::is_replica() || Flags::of_server().any(Flags::REPLICA_IS_ONLINE)
+}
+
+/// The store becomes what it was, and so does the keyspace. The log has it.
+fn put_back(before: Box<Store>) {
+    let Some(ctx) = crate::unit::context() else { return };
+    let was = ctx.db();
+    delete_all(ctx);
+    let unfinished = engine::with(|engine| {
+        engine.store_replaced();
+        std::mem::replace(&mut engine.store, *before)
+    });
+    reaper::give_back(unfinished);
+    enter_all(ctx);
+    let _ = ctx.select_db(was);
 }
 
 /// A load has ended: the store is what the keyspace holds, and the log gets the difference.
 pub(crate) fn load_ended(failed: bool) {
     capture::loads_ended();
-    let before = START.with(
-        |start| match std::mem::replace(&mut start.phase, Phase::Serving) {
-            Phase::Reloading(before) if failed => {
-                start.phase = Phase::Broken(before);
-                None
-            }
-            Phase::Reloading(before) => Some(before),
-            other => {
-                start.phase = other;
-                None
-            }
-        },
-    );
-    match before {
-        Some(before) => {
+    match START.with(|start| std::mem::replace(&mut start.phase, Phase::Serving)) {
+        Phase::Reloading(before) if !failed => {
             rebase(&before);
             reaper::give_back(before);
         }
-        // A load into an empty store went straight to the log.
-        None if !failed && serves() => drop(engine::with(remember_lineage)),
-        None => {}
+        Phase::Reloading(before) if stands_by_itself() => {
+            put_back(before);
+            engine::with(|engine| engine.mute = false);
+            log::warning("a load has failed: the durable keys are those of the log");
+        }
+        Phase::Reloading(before) => START.with(|start| start.phase = Phase::Broken(before)),
+        // A load that added to what was there went straight to the log.
+        Phase::Serving if !failed => drop(engine::with(remember_lineage)),
+        other => START.with(|start| start.phase = other),
     }
 }
 
@@ -136,14 +187,8 @@ pub(crate) fn became_primary() {
         return decide_unlogged();
     }
     let was = ctx.db();
-    delete_all(ctx);
-    let unfinished = engine::with(|engine| {
-        engine.mute = false;
-        engine.store_replaced();
-        std::mem::replace(&mut engine.store, *before)
-    });
-    reaper::give_back(unfinished);
-    enter_all(ctx);
+    put_back(before);
+    engine::with(|engine| engine.mute = false);
     outdated::drop_outdated(ctx);
     let _ = ctx.select_db(was);
     log::warning("promoted while a sync was unfinished: the durable keys are those of the log");
@@ -171,7 +216,8 @@ fn delete_all(ctx: Ctx<'_>) {
 pub(super) fn remember_lineage(engine: &mut engine::Engine) {
     let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
     if let Some((uuid, seq)) = rdb.filter(|(uuid, _)| *uuid != own) {
-        engine.commit(&Effect::Lineage { uuid, seq });
+        // It fits any store.
+        let _ = engine.commit(&Effect::Lineage { uuid, seq });
     }
 }
 

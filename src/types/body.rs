@@ -26,16 +26,14 @@ pub(super) fn save(io: Io<'_>, value: ValueRef<'_>) {
     }
 }
 
-/// Reads a value of this type out of an RDB; `None` if there is none.
+/// Reads a value of this type out of an RDB, or out of what a client gives to RESTORE; `None` if there is none. How many
+/// elements there are said to be is believed of none before it is read.
 pub(super) fn load(io: Io<'_>, kind: Kind) -> Option<Value> {
     if kind == Kind::Str {
         return io.load_bytes().map(|buffer| Value::Str(buffer.bytes().to_vec()));
     }
     let mut loading = Loading::new(kind)?;
-    for _ in 0..io.load_number() {
-        if io.failed() {
-            return None;
-        }
+    for _ in 0..io.load_number()? {
         loading.element(io)?;
     }
     Some(loading.0).filter(|value| !value.is_empty())
@@ -55,24 +53,25 @@ impl Loading {
         }))
     }
 
+    /// Reads one more element. A field or member that is there already is none: the value would be shorter than it
+    /// says.
     fn element(&mut self, io: Io<'_>) -> Option<()> {
         let first = io.load_bytes()?;
-        match &mut self.0 {
-            Value::Str(_) => return None,
-            Value::Hash(hash) => {
-                hash.set(first.bytes(), io.load_bytes()?.bytes());
+        let is_new = match &mut self.0 {
+            Value::Str(_) => false,
+            Value::Hash(hash) => hash.set(first.bytes(), io.load_bytes()?.bytes()),
+            Value::List(list) => {
+                list.push(Side::Tail, first.bytes());
+                true
             }
-            Value::List(list) => list.push(Side::Tail, first.bytes()),
-            Value::Set(set) => {
-                set.add(first.bytes());
-            }
+            Value::Set(set) => set.add(first.bytes()),
             Value::ZSet(zset) => {
                 // A NaN has no place in an order.
-                let score = Some(f64::from_bits(io.load_number())).filter(|score| !score.is_nan())?;
-                zset.set(first.bytes(), score);
+                let score = Some(f64::from_bits(io.load_number()?)).filter(|score| !score.is_nan())?;
+                zset.set(first.bytes(), score).is_none()
             }
-        }
-        Some(())
+        };
+        is_new.then_some(())
     }
 }
 

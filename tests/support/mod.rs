@@ -13,6 +13,8 @@
 pub mod ack_pipe;
 pub mod artifacts;
 pub mod client;
+pub mod cut_link;
+pub mod dump;
 pub mod inject;
 pub mod keyspace;
 pub mod ledger;
