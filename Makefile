@@ -15,7 +15,7 @@ endif
 .DEFAULT_GOAL := help
 # Two targets that install at once would wait on each other's lock, or fail.
 .NOTPARALLEL:
-.PHONY: help deps build demo run test test-servers check audit bench docker docker-test clean
+.PHONY: help deps build demo run test test-servers soak check audit bench docker docker-test clean
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -40,8 +40,11 @@ run: build ## A server with the module in the foreground: PORT=6399 DIR=data ARG
 test: deps build ## All tests, those against a real server included
 	cargo test --workspace --locked --no-fail-fast
 
-test-servers: deps build ## The server tests on Redis 7.0, Redis 8.2, Valkey 8.0 and 8.1
+test-servers: deps build ## The server tests on Redis 7.0, 8.2 and 8.6, Valkey 8.0, 8.1 and 9.1
 	@tools/test-servers.sh
+
+soak: deps build ## The long loops at full length, twenty times those of `make test`: ON='redis-8.6 valkey-9.1' servers
+	@tools/soak.sh $(ON)
 
 check: deps ## Format, lints, licences and sources of the dependencies
 	@tools/install-build-deps.sh check

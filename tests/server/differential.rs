@@ -2,7 +2,7 @@
 //! contents the same, alone, in pipelines, in MULTI, in scripts and functions; and the same contents after each
 //! way to lose or rebuild them.
 //!
-//! `SEQUENCES` says how many, `PARITY_SEED` which: a number, or `random`. `SEQUENCE` runs the round that has the
+//! `SEQUENCES` says how many (500, and 10 000 under `make soak`), `PARITY_SEED` which: a number, or `random`. `SEQUENCE` runs the round that has the
 //! sequence of that number, and no other.
 
 mod blocking;
@@ -23,23 +23,15 @@ pub(super) use judge::{unsigned_zeros, with_native_names};
 use rounds::{Round, SEQUENCES};
 use shrink::outcome;
 
-use crate::support::{Server, ServerBuilder};
+use crate::support::{Server, ServerBuilder, soak};
 
 /// `PARITY_SEED`: a number, or `random` to look where nobody has looked yet. Without it the same commands run
 /// everywhere, so that whoever sees a failure sees it again.
 pub(super) fn seed() -> u64 {
     match env::var("PARITY_SEED") {
         Ok(text) if text == "random" => fastrand::u64(..),
-        _ => number("PARITY_SEED").unwrap_or(1),
+        _ => soak::number("PARITY_SEED").unwrap_or(1),
     }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}: a number, not {text:?}")),
-    )
 }
 
 /// A server for rounds, which set the rest themselves.
@@ -53,9 +45,9 @@ fn server() -> ServerBuilder {
 
 fn run(protocol: u8) {
     let seed = seed();
-    let wanted = number("SEQUENCES").unwrap_or(10_000) as u32 / 2;
+    let wanted = soak::times("SEQUENCES", 500) as u32 / 2;
     let rounds = wanted.div_ceil(SEQUENCES);
-    let numbers = match number("SEQUENCE") {
+    let numbers = match soak::number("SEQUENCE") {
         Some(one) => one as u32 / SEQUENCES..one as u32 / SEQUENCES + 1,
         None => 0..rounds,
     };
@@ -71,6 +63,10 @@ fn run(protocol: u8) {
     }
     if env::var_os("SEQUENCE").is_none() {
         coverage.judge(&format!("RESP{protocol}, seed {seed}"), rounds * SEQUENCES);
+        soak::total(
+            &format!("sequences in RESP{protocol}"),
+            &format!("{} sequences, seed {seed}", rounds * SEQUENCES),
+        );
     }
 }
 

@@ -11,16 +11,12 @@ use nix::sys::signal::Signal;
 use super::replica::{agree, caught_up};
 use crate::support::keyspace::all_is_written;
 use crate::support::wait::holds_within;
-use crate::support::{Client, Reply, Server, wait_for};
+use crate::support::{Client, Reply, Server, soak, wait_for};
 
 const ROUNDS: u64 = 10;
 const DATABASES: u32 = 3;
 /// An expire time that no test lives to see, in ms from now.
 const FAR: u64 = 10_000_000;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
 
 fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -350,8 +346,8 @@ fn round(pair: &mut Pair, commands: &mut Commands, what: &str) {
 
 #[test]
 fn a_primary_and_its_replica_have_the_same_in_memory_and_log_whatever_happens_to_them() {
-    let seed = number("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let rounds = number("CHAOS_ROUNDS").unwrap_or(ROUNDS);
+    let seed = soak::number("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let rounds = soak::times("CHAOS_ROUNDS", ROUNDS);
     eprintln!("CHAOS_SEED={seed} CHAOS_ROUNDS={rounds}");
     let mut rng = Rng::with_seed(seed);
     let mut commands = Commands {
@@ -362,4 +358,5 @@ fn a_primary_and_its_replica_have_the_same_in_memory_and_log_whatever_happens_to
     for at in 0..rounds {
         round(&mut pair, &mut commands, &format!("seed {seed}, round {at}"));
     }
+    soak::total("replica under chaos", &format!("{rounds} rounds, seed {seed}"));
 }

@@ -1,7 +1,7 @@
 //! How long the long loops run. CI and `make test` run a twentieth of what `make soak` runs.
 //!
 //! `SOAK` is the factor: 1 without it, 20 under `make soak`. A loop whose length has a variable of its own
-//! (`SEQUENCES`, `FUZZ_RESTORE`, `GENERIC_SEEDS`) takes that one first. Each loop prints its seeds while it runs and one
+//! (`SEQUENCES`, `FUZZ_RESTORE`, `GENERIC_SEEDS`, `KILLS`) takes that one first. Each loop prints its seeds while it runs and one
 //! line that begins with `SOAK` at its end, which `make soak` shows once more.
 
 use std::env;

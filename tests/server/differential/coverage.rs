@@ -13,7 +13,17 @@ const RARELY: u32 = 400;
 const ENOUGH: u32 = 450;
 
 /// Commands of our own that are no native command's twin, and the rewrite and the wait, with which rounds end.
-const NO_TWINS: [&str; 7] = ["ADOPT", "APPLY", "COPYDB", "DEBUG", "REJECT", "REWRITE", "WAIT"];
+const NO_TWINS: [&str; 9] = [
+    "ADOPT",
+    "APPLY",
+    "COPYDB",
+    "COPYFORALL",
+    "DEBUG",
+    "REFUSE",
+    "REJECT",
+    "REWRITE",
+    "WAIT",
+];
 /// Twins that the steps themselves are made of.
 const IN_STEPS: [&str; 5] = ["EVAL", "EVALSHA", "FCALL", "FLUSHALL", "FLUSHDB"];
 

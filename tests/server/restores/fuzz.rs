@@ -1,24 +1,19 @@
 //! RESTORE of payloads that nobody made by DUMP: mutated, and made up, with the checksum made right. Whatever is taken
 //! is a value that agrees with itself, and what is not is refused.
 //!
-//! `FUZZ_RESTORE` is how many (500), `FUZZ_SEED` repeats a run.
+//! `FUZZ_RESTORE` is how many (500, and 10 000 under `make soak`), `FUZZ_SEED` repeats a run.
 
 use std::collections::BTreeSet;
-use std::env;
 
 use fastrand::Rng;
 
 use super::broken::{dump, restore};
 use crate::support::dump::{Dump, END, length, number, string};
 use crate::support::keyspace::{kind, survives_kill9};
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, soak};
 
 /// The name that all of them are restored to.
 const KEY: &str = "fuzzed";
-
-fn from_env(name: &str) -> Option<u64> {
-    env::var(name).ok().and_then(|text| text.parse().ok())
-}
 
 /// Dumps of all types in all forms: one block, many; numbers, long and compressible strings.
 fn sources(client: &mut Client) -> Vec<Dump> {
@@ -180,8 +175,8 @@ fn comes_back(client: &mut Client) {
 
 #[test]
 fn what_restore_takes_agrees_with_itself_and_what_it_refuses_changes_nothing() {
-    let seed = from_env("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let many = from_env("FUZZ_RESTORE").unwrap_or(500);
+    let seed = soak::number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let many = soak::times("FUZZ_RESTORE", 500);
     eprintln!("FUZZ_SEED={seed} FUZZ_RESTORE={many}");
     let mut rng = Rng::with_seed(seed);
     let mut server = Server::build().mylog("appendfsync", "everysec").start();
@@ -210,7 +205,10 @@ fn what_restore_takes_agrees_with_itself_and_what_it_refuses_changes_nothing() {
             client.run("MYLOG.REWRITE");
         }
     }
-    eprintln!("{many} payloads: {taken} taken, {refused} refused");
     assert!(taken > 0 && refused > 0);
     survives_kill9(&mut server);
+    soak::total(
+        "damaged RESTORE payloads",
+        &format!("{many} payloads, {taken} taken, {refused} refused, seed {seed}"),
+    );
 }
