@@ -18,7 +18,7 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log, server};
 use crate::gil::Gil;
 use crate::types::{Loaded, Word};
-use crate::{conditions, engine, evicted, rewrite, sentinel, startup, unit};
+use crate::{engine, evicted, rewrite, sentinel, startup, unit};
 
 /// How many own changes are under way. Guarded by the global lock: an atomic only to be a static.
 static OWN_OPS: AtomicU32 = AtomicU32::new(0);
@@ -88,6 +88,7 @@ pub(crate) fn is_flushed() -> bool {
 /// A value is being loaded or copied: a notification with its name follows.
 pub(crate) fn expect_loaded() {
     LOADED.fetch_add(1, Ordering::Relaxed);
+    startup::beside::value_came();
 }
 
 /// The `unlink` callback: a name has lost its entry.
@@ -178,6 +179,7 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
                 reconcile(ctx, key);
             }
         }
+        b"loaded" if startup::beside::came(ctx.db(), key.bytes()) => {}
         b"loaded" => {
             startup::outdated::came(ctx.db(), key.bytes());
             if LOADED.load(Ordering::Relaxed) > 0 {
@@ -250,8 +252,6 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
             None
         }
         Word::Entry(id) => rename_to(id, db, name.bytes()),
-        // The start takes away what an RDB brought under this name.
-        Word::Loaded(_) if sentinel::is_hidden(name.bytes()) && conditions::is_loading() => return,
         Word::Loaded(loaded) => {
             // Values that were loaded in vain are counted still: never below zero.
             let _ = LOADED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {

@@ -30,6 +30,7 @@ pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
     ctx.subscribe_to_keyspace(CLASSES, Some(notified))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_EVENTLOOP, Some(event_loop))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_LOADING, Some(loading))?;
+    ctx.subscribe_to_event(raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, Some(loading_beside))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_FLUSHDB, Some(flushed))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_SWAPDB, Some(swapped))?;
     ctx.subscribe_to_event(raw::REDISMODULE_EVENT_CRON_LOOP, Some(cron))?;
@@ -131,9 +132,24 @@ unsafe extern "C" fn loading(
         }
         _ => {
             unit::before_load();
-            conditions::set_loading(true);
+            // Clients are served from the present data set while another one is loaded beside it.
+            conditions::set_loading(Flags::of_server().any(Flags::LOADING));
             startup::load_begins(sub == raw::REDISMODULE_SUBEVENT_LOADING_RDB_START);
         }
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn loading_beside(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
+    match sub {
+        raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_STARTED => startup::beside::begins(),
+        raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_COMPLETED => startup::beside::swapped_in(),
+        _ => startup::beside::aborted(),
     }
 }
 

@@ -117,9 +117,11 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     panic::install();
     unit::attach(own);
     // Else the server ends itself at the first value that ends early, RESTORE's included, and a replica takes no data
-    // set straight from the socket.
+    // set straight from the socket, nor beside the one that it has.
     ctx.set_module_options(
-        raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS,
+        raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
+            | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+            | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD,
     );
     if ctx.select_db(MAX_DBS).is_ok() {
         return Err(LoadError::Databases);

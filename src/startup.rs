@@ -2,6 +2,7 @@
 //! once the server has loaded its own files. The log is authoritative: what an RDB or AOF brought for its
 //! keys is replaced. And the loads that come later: DEBUG RELOAD and full syncs.
 
+pub(crate) mod beside;
 pub(crate) mod outdated;
 mod reload;
 pub(crate) mod unlogged;

@@ -4,7 +4,7 @@
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 
-use super::{Phase, START, decide_unlogged, enter_all, follow, outdated};
+use super::{Phase, START, beside, decide_unlogged, enter_all, follow, outdated};
 use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
@@ -22,6 +22,10 @@ pub(crate) fn load_begins(of_rdb: bool) {
     let starts = START.with(|start| matches!(start.phase, Phase::Starting));
     if starts && of_rdb && Flags::of_server().any(Flags::REPLICA) {
         return follow();
+    }
+    // What there is stays until then, for the clients and for the log.
+    if beside::is_loading() {
+        return;
     }
     let flushed = capture::load_begins();
     let into_nothing = engine::with(|engine| engine.store.is_empty()) == Some(true);
@@ -46,6 +50,19 @@ fn replace(held: Box<Store>) {
 fn reload(before: Box<Store>) {
     START.with(|start| start.phase = Phase::Reloading(before));
     rewrite::start_anew();
+}
+
+/// A data set that was loaded beside it has taken the place of what the store held.
+pub(super) fn replaced() {
+    let held = engine::with(|engine| Box::new(std::mem::take(&mut engine.store))).unwrap_or_default();
+    match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
+        Phase::Starting => {}
+        Phase::Serving => replace(held),
+        Phase::Broken(before) | Phase::Reloading(before) => {
+            reaper::give_back(held);
+            reload(before);
+        }
+    }
 }
 
 /// Everything was flushed. `None`: that belongs to a load, which keeps what is to be kept.
