@@ -11,6 +11,7 @@
 mod allocations;
 mod migrate;
 mod names;
+mod payload;
 mod queued;
 mod route;
 mod stand_in;
@@ -422,12 +423,18 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     // What SORT sorts it does not change.
     let kept = usize::from(route.keys == Keys::Sort);
     let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
-    if any && (route.keys == Keys::Everything || named.any(is_durable)) {
+    let changes = any && (route.keys == Keys::Everything || named.any(is_durable));
+    if changes || brings_durable(command, route) {
         // `refresh` is told at the turn's end: the log may work by now.
         if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
             reject(command, &engine::refused(&reason));
         }
     }
+}
+
+/// True for a RESTORE that would make a durable key.
+fn brings_durable(command: Filtered<'_>, route: &Route) -> bool {
+    route.name.starts_with("restore") && command.arg(3).is_some_and(payload::is_ours)
 }
 
 /// Gives a command the name of its route's twin.

@@ -15,6 +15,13 @@ fn modes(client: &mut Client) -> Vec<&'static str> {
     modes.into_iter().filter(|mode| has(mode)).collect()
 }
 
+/// The data set gets a link of its own, beside that of the commands. False if the server has no such thing.
+fn separate_link(client: &mut Client) -> bool {
+    let names = ["dual-channel-replication-enabled", "repl-rdb-channel"];
+    let mut has = |name: &str| client.cmd(["CONFIG", "SET", name, "yes"]).is_ok();
+    has(names[0]) || has(names[1])
+}
+
 /// A primary with keys of its own, and the link to it.
 fn linked_primary() -> (Server, CutLink) {
     let primary = primary();
@@ -97,26 +104,36 @@ fn by_socket(primary: &Server) -> Vec<&'static str> {
 fn a_link_that_breaks_in_mid_load_leaves_what_was_before() {
     let (primary, link) = linked_primary();
     let all = size_of_sync(&primary, &link);
+    // Of the last bytes some end the data set.
+    let places = [400, all / 3, all / 2, all - 200, all - 30];
     for mode in by_socket(&primary) {
-        // Of the last bytes some end the data set.
-        for (at, behind) in [400, all / 3, all / 2, all - 200, all - 30]
-            .into_iter()
-            .enumerate()
-        {
-            let (mut replica, before) = replica_with(mode, mode == "on-empty-db");
-            cut_off(&replica, &link, behind);
-            // Promoted, or killed as it is.
-            if at % 2 == 0 {
-                replica.client().ok("REPLICAOF NO ONE");
-            } else {
-                replica.kill9();
-                replica.restart();
-            }
-            let mut client = replica.client();
-            same(&durable(&picture(&mut client)), &before);
-            client.ok("MYLOG.SET later D");
-            survives_kill9(&mut replica);
+        breaks_behind(&link, mode, &places, false);
+    }
+    if separate_link(&mut primary.client()) {
+        for mode in by_socket(&primary) {
+            breaks_behind(&link, mode, &places[1..3], true);
         }
+    }
+}
+
+fn breaks_behind(link: &CutLink, mode: &str, places: &[u64], separate: bool) {
+    for (at, &behind) in places.iter().enumerate() {
+        let (mut replica, before) = replica_with(mode, mode == "on-empty-db");
+        if separate {
+            separate_link(&mut replica.client());
+        }
+        cut_off(&replica, link, behind);
+        // Promoted, or killed as it is.
+        if at % 2 == 0 {
+            replica.client().ok("REPLICAOF NO ONE");
+        } else {
+            replica.kill9();
+            replica.restart();
+        }
+        let mut client = replica.client();
+        same(&durable(&picture(&mut client)), &before);
+        client.ok("MYLOG.SET later D");
+        survives_kill9(&mut replica);
     }
 }
 
@@ -124,12 +141,20 @@ fn a_link_that_breaks_in_mid_load_leaves_what_was_before() {
 fn a_replica_whose_link_broke_in_mid_load_syncs_again() {
     let (primary, link) = linked_primary();
     let all = size_of_sync(&primary, &link);
-    for mode in by_socket(&primary) {
+    for (mode, separate) in by_socket(&primary)
+        .into_iter()
+        .flat_map(|mode| [(mode, false), (mode, true)])
+    {
         let (mut replica, _) = replica_with(mode, mode == "on-empty-db");
+        if separate && !(separate_link(&mut replica.client()) && separate_link(&mut primary.client())) {
+            continue;
+        }
         cut_off(&replica, &link, all / 2);
         link.cut_behind(u64::MAX);
         agree(&replica, &primary);
-        primary.client().ok(&format!("MYLOG.SET later:{mode} D"));
+        primary
+            .client()
+            .ok(&format!("MYLOG.SET later:{mode}:{separate} D"));
         agree(&replica, &primary);
         replica.client().ok("REPLICAOF NO ONE");
         survives_kill9(&mut replica);

@@ -1,4 +1,4 @@
-//! MIGRATE and RESTORE-ASKING while the log is down: they would take durable keys away, or put others in their place.
+//! MIGRATE and RESTORE while the log is down: they would take durable keys away, put others in their place, or make new ones.
 
 use crate::support::keyspace::{all_is_written, durable, picture};
 use crate::support::sync_gate::SyncGate;
@@ -20,6 +20,7 @@ fn while_the_log_is_down_migrate_and_restore_asking_leave_durable_keys_alone() {
     client.ok("SET n v");
     client.ok("SET m v");
     let dump = client.run("DUMP n").bytes().unwrap();
+    let durable_dump = client.run("DUMP a").bytes().unwrap();
     all_is_written(&mut client);
     let gate = SyncGate::full(&server);
     assert!(client.run("MYLOG.SET more v").is_error("NOTDURABLE"));
@@ -45,6 +46,12 @@ fn while_the_log_is_down_migrate_and_restore_asking_leave_durable_keys_alone() {
     };
     assert!(restore(&mut client, "a").is_error("MYLOGDOWN"));
     assert!(restore(&mut client, "n").is_ok());
+    // It would be a durable key that the log does not have.
+    for name in ["RESTORE", "restore-asking"] {
+        let reply = client.cmd([name.as_bytes(), b"new", b"0", &durable_dump]);
+        assert!(reply.is_error("MYLOGDOWN"), "{name}: {reply:?}");
+    }
+    assert_eq!(client.run("EXISTS new").int(), 0);
     gate.open();
     wait_for("the log works again", || client.run("MYLOG.SET more v").is_ok());
     let before = durable(&picture(&mut client));

@@ -128,3 +128,56 @@ fn migrate_takes_every_type_to_another_server_and_back() {
     same(&durable(&picture(&mut client)), &before);
     survives_kill9(&mut server);
 }
+
+#[test]
+fn a_restore_over_a_durable_key_leaves_what_it_says_and_nothing_of_before() {
+    let mut server = Server::build().mylog("appendfsync", "always").start();
+    let mut client = server.client();
+    client.run("MYLOG.HSET source f v");
+    client.ok("SET native n");
+    let native = client.run("DUMP native").bytes().unwrap();
+    for key in ["past", "native:over", "other", "end"] {
+        client.ok(&format!("MYLOG.SET {key} old EX 1000"));
+    }
+    // Its expire time has passed: the key is deleted.
+    restore_with(&mut client, "past", &["REPLACE"]);
+    let payload = dump(&mut client, "source").payload();
+    let restore = |client: &mut Client, key: &str, ttl: &str, words: &[&str]| {
+        let head = [b"RESTORE".as_slice(), key.as_bytes(), ttl.as_bytes(), &payload];
+        client.cmd(head.into_iter().chain(words.iter().map(|word| word.as_bytes())))
+    };
+    assert!(restore(&mut client, "past", "1000", &["REPLACE", "ABSTTL"]).is_ok());
+    assert!(restore(&mut client, "never", "1000", &["ABSTTL"]).is_ok());
+    assert!(restore(&mut client, "other", "0", &[]).is_error("BUSYKEY"));
+    assert!(restore(&mut client, "other", "0", &["REPLACE"]).is_ok());
+    assert!(restore(&mut client, "end", "4102444800123", &["REPLACE", "ABSTTL"]).is_ok());
+    let over = [b"RESTORE".as_slice(), b"native:over", b"0", &native, b"REPLACE"];
+    assert!(client.cmd(over).is_ok());
+    assert_eq!(client.run("EXISTS past never").int(), 0);
+    assert_eq!(client.run("PTTL other").int(), -1);
+    let after = survives_kill9(&mut server);
+    assert_eq!(after[&(0, "end".to_owned())].expire_at, 4_102_444_800_123);
+    let names: Vec<_> = after.keys().map(|(_, name)| &**name).collect();
+    assert_eq!(names, ["end", "other", "source"]);
+}
+
+#[test]
+fn an_rdb_that_is_merged_into_what_there_is_brings_its_values() {
+    let mut server = Server::build().mylog("appendfsync", "always").start();
+    let mut client = server.client();
+    client.run("MYLOG.HSET hash f v");
+    client.ok("MYLOG.SET str old");
+    wait_for("SAVE", || client.run("SAVE").is_ok());
+    client.run("MYLOG.HSET hash f new g w");
+    client.run("DEL str");
+    client.ok("MYLOG.SET later v");
+    let merged = client.run("DEBUG RELOAD NOSAVE NOFLUSH MERGE");
+    assert!(merged.is_ok(), "{merged:?}");
+    assert_eq!(
+        client.run("MYLOG.HGETALL hash").pairs(),
+        [(b"f".to_vec(), b"v".to_vec())]
+    );
+    assert_eq!(client.run("MYLOG.GET str").text(), "old");
+    assert_eq!(client.run("MYLOG.GET later").text(), "v");
+    survives_kill9(&mut server);
+}
