@@ -222,6 +222,11 @@ impl<'c> Call<'c> {
         }
     }
 
+    /// True for a command that has waited for a key.
+    pub(crate) fn is_served(&self) -> bool {
+        self.occasion == Occasion::Served
+    }
+
     /// Replicates another command than the one that came, if anything has changed.
     pub(crate) fn replicate_as<'a>(&mut self, name: &'static CStr, args: impl IntoIterator<Item = &'a [u8]>) {
         // Where nobody listens the server counts the change, and drops the command as it came.

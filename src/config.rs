@@ -12,8 +12,8 @@ use crate::adopt::census;
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
-use crate::prefixes::Prefixes;
-use crate::{engine, filter, startup, strict};
+use crate::prefixes::{Prefixes, Words};
+use crate::{engine, filter, release, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
 static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
@@ -126,8 +126,24 @@ pub(crate) fn max_unwritten() -> u64 {
     MAX_UNWRITTEN.load(Ordering::Relaxed).unsigned_abs()
 }
 
-fn prefixes(name: &str, value: &[u8]) -> Result<Prefixes, String> {
-    Prefixes::parse(value).map_err(|bad| format!("mylog.{name}: {bad}"))
+/// The words of `mylog.capture`.
+pub(crate) fn capture() -> Words {
+    CAPTURE.with(|capture| Words::parse(capture)).unwrap_or_default()
+}
+
+/// Gives `mylog.capture` other words: CONFIG GET and CONFIG REWRITE show them from now on.
+pub(crate) fn put_capture(words: &Words) {
+    CAPTURE.with(|capture| *capture = words.text());
+    capture_changed(words);
+}
+
+fn capture_changed(words: &Words) {
+    filter::set_prefixes(Prefixes::of(&release::with_released(words)));
+    census::begin();
+}
+
+fn words(name: &str, value: &[u8]) -> Result<Words, String> {
+    Words::parse(value).map_err(|bad| format!("mylog.{name}: {bad}"))
 }
 
 static TEXTS: [Text; 3] = [
@@ -150,10 +166,10 @@ static TEXTS: [Text; 3] = [
         flags: 0,
         get: || CAPTURE.with(|capture| capture.clone()),
         set: |value| {
-            let prefixes = prefixes("capture", value)?;
+            let words = words("capture", value)?;
             CAPTURE.with(|capture| *capture = value.to_vec());
-            filter::set_prefixes(prefixes);
-            census::begin();
+            release::capture_was_set(&words);
+            capture_changed(&words);
             Ok(())
         },
     },
@@ -163,9 +179,9 @@ static TEXTS: [Text; 3] = [
         flags: 0,
         get: || ALWAYS_PREFIXES.with(|prefixes| prefixes.clone()),
         set: |value| {
-            let prefixes = prefixes("always-prefixes", value)?;
+            let words = words("always-prefixes", value)?;
             ALWAYS_PREFIXES.with(|prefixes| *prefixes = value.to_vec());
-            strict::set_prefixes(prefixes);
+            strict::set_prefixes(Prefixes::of(&words));
             filter::watch(strict::anything());
             Ok(())
         },

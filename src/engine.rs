@@ -16,7 +16,7 @@ use mylog_core::rewrite::schedule::space_needed;
 use mylog_core::store::{Applied, ApplyError, SlotId, Store};
 use mylog_core::value::Value;
 
-use crate::api::server;
+use crate::api::{event_loop, server};
 use crate::gil::Gil;
 use crate::pressure::{self, Pressure};
 use crate::reply::Reply;
@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     sync_asked: u64,
     /// A sync is to be asked for behind the group being built.
     sync_wanted: bool,
+    /// The group being built ends a moment behind the turn: the server's AOF has to be written first.
+    aof_first: bool,
     pub(crate) writer: Writer,
     /// Where sealed groups go beside the log while a rewrite runs.
     pub(crate) feed: Feed,
@@ -69,6 +71,7 @@ pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
         strict_seq: 0,
         sync_asked: 0,
         sync_wanted: false,
+        aof_first: false,
         writer,
         feed: Feed::None,
         feed_over: None,
@@ -200,6 +203,22 @@ impl Engine {
         if std::mem::take(&mut self.sync_wanted) {
             self.sync_sealed();
         }
+    }
+
+    /// What the group being built takes away is in the server's AOF from now on, which is written behind BEFORE_SLEEP.
+    pub(crate) fn let_aof_go_first(&mut self) {
+        self.aof_first = true;
+    }
+
+    /// Ends the group at the end of a turn.
+    pub(crate) fn end_turn(&mut self) {
+        if std::mem::take(&mut self.aof_first) {
+            // The event loop does not sleep before that.
+            return event_loop::run_soon(|| {
+                with(Self::seal);
+            });
+        }
+        self.seal();
     }
 
     /// Somebody waits for `seq`: a policy that would not sync it at once is asked to, once for all who wait.

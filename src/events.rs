@@ -82,7 +82,7 @@ unsafe extern "C" fn event_loop(
         evicted::tell_replicas(own);
         own.catch_up();
     }
-    engine::with(engine::Engine::seal);
+    engine::with(engine::Engine::end_turn);
     rewrite::turn();
     sample_fsyncs();
     release_if_down();

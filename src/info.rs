@@ -9,7 +9,7 @@ use redis_module::raw;
 use crate::adopt::{self, Outcome, census};
 use crate::api::config::c_text;
 use crate::api::info::Info;
-use crate::{ack, engine, loaded, native, pops, rewrite, startup};
+use crate::{ack, engine, loaded, native, pops, release, rewrite, startup};
 
 /// The callback.
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -23,6 +23,7 @@ pub(crate) unsafe extern "C" fn info(ctx: *mut raw::RedisModuleInfoCtx, for_cras
     rewrite_fields(info);
     load_fields(info);
     adopt_fields(info);
+    release_fields(info);
 }
 
 fn log_fields(info: Info<'_>) {
@@ -134,12 +135,25 @@ fn adopt_fields(info: Info<'_>) {
     info.number(c"adopt_keys", adoption.keys);
     info.number(c"adopt_skipped", adoption.skipped);
     info.number(c"adopted_keys", adoption.all_keys);
-    let last = match adoption.last {
+    info.text(c"last_adopt_status", &one_line(&how(&adoption.last)));
+}
+
+fn release_fields(info: Info<'_>) {
+    let release = release::progress();
+    info.number(c"release_in_progress", u64::from(release.in_progress));
+    info.number(c"release_scanned", release.scanned);
+    info.number(c"release_keys", release.keys);
+    info.number(c"release_skipped", release.skipped);
+    info.number(c"released_keys", release.all_keys);
+    info.text(c"last_release_status", &one_line(&how(&release.last)));
+}
+
+fn how(outcome: &Outcome) -> String {
+    match outcome {
         Outcome::None => "none".to_owned(),
         Outcome::Done => "ok".to_owned(),
         Outcome::Aborted(why) => format!("aborted: {why}"),
-    };
-    info.text(c"last_adopt_status", &one_line(&last));
+    }
 }
 
 fn millis(time: Duration) -> u64 {

@@ -41,6 +41,7 @@ mod pops;
 mod prefixes;
 mod pressure;
 mod reaper;
+mod release;
 mod reply;
 mod rewrite;
 mod saving;

@@ -6,17 +6,17 @@ use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::api::Ctx;
 use crate::api::call::{CallReply, ReplyType};
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
+use crate::api::{Ctx, server};
 use crate::call::{Access, Call, WRONG_TYPE};
 use crate::capture::own_op;
 use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::startup::unlogged;
-use crate::{engine, filter, unit};
+use crate::{conditions, engine, filter, release, unit};
 
 const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
@@ -40,6 +40,8 @@ impl Held {
         let mut held = Self::default();
         for &place in places {
             let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).holds() {
+                // Of a name that is excluded a native key may be made.
+                Holds::Nothing if filter::standing(args.get(place)) == Standing::Excluded => continue,
                 Holds::Nothing => &mut held.nothing,
                 Holds::Ours(..) => &mut held.ours,
                 Holds::Foreign => &mut held.native,
@@ -55,9 +57,12 @@ impl Held {
 pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     let native = filter::native_name(call.args.get(0))?;
     let keys = filter::keys_of(native, call.args)?;
-    let held = Held::look(call.ctx, call.args, &keys.places);
+    let mut held = Held::look(call.ctx, call.args, &keys.places);
     if held.native == 0 {
         return None;
+    }
+    if held.ours > 0 && release_all(call, &keys.places) {
+        held.ours = 0;
     }
     // A key that a native command would make under a captured prefix would not be durable.
     let makes = access == Access::Write && !keys.takes_only && held.nothing > 0;
@@ -70,6 +75,23 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     }
     COMMANDS.fetch_add(1, Ordering::Relaxed);
     Some(run(call, native))
+}
+
+/// Makes the durable keys of a command native where all of them are about to be so anyway: some of its keys are already.
+/// False if that can't be.
+fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
+    let is_ours = |&&place: &&usize| {
+        let key = Key::open(call.ctx, call.args.string(place), Mode::ReadNoTouch);
+        matches!(key.holds(), Holds::Ours(..))
+    };
+    let ours: Vec<_> = places
+        .iter()
+        .filter(is_ours)
+        .map(|&place| call.args.get(place))
+        .collect();
+    let may_be = |name: &&[u8]| release::is_released(name) && filter::standing(name) == Standing::Excluded;
+    let allowed = ours.iter().all(may_be) && engine::takes_writes() && !server::writes_are_paused();
+    allowed && !conditions::is_replica() && ours.iter().all(|name| release::at_once(call.ctx, call.db, name))
 }
 
 /// A command was led here for a key that an exclusion has taken out, and that was durable, in this database or another:
@@ -107,7 +129,7 @@ pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
         return NOT_RUN;
     };
     let args: Vec<&[u8]> = call.args.from(1).collect();
-    if call.sight.seen().is_some() {
+    if call.is_served() || call.sight.seen().is_some() {
         return run_aside(call, &name, &args).unwrap_or(NOT_RUN);
     }
     let Some(reply) = call.ctx.call(&name, "!E0", &args) else {
@@ -127,7 +149,8 @@ fn is_kept_back(reply: &CallReply) -> bool {
     reply.proto().is_empty()
 }
 
-/// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk.
+/// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk. And for one
+/// that has waited for a key, whose answer is given later.
 fn run_aside(call: &Call<'_>, name: &CStr, args: &[&[u8]]) -> Option<Reply> {
     let ctx = unit::context()?;
     let was = ctx.db();

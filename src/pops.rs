@@ -34,7 +34,7 @@ use crate::call::{self, Access, Call, Done, Occasion};
 use crate::gil::Gil;
 use crate::reply::Reply;
 use crate::sight::Sight;
-use crate::{ack, engine, grouped, unit};
+use crate::{ack, engine, filter, grouped, unit};
 
 /// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
 pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
@@ -129,14 +129,25 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
 
 impl Wish for Rc<Waiter> {
     fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>) {
-        let of_kind = |holds| matches!(holds, Holds::Ours(kind, _) if kind == self.kind);
         // With an answer it is past waiting for a key.
-        if self.answer.borrow().is_some() || !of_kind(Key::open(ctx, key, Mode::ReadNoTouch).holds()) {
+        if self.answer.borrow().is_some() {
             return;
         }
-        if again::is_too_early() {
-            return again::ask_later(ctx.db(), key.bytes());
+        let opened = Key::open(ctx, key, Mode::ReadNoTouch);
+        match opened.holds() {
+            Holds::Ours(kind, _) if kind == self.kind => {
+                if again::is_too_early() {
+                    return again::ask_later(ctx.db(), key.bytes());
+                }
+            }
+            // Who waits was led here while the name was captured, and natively he would get it.
+            Holds::Foreign
+                if opened.native_kind() == Some(self.kind)
+                    && !filter::is_captured(key.bytes())
+                    && filter::native_name(args.get(0)).is_some() => {}
+            _ => return,
         }
+        drop(opened);
         let keys = self.places_to_try(args, key.bytes());
         let done = call::perform(ctx, args, Access::Write, Occasion::Served, |call| {
             (self.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))

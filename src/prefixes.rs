@@ -5,7 +5,7 @@ mod exclusions;
 mod words;
 
 use exclusions::Exclusions;
-pub(crate) use words::{BadWord, Words};
+pub(crate) use words::Words;
 
 /// What a key is to a set of prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +32,11 @@ impl Prefixes {
         excluded: Exclusions::NONE,
     };
 
-    /// The prefixes and exclusions of a config's value: words with blanks between them.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, BadWord> {
-        Ok(Self::of(&Words::parse(text)?))
-    }
-
-    /// Those of words that were parsed.
+    /// Those of a config's words.
     pub(crate) fn of(words: &Words) -> Self {
         Self {
-            included: Sorted::new(words.included.clone()),
-            excluded: Exclusions::new(&words.excluded),
+            included: Sorted::new(words.prefixes().map(<[u8]>::to_vec).collect()),
+            excluded: Exclusions::new(words),
         }
     }
 
@@ -141,7 +136,7 @@ mod tests {
     use super::*;
 
     fn prefixes(text: &[u8]) -> Prefixes {
-        Prefixes::parse(text).unwrap()
+        Prefixes::of(&Words::parse(text).unwrap())
     }
 
     #[test]
@@ -153,7 +148,7 @@ mod tests {
         for key in [&b""[..], b"o", b"order", b"\xff", b"?rder:1", b"Q"] {
             assert!(!prefixes.hold(key), "{key:?}");
         }
-        assert!(Prefixes::parse(b" \n").unwrap().is_empty());
+        assert!(Prefixes::of(&Words::parse(b" \n").unwrap()).is_empty());
     }
 
     #[test]
@@ -224,6 +219,6 @@ mod tests {
     fn an_exclusion_alone_holds_nothing_and_one_of_nothing_is_refused() {
         assert!(prefixes(b"!a !b*").is_empty());
         assert_eq!(prefixes(b"!a").standing(b"a1"), Standing::Outside);
-        assert_eq!(Prefixes::parse(b"a ! b"), Err(BadWord::ExcludesNothing));
+        assert_eq!(Words::parse(b"a ! b"), Err(words::BadWord::ExcludesNothing));
     }
 }

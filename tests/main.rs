@@ -73,6 +73,8 @@ mod server {
     mod rdb_without_the_module;
     mod redis_py;
     mod redis_rs;
+    mod release;
+    mod release_meanwhile;
     mod reload_in_exec;
     mod replica;
     mod replica_chaos;

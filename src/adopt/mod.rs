@@ -5,8 +5,9 @@ mod build;
 pub(crate) mod census;
 mod guard;
 pub(crate) mod recent;
+pub(crate) mod save;
 mod take;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use mylog_core::effect::Db;
 
-use crate::api::call::ReplyType;
 use crate::api::scan::Found;
-use crate::api::{Ctx, context::Flags, log, server};
+use crate::api::{Ctx, log, server};
 use crate::gil::Gil;
-use crate::{conditions, engine, filter, pressure, startup, unit};
+use crate::{conditions, engine, filter, pressure, release, startup, unit};
 use build::{Building, Read};
 use walk::Walk;
 
@@ -27,8 +27,6 @@ const STEP: Duration = Duration::from_millis(1);
 const PAUSE_MS: i64 = 2;
 /// The time before the next look while nothing can be adopted.
 const WAIT_MS: i64 = 50;
-/// The time before another try to save an RDB.
-const SAVE_AGAIN_MS: i64 = 200;
 /// A value that has changed so often while it was read in parts is read in one step.
 const MOST_CHANGES: u32 = 3;
 
@@ -83,8 +81,6 @@ struct State {
     skipped: u64,
     all_keys: u64,
     last: Outcome,
-    /// An RDB is to be saved as soon as no child runs and the log has what was adopted.
-    saves: bool,
 }
 
 static STATE: Gil<State> = Gil::new(State {
@@ -95,7 +91,6 @@ static STATE: Gil<State> = Gil::new(State {
     skipped: 0,
     all_keys: 0,
     last: Outcome::None,
-    saves: false,
 });
 
 /// Begins to adopt the keys with a prefix. False while another adoption runs.
@@ -129,6 +124,7 @@ pub(crate) fn abort() -> bool {
 pub(crate) fn disturbed() {
     DISTURBED.store(true, Ordering::Relaxed);
     census::disturbed();
+    release::disturbed();
 }
 
 /// Adopts a key in one step, if it holds something native.
@@ -195,38 +191,10 @@ fn ended(ctx: Ctx<'_>, outcome: Outcome) {
     log::notice(&format!(
         "adoption {how}: {keys} keys are durable now, {skipped} have no durable form"
     ));
-    if keys > 0 && !STATE.with(|state| std::mem::replace(&mut state.saves, true)) {
-        save_rdb();
+    if keys > 0 {
+        save::behind(recent::last_seq(), "adoption");
     }
     census::begin();
-}
-
-/// An RDB of the time before would bring the native values back, those of durable keys that are gone by then
-/// included: where the server keeps RDBs, a new one takes its place. The start can tell only as long as the log has
-/// not been rewritten (`startup::outdated`).
-fn save_rdb() {
-    let Some(ctx) = unit::context() else { return };
-    // The RDB there is may be the only file that has the values. One without them must not take its place before the
-    // log has them: cut short by a kill -9, it would know nothing of these keys, and win.
-    let adopted = recent::last_seq();
-    let written = engine::with(|engine| engine.marks().written() >= adopted) == Some(true);
-    // A child that runs has begun before the end of the adoption, and stands in the way of another.
-    if !written || Flags::of_server().any(Flags::ACTIVE_CHILD) {
-        ctx.after_ms(SAVE_AGAIN_MS, save_rdb);
-        return;
-    }
-    STATE.with(|state| state.saves = false);
-    let points = ctx.call(c"CONFIG", "", &[b"GET", b"save"]);
-    let keeps = points.as_ref().and_then(|reply| reply.element(1));
-    if keeps.is_none_or(|points| points.bytes().is_empty()) {
-        return;
-    }
-    let reply = ctx.call(c"BGSAVE", "E", &[b"SCHEDULE"]);
-    if reply.is_none_or(|reply| reply.whole().kind() == ReplyType::Error) {
-        log::warning(
-            "no RDB could be saved behind the adoption: the one there is has the keys as they were before; run BGSAVE",
-        );
-    }
 }
 
 /// What comes behind a step.
@@ -369,7 +337,7 @@ impl Name {
 }
 
 /// True while the log, or the server, takes nothing.
-fn must_wait() -> bool {
+pub(crate) fn must_wait() -> bool {
     pressure::look_at_size();
     let down = engine::with(|engine| engine.down_reason().is_some()) != Some(false);
     down || conditions::is_loading() || !startup::serves() || server::writes_are_paused()

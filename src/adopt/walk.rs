@@ -6,17 +6,17 @@ use crate::api::Ctx;
 use crate::api::scan::{Cursor, Found};
 
 /// How far a walk has come.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     db: Db,
     /// `None` where the next database begins.
     cursor: Option<Cursor>,
     /// Names visited.
-    pub(super) scanned: u64,
+    pub(crate) scanned: u64,
 }
 
 impl Walk {
     /// Before the first database.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             db: 0,
             cursor: None,
@@ -25,7 +25,7 @@ impl Walk {
     }
 
     /// Visits a few names, and leaves the context in their database. False behind the last.
-    pub(super) fn step(&mut self, ctx: Ctx<'_>, mut visit: impl FnMut(Db, &[u8], Found)) -> bool {
+    pub(crate) fn step(&mut self, ctx: Ctx<'_>, mut visit: impl FnMut(Db, &[u8], Found)) -> bool {
         if ctx.select_db(self.db).is_err() {
             return false;
         }

@@ -2,6 +2,7 @@
 
 use super::admin::{apply, debug, reject, rewrite};
 use super::adopt::adopt;
+use super::release::release;
 use super::table::{KEY, OVERWRITE, arg, key_at, token};
 use super::wait::wait;
 use crate::api::command::{Arg, ArgKind, Spec};
@@ -40,6 +41,21 @@ pub(super) static ADMIN: &[Spec] = &[
         )],
         summary: c"Make the native keys with a captured prefix durable, or give that up",
         complexity: c"O(1); the keys are adopted in the background, in steps of about a millisecond",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.release",
+        entry: entry!(Read, release),
+        flags: c"admin write",
+        categories: c"admin slow dangerous",
+        arity: 2,
+        keys: &[],
+        args: &[arg(
+            c"what",
+            ArgKind::OneOf(&[arg(c"prefix", ArgKind::String), token(c"abort", c"ABORT")]),
+        )],
+        summary: c"Make the durable keys with a prefix native, and capture it no longer, or give that up",
+        complexity: c"O(1); the keys are released in the background, in steps of about a millisecond",
         tips: None,
     },
     Spec {

@@ -31,6 +31,7 @@ mod long_double;
 pub(crate) mod number;
 mod random;
 mod range;
+mod release;
 mod script;
 mod script_table;
 mod set;

@@ -7,7 +7,7 @@ use std::ffi::{c_char, c_int};
 use redis_module::raw;
 
 use super::{filter, names, set_prefixes};
-use crate::prefixes::Prefixes;
+use crate::prefixes::{self, Prefixes};
 
 struct Counting;
 
@@ -168,15 +168,15 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
         "FLUSHALL ASYNC",
         "NO-SUCH-COMMAND-OF-THE-SERVER page:1 other:1",
     ];
-    for prefixes in [
+    for text in [
         "",
         "order: queue: quota:",
         "order: queue: !queue:*:e quota: !quota:2",
     ] {
-        set_prefixes(Prefixes::parse(prefixes.as_bytes()).unwrap());
+        set_prefixes(Prefixes::of(&prefixes::Words::parse(text.as_bytes()).unwrap()));
         for command in cache {
             let name = command.split(' ').next().unwrap_or_default();
-            assert_eq!(filtered(command), (name.to_owned(), 0), "{command}, {prefixes}");
+            assert_eq!(filtered(command), (name.to_owned(), 0), "{command}, {text}");
         }
     }
     // With the exclusions of the last turn.

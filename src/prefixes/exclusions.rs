@@ -1,7 +1,7 @@
 //! What is taken out of a set of prefixes: looked at for keys that have one of these only.
 
 use super::Sorted;
-use super::words::Exclusion;
+use super::words::{Exclusion, Words};
 use crate::commands::glob;
 
 /// Exclusions, made to be asked.
@@ -24,9 +24,9 @@ impl Exclusions {
         globs: Vec::new(),
     };
 
-    pub(super) fn new(excluded: &[Exclusion]) -> Self {
-        let prefixes = excluded.iter().filter_map(Exclusion::prefix);
-        let globs = excluded.iter().filter_map(|exclusion| {
+    pub(super) fn new(words: &Words) -> Self {
+        let prefixes = words.exclusions().filter_map(Exclusion::prefix);
+        let globs = words.exclusions().filter_map(|exclusion| {
             Some(Glob {
                 head: exclusion.head().into(),
                 pattern: exclusion.glob()?.into(),

@@ -1,0 +1,42 @@
+//! The checksum behind a dumped value: CRC-64 with the polynomial of Jones.
+
+/// Bit by bit from the lowest, as the sum itself.
+const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
+
+/// What each byte does to the sum. Computed while this is compiled, where a place out of bounds is an error of the
+/// compiler's.
+#[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
+const TABLE: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut sum, mut bit) = (byte as u64, 0);
+        while bit < 8 {
+            let low = sum & 1;
+            sum = (sum >> 1) ^ (POLYNOMIAL * low);
+            bit += 1;
+        }
+        table[byte] = sum;
+        byte += 1;
+    }
+    table
+};
+
+/// The sum of these bytes.
+pub(super) fn of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, byte| {
+        let [low, ..] = sum.to_le_bytes();
+        TABLE.get(usize::from(low ^ byte)).unwrap_or(&0) ^ (sum >> 8)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    #[test]
+    fn the_sum_of_the_usual_digits_is_the_known_one() {
+        assert_eq!(of(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
+        assert_eq!(of(b""), 0);
+    }
+}
