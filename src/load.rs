@@ -116,8 +116,10 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     log::attach(own);
     panic::install();
     unit::attach(own);
-    // Else the server ends itself at the first value that ends early, RESTORE's included, and a replica takes no data
-    // set straight from the socket, nor beside the one that it has.
+    // Without HANDLE_IO_ERRORS the server ends itself at the first value that ends early, RESTORE's included, and a replica
+    // takes no data set straight from the socket, nor, without HANDLE_REPL_ASYNC_LOAD, beside the one that it has.
+    // HANDLE_FORKLESS, of Valkey 9.2, is not for us: `rdb_save` would run on another thread over a store that changes.
+    // Without it the server forks for its saves.
     ctx.set_module_options(
         raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
             | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS

@@ -41,9 +41,11 @@ mod server {
     mod disk_faults;
     mod diskless_loads;
     mod early_replies;
+    mod editions;
     mod evicted_replicas;
     mod exclusions;
     mod failing_calls;
+    mod forkless_saves;
     mod full_disk_load;
     mod generic_cases;
     mod generic_commands;

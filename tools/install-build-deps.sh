@@ -42,24 +42,47 @@ apt_offers() {
     [ -n "$candidate" ] && [ "$candidate" != "(none)" ] && version_at_least "$2" "$candidate"
 }
 
+# Debian's own packages first: the release's, then those that its browsers are built with (`-web`, in Debian 12, whose
+# own Rust is too old), then its rustup. Only where none of them is offered, a script from outside.
 rust() {
     export PATH="$HOME/.cargo/bin:$PATH"
     rust_is_new_enough && return
-    # Refreshes the lists too, so that the question after it has an answer.
-    have curl || apt_install curl
-    if ! have cargo && apt_offers cargo "$RUST" && apt_offers rustc "$RUST"; then
+    # Only a fresh list tells what is offered.
+    apt_refresh
+    if have rustup; then
+        toolchain_of_rustup
+    elif apt_offers cargo "$RUST" && apt_offers rustc "$RUST"; then
         apt_install cargo rustc
+    elif apt_offers cargo-web "$RUST" && apt_offers rustc-web "$RUST"; then
+        apt_install cargo-web rustc-web
     else
-        have rustup || { apt_offers rustup 1 && apt_install rustup; } || rustup_by_its_script
-        quietly rustup toolchain install stable --profile minimal
-        quietly rustup default stable
+        if apt_offers rustup 1; then
+            apt_install rustup
+        else
+            rustup_by_its_script
+        fi
+        toolchain_of_rustup
     fi
     rust_is_new_enough || die "no Rust $RUST or newer could be installed; see https://rustup.rs"
 }
 
+toolchain_of_rustup() {
+    quietly rustup toolchain install stable --profile minimal
+    quietly rustup default stable
+}
+
 rustup_by_its_script() {
+    local script
+    have curl || apt_install curl
     say "installing: rustup"
-    quietly sh -c 'curl -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --no-modify-path'
+    script=$(mktemp)
+    # Whole, and only then run: what curl could not fetch must not pass for a script that has nothing to do.
+    if ! quietly curl -sSf --proto '=https' -o "$script" https://sh.rustup.rs || [ ! -s "$script" ]; then
+        rm -f "$script"
+        die "https://sh.rustup.rs can't be fetched; install Rust $RUST or newer by hand"
+    fi
+    quietly sh "$script" -y --profile minimal --no-modify-path
+    rm -f "$script"
 }
 
 formatter_and_linter() {
@@ -67,6 +90,8 @@ formatter_and_linter() {
     cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
     if have rustup; then
         quietly rustup component add rustfmt clippy
+    elif dpkg-query -W rustc-web >/dev/null 2>&1; then
+        apt_install rustfmt-web rust-web-clippy
     else
         apt_install rustfmt rust-clippy
     fi

@@ -51,13 +51,18 @@ version_at_least() {
 version_of() { "$@" 2>/dev/null | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true; }
 
 apt_updated=no
-# Installs packages by name; refreshes the lists once before the first.
-apt_install() {
-    have apt-get || die "this is no Debian or Ubuntu; install by hand: $*"
+# Refreshes the lists of packages, once.
+apt_refresh() {
+    have apt-get || die "this is no Debian or Ubuntu; install by hand: ${*:-Rust 1.85 or newer}"
     if [ "$apt_updated" = no ]; then
         quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
         apt_updated=yes
     fi
+}
+
+# Installs packages by name.
+apt_install() {
+    apt_refresh "$@"
     say "installing: $*"
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
 }

@@ -2,6 +2,8 @@
 
 use std::ffi::{c_int, c_void};
 
+use nix::errno::Errno;
+
 use super::api;
 
 /// What became of a fork.
@@ -11,17 +13,22 @@ pub(crate) enum Forked {
     Parent(c_int),
     /// We are the child.
     Child,
+    /// There is none now: the server saves, or has another child.
+    Busy,
     /// There is no child.
     Failed,
 }
 
 /// Forks. `done` gets the exit code and the signal (0 for none) of the child, on the main thread, before
-/// the server thinks it gone: no new fork there. The server logs each refusal: ask for ACTIVE_CHILD first.
+/// the server thinks it gone: no new fork there. The server logs each refusal: ask for ACTIVE_CHILD first. A save of
+/// Valkey 9.2 that needs no child is no ACTIVE_CHILD, and refuses the fork all the same.
 pub(crate) fn fork(done: fn(exit_code: i32, signal: i32)) -> Forked {
+    Errno::clear();
     // SAFETY: the data is a function pointer, which is never freed.
     match unsafe { api!(RedisModule_Fork)(Some(run_done), done as *mut c_void) } {
         0 => Forked::Child,
         pid if pid > 0 => Forked::Parent(pid),
+        _ if matches!(Errno::last(), Errno::EALREADY | Errno::EEXIST) => Forked::Busy,
         _ => Forked::Failed,
     }
 }

@@ -30,9 +30,12 @@ use crate::api::log;
 use crate::gil::Gil;
 use crate::{capture, config, engine, startup};
 use others::Waiting;
-use run::{Phase, Running};
+use run::{BeginError, Phase, Running};
 pub(crate) use space::Shortage;
 pub(crate) use stats::Stats;
+
+/// How long a fork that the server refused is not tried again: it logs each refusal.
+const BUSY_REST: Duration = Duration::from_secs(1);
 
 /// The rewrite as the event loop knows it.
 pub(crate) struct Rewriter {
@@ -53,6 +56,8 @@ pub(crate) struct Rewriter {
     healing: HealingSchedule,
     /// Whether it stands back for another child.
     courtesy: Courtesy,
+    /// The server refused to fork while it saves: not before this one is tried again.
+    busy_until: Option<Duration>,
     /// An automatic one waits for room on the disk, and that has been said.
     short_of_room: bool,
     epoch_of_clock: Instant,
@@ -80,6 +85,7 @@ pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, b
         back_off: BackOff::default(),
         healing: HealingSchedule::default(),
         courtesy: Courtesy::default(),
+        busy_until: None,
         short_of_room: false,
         epoch_of_clock: Instant::now(),
         stats: Stats::default(),
@@ -105,6 +111,8 @@ pub(crate) enum Requested {
 /// What became of an attempt to begin.
 enum Begun {
     Yes,
+    /// It is scheduled: the server saves.
+    Later,
     NoRoom(Shortage),
     No,
 }
@@ -185,6 +193,7 @@ pub(crate) fn request(in_unit: bool) -> Requested {
     }
     match begin(Reason::Asked) {
         Begun::Yes => Requested::Started,
+        Begun::Later => Requested::Scheduled,
         Begun::NoRoom(shortage) => {
             log::warning(&format!("log rewrite: it can't begin: {shortage}"));
             Requested::NoRoom(shortage)
@@ -217,12 +226,33 @@ fn begin(reason: Reason) -> Begun {
         rewriter.healing.began(free);
     });
     match run::fork(reason) {
-        Ok(()) => Begun::Yes,
+        Ok(()) => {
+            with(|rewriter| rewriter.busy_until = None);
+            Begun::Yes
+        }
+        Err(BeginError::Busy) => {
+            later();
+            Begun::Later
+        }
         Err(error) => {
             log::warning(&format!("log rewrite: it could not begin: {error}"));
             failed(&error.to_string());
             Begun::No
         }
+    }
+}
+
+/// The server saves without a child of its own, or with one that no flag told of: that is no failure. One line for a save.
+fn later() {
+    let news = with(|rewriter| {
+        rewriter.scheduled = true;
+        rewriter
+            .busy_until
+            .replace(rewriter.epoch_of_clock.elapsed() + BUSY_REST)
+            .is_none()
+    });
+    if news == Some(true) {
+        log::notice("log rewrite: the server forks nothing while it saves; it begins behind that");
     }
 }
 
@@ -248,8 +278,10 @@ fn begin_by_itself(reason: Reason) {
 pub(crate) fn turn() {
     run::after_seal();
     finish::conclude_switch();
-    let due =
-        with(|rewriter| rewriter.scheduled && rewriter.running.is_none() && !rewriter.courtesy.stands_back());
+    let due = with(|rewriter| {
+        let rests = rewriter.busy_until.is_some_and(|until| rewriter.now() < until);
+        rewriter.scheduled && rewriter.running.is_none() && !rests && !rewriter.courtesy.stands_back()
+    });
     if due == Some(true) && healing() != Healing::Waiting && can_fork() {
         begin_by_itself(Reason::Scheduled);
     }

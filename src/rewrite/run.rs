@@ -83,6 +83,9 @@ pub(super) enum BeginError {
     /// The event loop does not take the pipe.
     #[error("the event loop refused a pipe: {0}; raise maxclients")]
     EventLoop(#[from] crate::api::Refused),
+    /// The server saves, or has another child.
+    #[error("the server forks nothing while it saves")]
+    Busy,
     /// The server has said why.
     #[error("the fork failed; see the line before")]
     Fork,
@@ -129,6 +132,7 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
             child::run(&setup, child_ends, &mut store)
         }
         process::Forked::Parent(pid) => pid,
+        process::Forked::Busy => return Err(BeginError::Busy),
         process::Forked::Failed => return Err(BeginError::Fork),
     };
     let fork_took = forking.elapsed();
