@@ -80,6 +80,7 @@ mod server {
     mod reload_in_exec;
     mod replica;
     mod replica_chaos;
+    mod replica_reads;
     mod replica_restarts;
     mod restores;
     mod rewrite;

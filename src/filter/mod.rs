@@ -13,6 +13,7 @@ mod migrate;
 mod names;
 mod payload;
 mod queued;
+mod replica;
 mod route;
 mod stand_in;
 mod watch;
@@ -245,7 +246,8 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
     let Some(route) = route::at_place(place) else {
         return;
     };
-    if !route.accepts(len) || !has_its_keys(command, len, route) || conditions::is_replica() {
+    let may_lead = !conditions::is_replica() || replica::leads(place);
+    if !may_lead || !route.accepts(len) || !has_its_keys(command, len, route) {
         return;
     }
     if route.keys == Keys::Listed {

@@ -134,7 +134,7 @@ const fn none(name: &'static str, keys: Keys) -> Route {
 const FIRST: Keys = Keys::At(1);
 
 /// Sorted by name.
-const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[Route] = &[
     twin("append", 3, FIRST),
     twin("bitcount", -2, FIRST),
     twin("bitfield", -2, FIRST),

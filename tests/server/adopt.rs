@@ -249,7 +249,7 @@ fn a_replica_ends_with_the_same_keys() {
     capture(&mut client, "order:");
     adopt(&mut client, "order:");
     assert_eq!(status(&mut client), "ok");
-    // Told under the same names: TYPE is not led on a replica.
+    // The replica captures nothing.
     capture(&mut client, "");
     agree(&replica, &primary);
     let keys = info(&mut client, "keys");
