@@ -379,6 +379,14 @@ pub(crate) fn flush_begins(db: Option<Db>) {
 
 /// SWAPDB has happened.
 pub(crate) fn swapped(a: Db, b: Db) {
+    match take_pending() {
+        // It has happened to what was flushed as well: what is put back comes where it would be now.
+        Pending::Flushed(flushed) => {
+            set_pending(Pending::Flushed(flushed.swapped(a, b)));
+            return settle(Cause::Command);
+        }
+        other => set_pending(other),
+    }
     settle(Cause::Command);
     evicted::swapped(a, b);
     // The server's AOF repeats it, and the log has it.

@@ -4,7 +4,7 @@
 //! was a part of it. If it does not (the file can't be renamed or read), nobody wanted the keys gone: the log keeps
 //! them until a load has succeeded.
 
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Db, Effect};
 use mylog_core::store::Store;
 
 use crate::api::context::Flags;
@@ -28,6 +28,18 @@ impl Flushed {
             by_sync: Flags::of_server().any(Flags::REPLICA_IS_TRANSFERRING),
             debugs: debugs(),
         }
+    }
+
+    /// Databases were swapped behind it.
+    pub(super) fn swapped(mut self, a: Db, b: Db) -> Self {
+        let held = engine::with(|engine| {
+            engine.store = *self.held;
+            // It fits any store.
+            let _ = engine.commit(&Effect::SwapDb { a, b });
+            Box::new(std::mem::take(&mut engine.store))
+        });
+        self.held = held.unwrap_or_default();
+        self
     }
 
     /// Something else has happened: no load has followed.

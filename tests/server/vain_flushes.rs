@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::replica::{agree, primary};
-use crate::support::keyspace::{durable, fill, picture, same, survives_kill9};
+use crate::support::keyspace::{all_is_written, durable, fill, picture, same, survives_kill9};
 use crate::support::{KeySpace, Server, wait_for};
 
 fn filled(build: crate::support::ServerBuilder) -> (Server, KeySpace) {
@@ -13,6 +13,8 @@ fn filled(build: crate::support::ServerBuilder) -> (Server, KeySpace) {
     let mut client = server.client();
     fill(&mut client);
     client.run("MYLOG.RPUSH list D a b");
+    // Some servers end themselves here.
+    all_is_written(&mut client);
     let before = durable(&picture(&mut client));
     (server, before)
 }
@@ -120,6 +122,22 @@ fn a_reload_that_fails_inside_of_a_unit_leaves_what_the_unit_made() {
     let now = durable(&picture(&mut client));
     before.extend(now.into_iter().filter(|((_, name), _)| name.starts_with("in:")));
     goes_on(&mut server, &before);
+}
+
+#[test]
+fn databases_swapped_behind_a_reload_that_fails_are_swapped() {
+    let (mut server, before) = filled(Server::build().mylog("appendfsync", "always"));
+    let mut client = server.client();
+    client.ok("MULTI");
+    for line in ["DEBUG RELOAD NOSAVE", "SWAPDB 0 1"] {
+        client.run(line);
+    }
+    client.run("EXEC");
+    let swapped = before
+        .into_iter()
+        .map(|((db, name), entry)| ((if db == 0 { 1 } else { db }, name), entry));
+    same(&durable(&picture(&mut client)), &swapped.collect());
+    survives_kill9(&mut server);
 }
 
 #[test]
