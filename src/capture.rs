@@ -188,7 +188,8 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
             }
         }
         b"expire" | b"persist" => reconcile_end(ctx, key),
-        b"expired" => settle(Cause::Expired),
+        // Nobody waits for what the server deletes by itself.
+        b"expired" | b"key_trimmed" => settle(Cause::Expired),
         b"evicted" => match take_pending() {
             Pending::Unlinked(db, name, id) => evicted::put_back(ctx, db, &name, id),
             other => {

@@ -39,6 +39,11 @@ impl Edition {
         }
     }
 
+    /// True for Redis of this version or a later one.
+    pub(crate) fn is_redis_since(self, since: Version) -> bool {
+        matches!(self, Self::Redis(version) if version >= since)
+    }
+
     /// True for Valkey of this version or a later one.
     pub(crate) fn is_valkey_since(self, since: Version) -> bool {
         matches!(self, Self::Valkey(version) if version >= since)

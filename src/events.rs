@@ -18,7 +18,10 @@ use crate::{
 const CLASSES: c_int = raw::REDISMODULE_NOTIFY_GENERIC
     | raw::REDISMODULE_NOTIFY_EXPIRED
     | raw::REDISMODULE_NOTIFY_EVICTED
-    | raw::REDISMODULE_NOTIFY_LOADED;
+    | raw::REDISMODULE_NOTIFY_LOADED
+    // Redis from 8.4 on deletes the keys of a slot that has moved away behind everybody's back, on another thread, unless
+    // a module wants to be told of each. Older servers, and Valkey, have no such class.
+    | raw::REDISMODULE_NOTIFY_KEY_TRIMMED;
 
 static WAS_DOWN: AtomicBool = AtomicBool::new(false);
 

@@ -116,6 +116,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     log::attach(own);
     panic::install();
     unit::attach(own);
+    let edition = Edition::ask(ctx);
     // Without HANDLE_IO_ERRORS the server ends itself at the first value that ends early, RESTORE's included, and a replica
     // takes no data set straight from the socket, nor, without HANDLE_REPL_ASYNC_LOAD, beside the one that it has.
     // HANDLE_FORKLESS, of Valkey 9.2, is not for us: `rdb_save` would run on another thread over a store that changes.
@@ -123,14 +124,15 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     ctx.set_module_options(
         raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
             | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
-            | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD,
+            | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
+            | moves_slots(edition),
     );
     if ctx.select_db(MAX_DBS).is_ok() {
         return Err(LoadError::Databases);
     }
     config::register(ctx, args)?;
     let starting = is_startup(ctx);
-    meet(Edition::ask(ctx));
+    meet(edition);
     conditions::ask();
     settings::refresh(own);
     api::reply::prepare(own);
@@ -149,10 +151,23 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     Ok(())
 }
 
+/// The option by which Valkey from 9.0 on is told that slots may move as a whole: it refuses `CLUSTER MIGRATESLOTS` without
+/// it. Our values move as the commands that make them.
+fn moves_slots(edition: Edition) -> u32 {
+    const HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
+    match edition.is_valkey_since((9, 0)) {
+        true => HANDLE_ATOMIC_SLOT_MIGRATION,
+        false => 0,
+    }
+}
+
 /// What differs by the server's version alone.
 fn meet(edition: Edition) {
     edition.warn_if_unknown();
     astray::on(edition);
+    startup::slots::are_deleted_by_the_server(
+        edition.is_redis_since((8, 4)) || edition.is_valkey_since((8, 0)),
+    );
     // Valkey 9.0 counts a client in MULTI to the database that was selected last while it queued.
     database::is_mistaken_in_exec(edition.is_valkey_since((9, 0)));
 }

@@ -5,6 +5,7 @@
 pub(crate) mod beside;
 pub(crate) mod outdated;
 mod reload;
+pub(crate) mod slots;
 pub(crate) mod unlogged;
 
 use std::collections::BTreeSet;
@@ -158,6 +159,7 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
     capture::loads_ended();
     decide_unlogged();
     unlogged::adopt_again(ctx);
+    slots::drop_those_of_others(ctx);
 }
 
 /// A replica that starts is about to load its RDB, and will ask its primary to go on from where that ends. The log has

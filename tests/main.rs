@@ -36,6 +36,7 @@ mod server {
     mod child_faults;
     mod child_misbehaves;
     mod child_under_load;
+    mod cluster_slots;
     mod committed_reads;
     mod differential;
     mod disk_faults;

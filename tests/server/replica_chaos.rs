@@ -9,24 +9,18 @@ use fastrand::Rng;
 use nix::sys::signal::Signal;
 
 use super::replica::{agree, caught_up};
-use crate::support::keyspace::all_is_written;
+use crate::support::keyspace::{all_is_written, durable, picture, same};
 use crate::support::wait::holds_within;
-use crate::support::{Client, Reply, Server, soak, wait_for};
+use crate::support::{Client, KeySpace, Reply, Server, soak, wait_for};
 
 const ROUNDS: u64 = 10;
 const DATABASES: u32 = 3;
 /// An expire time that no test lives to see, in ms from now.
 const FAR: u64 = 10_000_000;
 
-fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    u64::try_from(since.unwrap().as_millis()).unwrap()
-}
-
-/// Random commands, and the last of the expire times that come soon.
+/// Random commands.
 struct Commands {
     rng: Rng,
-    soon: u64,
 }
 
 impl Commands {
@@ -43,9 +37,6 @@ impl Commands {
             3..=4 => self.rng.u64(200..1500),
             _ => FAR + self.rng.u64(0..1000),
         };
-        if ms < FAR {
-            self.soon = self.soon.max(now_ms() + ms);
-        }
         ms.to_string()
     }
 
@@ -159,7 +150,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(random: Rng) -> Self {
+    fn start(mut random: Rng) -> Self {
+        // Where a full sync is loaded from.
+        let load = ["disabled", "on-empty-db", "swapdb"][random.usize(0..3)];
+        eprintln!("repl-diskless-load {load}");
         let build = || {
             Server::build()
                 .mylog("appendfsync", "everysec")
@@ -168,6 +162,7 @@ impl Pair {
                 .mylog("auto-rewrite-min-size", "100kb")
                 .config("repl-diskless-sync-delay", "0")
                 .config("repl-backlog-size", "1mb")
+                .config("repl-diskless-load", load)
                 .with_port()
                 .start()
         };
@@ -290,29 +285,35 @@ fn digest(client: &mut Client) -> Reply {
     client.run("MYLOG.DEBUG DIGEST")
 }
 
-/// Brings it about that all that has expired is gone.
-fn expires(client: &mut Client, soon: u64) {
-    wait_for("expire times have passed", || now_ms() > soon);
+/// Waits until all that ends soon is gone, here and in the stream.
+fn expires(client: &mut Client) {
     for db in 0..DATABASES {
         client.ok(&format!("SELECT {db}"));
-        wait_for("no key is past its expire time", || {
+        wait_for("no key ends soon", || {
+            // It deletes what has expired.
             client.run("SCAN 0 COUNT 1000");
-            let keys = client.run("KEYS *").items().len();
-            usize::try_from(client.run("DBSIZE").int()).unwrap() == keys
+            let keys = client.run("KEYS *").items();
+            let ends_soon = |key: Reply| {
+                let left = client.run(&format!("PTTL {}", key.text())).int();
+                left != -1 && left < i64::try_from(FAR / 2).unwrap()
+            };
+            let count = keys.len();
+            !keys.into_iter().any(ends_soon) && usize::try_from(client.run("DBSIZE").int()).unwrap() == count
         });
     }
     client.ok("SELECT 0");
 }
 
 /// What a server of its own makes of a copy of this one's log.
-fn alone(server: &Server) -> Reply {
+fn alone(server: &Server) -> (Reply, KeySpace) {
     all_is_written(&mut server.client());
     let mut copy = Server::build().start();
     copy.kill9();
     const LOG: &str = "current.mylog";
     std::fs::copy(server.log_dir().join(LOG), copy.log_dir().join(LOG)).unwrap();
     copy.restart();
-    digest(&mut copy.client())
+    let mut client = copy.client();
+    (digest(&mut client), durable(&picture(&mut client)))
 }
 
 fn round(pair: &mut Pair, commands: &mut Commands, what: &str) {
@@ -327,20 +328,20 @@ fn round(pair: &mut Pair, commands: &mut Commands, what: &str) {
     eprintln!("{what}: {event}");
     commands.send(&mut pair.primary().client());
     let mut client = pair.primary().client();
-    expires(&mut client, commands.soon);
+    expires(&mut client);
     agree(pair.replica(), pair.primary());
     let wanted = digest(&mut client);
     for server in &pair.servers {
-        let its_log = |found: &mut Reply| {
-            *found = alone(server);
-            *found == wanted
+        let mut found = (Reply::Nil, KeySpace::new());
+        let its_log_has_it = || {
+            found = alone(server);
+            found.0 == wanted
         };
-        let mut found = Reply::Nil;
-        assert!(
-            holds_within(Duration::from_secs(10), || its_log(&mut found)),
-            "{what}, {event}: the log of {} has {found:?}, and not {wanted:?}",
-            server.port()
-        );
+        if !holds_within(Duration::from_secs(5), its_log_has_it) {
+            eprintln!("{what}, {event}: the log of {} is wrong", server.port());
+            same(&found.1, &durable(&picture(&mut client)));
+            assert_eq!(found.0, wanted);
+        }
     }
 }
 
@@ -350,10 +351,7 @@ fn a_primary_and_its_replica_have_the_same_in_memory_and_log_whatever_happens_to
     let rounds = soak::times("CHAOS_ROUNDS", ROUNDS);
     eprintln!("CHAOS_SEED={seed} CHAOS_ROUNDS={rounds}");
     let mut rng = Rng::with_seed(seed);
-    let mut commands = Commands {
-        rng: rng.fork(),
-        soon: 0,
-    };
+    let mut commands = Commands { rng: rng.fork() };
     let mut pair = Pair::start(rng);
     for at in 0..rounds {
         round(&mut pair, &mut commands, &format!("seed {seed}, round {at}"));
