@@ -5,6 +5,8 @@ use mylog_core::store::Store;
 use mylog_core::value::ValueRef;
 
 use super::SYNTAX;
+use super::forward::NOT_RUN;
+use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::call::Call;
 use crate::reply::Reply;
@@ -127,6 +129,11 @@ fn fnv_all(basis: u64, parts: &[&[u8]]) -> u64 {
 /// `MYLOG.REJECT text [command ...]`: what the filter makes of a command that it refuses.
 pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let command: Vec<&[u8]> = call.args.from(2).collect();
+    // A slot that comes from another node: there the key is gone whatever is answered here.
+    if let (true, Some((name, args))) = (call.ctx.flags().any(Flags::REPLICATED), command.split_first()) {
+        let reply = call.ctx.call(&c_text(&String::from_utf8_lossy(name)), "!E", args);
+        return Ok(reply.as_ref().map_or(NOT_RUN, Reply::from));
+    }
     let denied = permission::refusal_of(call.ctx, &command);
     Err(denied.unwrap_or_else(|| Reply::error_text(&String::from_utf8_lossy(call.args.get(1)))))
 }
