@@ -29,6 +29,7 @@ mod server {
     mod blocking_scenes;
     mod blocking_stage;
     mod blocking_unblocks;
+    mod bullmq;
     mod capture;
     mod captured_keys;
     mod captured_names;

@@ -3,7 +3,8 @@
 #
 #   tools/install-build-deps.sh            compiler, libclang (for the bindings of the module API), make, Rust
 #   tools/install-build-deps.sh server     also a redis-server, unless SERVER names one
-#   tools/install-build-deps.sh client     also redis-py, RQ and Celery for the system's Python: other people's clients, and strace: for the tests
+#   tools/install-build-deps.sh client     also redis-py, RQ and Celery for the system's Python, and BullMQ in a folder of its own
+#                                          (PYTHON_PACKAGES): other people's clients, and strace: for the tests
 #   tools/install-build-deps.sh check      also rustfmt and clippy
 #   tools/install-build-deps.sh servers    also what tools/fetch-servers.sh needs
 #
@@ -134,6 +135,24 @@ client() {
     /usr/bin/python3 -c 'import celery' 2>/dev/null || missing+=(python3-celery)
     [ "${#missing[@]}" = 0 ] || apt_install "${missing[@]}"
     have strace || apt_install strace
+    bullmq
+}
+
+# No Debian has it. In a folder of its own: what it brings along is newer than what the system's packages are made for.
+BULLMQ=3.4.4
+BULLMQ_BRINGS="redis==8.1.0 msgpack==1.2.3 semver==3.1.0 croniter==2.0.7"
+
+bullmq() {
+    local folder=${PYTHON_PACKAGES:-${XDG_CACHE_HOME:-$HOME/.cache}/mylog/python-packages}
+    local python=${PYTHON:-/usr/bin/python3}
+    [ -e "$folder/bullmq-$BULLMQ.dist-info" ] && PYTHONPATH=$folder "$python" -c 'import bullmq' 2>/dev/null && return
+    "$python" -m pip --version >/dev/null 2>&1 || apt_install python3-pip
+    say "installing: BullMQ $BULLMQ"
+    rm -rf "$folder.new"
+    # shellcheck disable=SC2086
+    quietly "$python" -m pip install -q --target "$folder.new" "bullmq==$BULLMQ" $BULLMQ_BRINGS
+    rm -rf "$folder"
+    mv "$folder.new" "$folder"
 }
 
 fetching() {

@@ -34,6 +34,7 @@ pub fn python_with(package: &str) -> PathBuf {
     let imports = Command::new(&path)
         .arg("-c")
         .arg(format!("import {package}"))
+        .envs(packages_of(package).map(|folder| ("PYTHONPATH", folder)))
         .stderr(Stdio::null())
         .status();
     let shown = path.display();
@@ -42,6 +43,20 @@ pub fn python_with(package: &str) -> PathBuf {
         "{shown} has no {package}. Run `make deps` first, or set PYTHON."
     );
     path
+}
+
+/// The folder of a package that the system has none of, `PYTHON_PACKAGES` or where `make deps` puts it. What else is in
+/// there is not for the others.
+pub fn packages_of(package: &str) -> Option<PathBuf> {
+    if package != "bullmq" {
+        return None;
+    }
+    let cache = || {
+        let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)
+    };
+    let given = env::var_os("PYTHON_PACKAGES").map(PathBuf::from);
+    given.or_else(|| Some(cache()?.join("mylog/python-packages")))
 }
 
 fn found(path: PathBuf, variable: &str) -> PathBuf {

@@ -26,6 +26,7 @@ impl Application {
         let mut process = Command::new(artifacts::python_with(package))
             .arg(folder.join(script))
             .args(args)
+            .envs(artifacts::packages_of(package).map(|folder| ("PYTHONPATH", folder)))
             // The scripts' folder is not for what Python compiles.
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::null())
@@ -58,6 +59,13 @@ impl Application {
         let status = self.process.wait().expect("its end");
         let errors: Vec<_> = self.errors.iter().collect();
         assert!(status.success(), "{status}\n{}", errors.join("\n"));
+        self.lines.iter().collect()
+    }
+
+    /// Kills it, and returns what else it had said.
+    pub fn kill(mut self) -> Vec<String> {
+        self.process.kill().expect("a signal");
+        self.process.wait().expect("its end");
         self.lines.iter().collect()
     }
 
