@@ -20,7 +20,7 @@ use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::{ArgVector, Args};
-use crate::api::{Ctx, log};
+use crate::api::{Ctx, log, settings};
 use crate::capture;
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
@@ -113,6 +113,7 @@ pub(crate) fn perform<'c>(
     occasion: Occasion,
     handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
 ) -> Done {
+    settings::need();
     // What a command before this one left open in the same unit comes before this one's effects.
     capture::settle(capture::Cause::Command);
     let begun = engine::with(|engine| (engine.strict_seq(), Sight::begin(engine)));

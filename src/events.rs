@@ -276,11 +276,18 @@ unsafe extern "C" fn config_changed(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
     _sub: u64,
-    _data: *mut c_void,
+    data: *mut c_void,
 ) {
     listeners::may_have_come();
+    if !data.is_null() {
+        // SAFETY: the server hands the changes of this event: so many names that end with NUL, all alive during the call.
+        unsafe {
+            let changes = &*data.cast::<raw::RedisModuleConfigChange>();
+            let names = std::slice::from_raw_parts(changes.config_names, changes.num_changes as usize);
+            settings::changed(names.iter().map(|&name| CStr::from_ptr(name)));
+        }
+    }
     if let Some(ctx) = unit::context() {
-        settings::refresh(ctx);
         grouped::refresh(ctx);
     }
 }

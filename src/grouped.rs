@@ -61,6 +61,9 @@ static ON: AtomicBool = AtomicBool::new(false);
 
 /// The configuration or the modules of the server have changed, or are known now.
 pub(crate) fn refresh(ctx: Ctx<'_>) {
+    if config::always_waits() {
+        settings::need();
+    }
     let on = config::always_waits() && settings::io_threads() == 1 && alone(ctx) && names_known(ctx);
     ON.store(on, Ordering::Relaxed);
     look_again();

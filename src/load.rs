@@ -24,7 +24,7 @@ use redis_module::raw;
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{self, Ctx, Refused, database, latency, log, server, settings};
+use crate::api::{Ctx, Refused, database, latency, log, server, settings};
 use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
@@ -134,8 +134,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     let starting = is_startup(ctx);
     meet(edition);
     conditions::ask();
-    settings::refresh(own);
-    api::reply::prepare(own);
+    settings::attach(own);
     grouped::refresh(own);
     scripts::attach(ctx.detached());
     saving::prepare();
@@ -210,6 +209,9 @@ fn open_log() -> Result<(), LoadError> {
     let recovered = recover(fs.as_ref(), &dir, start, &mut loading)?;
     let took = began.elapsed();
     report(&recovered, &loading.0, took);
+    if recovered.report.records > 0 {
+        settings::need();
+    }
     latency::sample(c"mylog-load", took.as_millis() as i64);
     let Recovered {
         file,

@@ -61,6 +61,7 @@ mod server {
     mod lineage;
     mod listeners;
     mod lost_folder;
+    mod merely_loaded;
     mod migrate;
     mod native_captured;
     mod native_captured_pops;

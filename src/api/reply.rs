@@ -12,12 +12,12 @@ use super::{Ctx, api};
 /// put together of three parts: that took a tenth of the time of a SET.
 static OK: OnceLock<LastingReply> = OnceLock::new();
 
-/// Has the server encode its `OK`. In OnLoad; without it `OK` is a status line like any other.
-pub(crate) fn prepare(ctx: Ctx<'static>) {
+/// Has the server encode its `OK`; without it `OK` is a status line like any other.
+pub(super) fn prepare(ctx: Ctx<'static>) {
     // It watches nothing, and changes nothing.
     if let Some(reply) = ctx.call_to_keep(c"UNWATCH", "", &[]) {
         if reply.get().proto() == b"+OK\r\n" {
-            // Only OnLoad comes here, and once.
+            // A second one would be the same.
             let _ = OK.set(reply);
         }
     }

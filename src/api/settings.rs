@@ -1,9 +1,12 @@
-//! Settings of the server that commands go by. They are read when they may have changed, not at each use.
+//! Settings of the server that commands go by. Each is asked for once, when a command of ours first runs, and again when
+//! it was changed: a question is a CONFIG GET in the server's statistics and slow log, where nobody who only has the module
+//! loaded expects one. Before that they are what a server has by default, or nothing is done that depends on them.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use super::Ctx;
+use super::{Ctx, reply};
+use crate::gil::Gil;
 
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
@@ -11,30 +14,54 @@ static BUSY_REPLY_MS: AtomicI64 = AtomicI64::new(UNKNOWN);
 const UNKNOWN: i64 = -1;
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
-static IS_VALKEY: AtomicBool = AtomicBool::new(false);
+/// Their names in the server.
+static ALL: [(&CStr, &AtomicI64); 4] = [
+    (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
+    (c"proto-max-bulk-len", &LONGEST_STRING),
+    (c"io-threads", &IO_THREADS),
+    (c"busy-reply-threshold", &BUSY_REPLY_MS),
+];
 
-/// Reads them again: in OnLoad, and when the server's configuration changed.
-pub(crate) fn refresh(ctx: Ctx<'_>) {
-    for (name, setting) in [
-        (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
-        (c"proto-max-bulk-len", &LONGEST_STRING),
-        (c"io-threads", &IO_THREADS),
-        (c"busy-reply-threshold", &BUSY_REPLY_MS),
-    ] {
-        if let Some(value) = read(ctx, name) {
-            setting.store(value, Ordering::Relaxed);
+/// They were asked for.
+static KNOWN: AtomicBool = AtomicBool::new(false);
+/// What they are asked with.
+static CONTEXT: Gil<Option<Ctx<'static>>> = Gil::new(None);
+
+/// Gives a context to ask with. In OnLoad.
+pub(crate) fn attach(ctx: Ctx<'static>) {
+    CONTEXT.with(|slot| *slot = Some(ctx));
+}
+
+/// Asks for them, unless they are known. Whoever goes by one has called this before: each of our commands does.
+pub(crate) fn need() {
+    if !KNOWN.load(Ordering::Relaxed) {
+        if let Some(ctx) = CONTEXT.with(|slot| *slot) {
+            KNOWN.store(true, Ordering::Relaxed);
+            ALL.iter().for_each(|(name, setting)| ask(ctx, name, setting));
+            reply::prepare(ctx);
         }
-    }
-    // A setting that only Valkey has.
-    let own = ctx.call(c"CONFIG", "", &[b"GET", b"extended-redis-compatibility"]);
-    if own.is_some_and(|reply| reply.element(1).is_some()) {
-        IS_VALKEY.store(true, Ordering::Relaxed);
     }
 }
 
-/// True on Valkey, whose versions are counted beside those of Redis.
-pub(crate) fn is_valkey() -> bool {
-    IS_VALKEY.load(Ordering::Relaxed)
+/// Settings of these names have changed.
+pub(crate) fn changed<'n>(names: impl Iterator<Item = &'n CStr>) {
+    let Some(ctx) = CONTEXT
+        .with(|slot| *slot)
+        .filter(|_| KNOWN.load(Ordering::Relaxed))
+    else {
+        return;
+    };
+    for changed in names {
+        if let Some((name, setting)) = ALL.iter().find(|(name, _)| *name == changed) {
+            ask(ctx, name, setting);
+        }
+    }
+}
+
+fn ask(ctx: Ctx<'_>, name: &CStr, setting: &AtomicI64) {
+    if let Some(value) = read(ctx, name) {
+        setting.store(value, Ordering::Relaxed);
+    }
 }
 
 /// The server's `latency-monitor-threshold` in ms; 0 while the monitor is off.

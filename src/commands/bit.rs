@@ -6,6 +6,7 @@ use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::events::Class;
 use crate::api::{server, settings};
 use crate::call::Call;
+use crate::edition;
 use crate::reply::Reply;
 
 pub(super) const BAD_OFFSET: Reply = Reply::error(c"ERR bit offset is not an integer or out of range");
@@ -138,7 +139,7 @@ fn count(bytes: &[u8], bits: Bits) -> u64 {
 /// The range of BITCOUNT.
 fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Reply> {
     let args = call.args;
-    let end_may_miss = settings::is_valkey();
+    let end_may_miss = edition::is_valkey_since((0, 0));
     match args.len() {
         2 => return Ok((0, -1, Unit::Byte)),
         3 if end_may_miss => {}

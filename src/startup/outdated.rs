@@ -50,6 +50,7 @@ pub(super) fn drop_outdated(ctx: Ctx<'_>) {
         Some((uuid, seq)) if uuid != own => Saved::ByAnother(uuid, seq),
         Some((_, seq)) => Saved::At(seq),
         // When the log had nothing yet, or by a server without the module, at whatever time.
+        None if native.is_empty() => Saved::When(u64::MAX),
         None => Saved::When(file_time(ctx)),
     };
     let later = engine::with(|engine| match saved {
