@@ -8,7 +8,7 @@ use super::{Phase, START, beside, decide_unlogged, enter_all, follow, outdated};
 use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::{capture, conditions, engine, filter, reaper, rewrite};
+use crate::{capture, conditions, engine, filter, reaper, rewrite, strict, unit};
 
 /// A load of a whole data set begins.
 pub(crate) fn load_begins(of_rdb: bool) {
@@ -164,7 +164,7 @@ fn rebase(before: &Store) {
         engine::with(|engine| engine.refusing = None);
         filter::refresh();
     }
-    let (keys, changes) = engine::with(|engine| {
+    let (keys, changes, seq) = engine::with(|engine| {
         engine.mute = false;
         for lineage in before.lineages() {
             // The log has it. It fits any store.
@@ -174,7 +174,7 @@ fn rebase(before: &Store) {
         // In the same group: a lineage without its keys would let the log win over the only copy of them.
         remember_lineage(engine);
         engine.store_replaced();
-        (engine.store.len(), changes)
+        (engine.store.len(), changes, engine.last_seq())
     })
     .unwrap_or_default();
     log::notice(&format!(
@@ -182,6 +182,10 @@ fn rebase(before: &Store) {
     ));
     if changes > 0 {
         rewrite::schedule();
+        // Whoever sent DEBUG RELOAD is told of another data set than the log has. On a replica nobody waits.
+        if strict::anything() {
+            unit::must_wait(seq);
+        }
     }
 }
 

@@ -1,5 +1,8 @@
-//! DEBUG RELOAD among the commands of an EXEC: a unit is on disk as a whole, or not at all.
+//! DEBUG RELOAD: in an EXEC a unit is on disk as a whole, or not at all, and what another file brings is there once the
+//! reply is.
 
+use crate::support::keyspace::survives_kill9;
+use crate::support::slow_disk::SlowDisk;
 use crate::support::{Server, log_check, wait_for};
 
 /// Groups and records that the log of a folder has behind its snapshot.
@@ -36,4 +39,23 @@ fn a_reload_inside_of_a_unit_does_not_put_half_of_it_to_disk() {
         let mut client = server.client();
         assert_eq!(client.run("EXISTS before a b").int(), 3, "{mode}");
     }
+}
+
+#[test]
+fn an_acknowledged_reload_of_another_data_set_is_on_disk() {
+    let disk = SlowDisk::new();
+    let mut server = disk.build().start();
+    let mut client = server.client();
+    client.ok("MYLOG.SET saved D");
+    wait_for("SAVE", || client.run("SAVE").is_ok());
+    client.ok("MYLOG.SET later D");
+    client.run("MYLOG.DEL saved");
+    client.ok("DEBUG RELOAD NOSAVE");
+    let info = client.info("mylog");
+    assert_eq!(info["mylog_durable_seq"], info["mylog_queued_seq"]);
+    let after = survives_kill9(&mut server);
+    assert_eq!(
+        after.keys().map(|(_, name)| &**name).collect::<Vec<_>>(),
+        ["saved"]
+    );
 }
