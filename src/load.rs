@@ -12,19 +12,19 @@ use mylog_core::io::Fs;
 use mylog_core::io::os::OsFs;
 use mylog_core::log::create::make_folder;
 use mylog_core::log::damage::BadRecords;
-use mylog_core::log::file::{AppendError, LogFile};
+use mylog_core::log::file::{AppendError, LogFile, TaintStage};
 use mylog_core::log::ids::run_id;
 use mylog_core::log::lock::{Claim, LockError};
 use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
 use mylog_core::log::scan::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
-use mylog_core::store::{MAX_DBS, Store};
+use mylog_core::store::{Bounds, MAX_DBS, Store};
 use redis_module::raw;
 
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{Ctx, Refused, database, latency, log, server, settings};
+use crate::api::{Ctx, Refused, database, latency, log, process, server, settings};
 use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
@@ -138,7 +138,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     grouped::refresh(own);
     scripts::attach(ctx.detached());
     saving::prepare();
-    open_log()?;
+    process::without_size_signal(|| open_log(bounds(own)))?;
     types::register(ctx)?;
     commands::register(ctx)?;
     ctx.register_info(Some(info::info))?;
@@ -187,7 +187,7 @@ fn is_startup(ctx: Ctx<'_>) -> bool {
 }
 
 /// Reads the log into the store and makes it ready to be appended to.
-fn open_log() -> Result<(), LoadError> {
+fn open_log(bounds: Bounds) -> Result<(), LoadError> {
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
     let dir = folder()?;
     make_folder(fs.as_ref(), &dir).map_err(|source| LoadError::Folder {
@@ -205,10 +205,10 @@ fn open_log() -> Result<(), LoadError> {
         run,
         wall_ms: engine::wall_ms(),
     };
-    let mut loading = Loading(Store::new());
+    let mut loading = Loading::new(bounds);
     let recovered = recover(fs.as_ref(), &dir, start, &mut loading)?;
     let took = began.elapsed();
-    report(&recovered, &loading.0, took);
+    report(&recovered, &loading.store, took);
     if recovered.report.records > 0 {
         settings::need();
     }
@@ -221,6 +221,7 @@ fn open_log() -> Result<(), LoadError> {
         next_seq,
         snapshot_end_offset,
         durable_seq,
+        stale,
         report,
         ..
     } = recovered;
@@ -229,10 +230,15 @@ fn open_log() -> Result<(), LoadError> {
         source,
     };
     let mut file = LogFile::new(file, identity, run, end, next_seq).map_err(opened)?;
+    if let Some(errno) = stale {
+        // It is rewritten as soon as that works, by itself.
+        file.set_taint(TaintStage::Write, errno);
+    }
     match file.begin_run(run, durable_seq, engine::wall_ms()) {
         // The writer tries again, and refuses durable writes until it works: a full disk must not keep the
         // server, and the cache with it, from starting.
         Ok(_) | Err(AppendError::CutBack { .. }) => {}
+        Err(AppendError::Tainted(_)) if stale.is_some() => {}
         Err(error) => return Err(error.into()),
     }
     let live = path.clone();
@@ -248,7 +254,7 @@ fn open_log() -> Result<(), LoadError> {
         Arc::new(Releaser::new()),
     )
     .map_err(LoadError::Thread)?;
-    engine::start(loading.0, next_seq, writer);
+    engine::start(loading.store, next_seq, writer);
     rewrite::start(Arc::clone(&fs), &dir, identity, run, snapshot_end_offset);
     startup::log_is_open(identity.uuid, report.created);
     LOCK.with(|slot| *slot = Some(lock));
@@ -310,17 +316,47 @@ fn sweep_leftovers(fs: &dyn Fs, dir: &Path) {
 }
 
 /// The store being filled.
-struct Loading(Store);
+struct Loading {
+    store: Store,
+    bounds: Bounds,
+}
+
+impl Loading {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            store: Store::new(),
+            bounds,
+        }
+    }
+
+    /// The server is asked for the longest string when there is a record, not by a module that is merely loaded.
+    fn know_settings(&mut self) {
+        settings::need();
+        self.bounds.set_longest_string(settings::longest_string() as u64);
+    }
+}
+
+/// What this server has for durable values: `maxmemory`, or the memory of the machine.
+fn bounds(ctx: Ctx<'_>) -> Bounds {
+    let memory = ctx.server_info(c"memory");
+    let most = match (memory.number("maxmemory"), memory.number("total_system_memory")) {
+        (0, 0) => u64::MAX,
+        (0, machine) => machine,
+        (limit, _) => limit,
+    };
+    Bounds::new(u64::MAX, most)
+}
 
 impl Replay for Loading {
     fn snapshot(&mut self, payload: &[u8], record_count: u32) -> Result<(), BadRecords> {
-        self.0
-            .load_snapshot(payload, record_count)
+        self.know_settings();
+        self.store
+            .load_snapshot(payload, record_count, &mut self.bounds)
             .map_err(BadRecords::new)
     }
 
     fn snapshot_end(&mut self, totals: &SnapshotEnd) -> Result<(), BadRecords> {
-        let keys = self.0.len() as u64;
+        let keys = self.store.len() as u64;
         if keys == totals.keys {
             return Ok(());
         }
@@ -330,13 +366,12 @@ impl Replay for Loading {
         )))
     }
 
-    fn group(
-        &mut self,
-        _first_seq: u64,
-        count: u32,
-        payload: &[u8],
-        _wall_ms: u64,
-    ) -> Result<(), BadRecords> {
-        self.0.load_group(payload, count).map_err(BadRecords::new)
+    fn group(&mut self, first_seq: u64, count: u32, payload: &[u8], _wall_ms: u64) -> Result<(), BadRecords> {
+        self.know_settings();
+        self.store
+            .load_group(payload, count, &mut self.bounds)
+            .map_err(|error| {
+                BadRecords::new(format!("in the group that begins with seq {first_seq}: {error}"))
+            })
     }
 }

@@ -39,6 +39,7 @@ mod server {
     mod child_under_load;
     mod cluster_slots;
     mod committed_reads;
+    mod cut_log;
     mod differential;
     mod disk_faults;
     mod diskless_loads;
@@ -47,6 +48,7 @@ mod server {
     mod evicted_replicas;
     mod exclusions;
     mod failing_calls;
+    mod file_size_limit;
     mod forkless_saves;
     mod full_disk_load;
     mod generic_cases;
@@ -58,7 +60,9 @@ mod server {
     mod integer_sets;
     mod keys_of_commands;
     mod kill_loop;
+    mod kills_beside_syncs;
     mod lineage;
+    mod links_and_bombs;
     mod listeners;
     mod lost_folder;
     mod merely_loaded;

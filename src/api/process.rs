@@ -103,3 +103,31 @@ pub(crate) fn heartbeat(progress: f64) {
     // SAFETY: called in the child only.
     unsafe { api!(RedisModule_SendChildHeartbeat)(progress) }
 }
+
+/// Does something in which a write past a file size limit is an error and does not end the process. What of it
+/// reached this thread is taken away before the thread's mask is as it was.
+pub(crate) fn without_size_signal<T>(act: impl FnOnce() -> T) -> T {
+    // SAFETY: the sets live on this stack and are made before they are read; the calls concern this thread's mask
+    // and its own pending signals alone.
+    let before = unsafe {
+        let (mut signal, mut before): (libc::sigset_t, libc::sigset_t) =
+            (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigemptyset(&raw mut signal);
+        libc::sigaddset(&raw mut signal, libc::SIGXFSZ);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signal, &raw mut before);
+        before
+    };
+    let result = act();
+    // SAFETY: as above; `before` was filled by the kernel, and the time is on this stack.
+    unsafe {
+        let mut signal: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut signal);
+        libc::sigaddset(&raw mut signal, libc::SIGXFSZ);
+        let at_once: libc::timespec = std::mem::zeroed();
+        if libc::sigismember(&raw const before, libc::SIGXFSZ) == 0 {
+            libc::sigtimedwait(&raw const signal, std::ptr::null_mut(), &raw const at_once);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+    }
+    result
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mylog_core::format::header::Identity;
-use mylog_core::io::os::OsFs;
+use mylog_core::io::os::{OsFs, block_size_signal};
 use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::rewrite::wire::{ANSWER_BYTES, Report, STOP, parse_answer};
@@ -127,6 +127,7 @@ pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
     panic::set_in_child();
     die_with(setup.parent);
     process::lower_priority();
+    block_size_signal();
     let code = match rewrite(setup, ends, store) {
         Ok(()) => 0,
         Err(error) => {

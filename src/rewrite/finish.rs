@@ -101,6 +101,7 @@ fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: 
         let stats = &mut rewriter.stats;
         stats.rewrites += 1;
         stats.last_failed = false;
+        stats.last_error.clear();
         stats.last = took;
         stats.last_entries = report.entries;
         stats.last_rounds = report.rounds;

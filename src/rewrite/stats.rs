@@ -9,7 +9,7 @@ pub(crate) struct Stats {
     pub(crate) failures: u64,
     /// Of the last rewrite that ended; false before the first.
     pub(crate) last_failed: bool,
-    /// Of the last one that failed.
+    /// Of the last one that ended, if it failed; else empty.
     pub(crate) last_error: String,
     /// How often one has given way to another child.
     pub(crate) yields: u64,

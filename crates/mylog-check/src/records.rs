@@ -4,12 +4,13 @@
 use mylog_core::format::snapshot_end::SnapshotEnd;
 use mylog_core::log::damage::BadRecords;
 use mylog_core::log::scan::Replay;
-use mylog_core::store::Store;
+use mylog_core::store::{Bounds, Store};
 
 /// Takes the records in order.
 pub struct Records {
     /// The state after the records so far.
     store: Store,
+    bounds: Bounds,
 }
 
 /// The end record counts other keys than the records make.
@@ -34,14 +35,26 @@ impl std::fmt::Display for Keys {
 impl Records {
     /// Nothing taken yet.
     pub fn new() -> Self {
-        Self { store: Store::new() }
+        Self {
+            store: Store::new(),
+            // Which server the log is for is not known; more than this machine has can't be checked on it.
+            bounds: Bounds::new(u64::MAX, memory().unwrap_or(u64::MAX)),
+        }
     }
+}
+
+/// Bytes of memory that are free for use here.
+fn memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 impl Replay for Records {
     fn snapshot(&mut self, payload: &[u8], record_count: u32) -> Result<(), BadRecords> {
         self.store
-            .load_snapshot(payload, record_count)
+            .load_snapshot(payload, record_count, &mut self.bounds)
             .map_err(BadRecords::new)
     }
 
@@ -58,6 +71,8 @@ impl Replay for Records {
     }
 
     fn group(&mut self, _seq: u64, count: u32, payload: &[u8], _wall_ms: u64) -> Result<(), BadRecords> {
-        self.store.load_group(payload, count).map_err(BadRecords::new)
+        self.store
+            .load_group(payload, count, &mut self.bounds)
+            .map_err(BadRecords::new)
     }
 }

@@ -5,7 +5,7 @@ mod model;
 
 use model::{Model, Rng, Shape};
 use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, NEVER, Side, Ttl};
-use mylog_core::store::{MAX_DBS, SlotId, Store};
+use mylog_core::store::{Bounds, MAX_DBS, SlotId, Store};
 use mylog_core::value::Kind;
 
 fn set(db: Db, key: &[u8]) -> Effect<'_> {
@@ -46,7 +46,7 @@ fn store_does_what_the_plain_model_does_and_so_do_its_records() {
             let mut again = Vec::new();
             Effect::decode(&mut &record[..]).unwrap().encode(&mut again);
             assert_eq!(again, record, "seed {seed} step {step} {op:?}");
-            replayed.load_group(&record, 1).unwrap();
+            replayed.load_group(&record, 1, &mut Bounds::none()).unwrap();
             assert_eq!(store.len(), model.keys.len(), "seed {seed} step {step} {op:?}");
         }
         assert_eq!(Model::of(&store), model, "seed {seed}");
@@ -302,8 +302,12 @@ fn an_effect_that_does_not_fit_changes_nothing() {
 fn only_in_a_snapshot_may_a_name_be_deleted_that_is_not_there() {
     let mut record = Vec::new();
     Effect::Del { db: 0, key: b"none" }.encode(&mut record);
-    assert!(Store::new().load_snapshot(&record, 1).is_ok());
-    assert!(Store::new().load_group(&record, 1).is_err());
+    assert!(
+        Store::new()
+            .load_snapshot(&record, 1, &mut Bounds::none())
+            .is_ok()
+    );
+    assert!(Store::new().load_group(&record, 1, &mut Bounds::none()).is_err());
     record.clear();
     Effect::Expire {
         db: 0,
@@ -311,7 +315,11 @@ fn only_in_a_snapshot_may_a_name_be_deleted_that_is_not_there() {
         expire_at: 5,
     }
     .encode(&mut record);
-    assert!(Store::new().load_snapshot(&record, 1).is_err());
+    assert!(
+        Store::new()
+            .load_snapshot(&record, 1, &mut Bounds::none())
+            .is_err()
+    );
 }
 
 #[test]
@@ -321,7 +329,7 @@ fn a_lineage_is_known_up_to_its_highest_seq_and_outlives_flushes() {
     for seq in [3, 9, 5] {
         let mut record = Vec::new();
         Effect::Lineage { uuid, seq }.encode(&mut record);
-        store.load_group(&record, 1).unwrap();
+        store.load_group(&record, 1, &mut Bounds::none()).unwrap();
     }
     store.apply(&Effect::FlushAll).unwrap();
     assert!(store.knows_lineage(&uuid, 9) && store.knows_lineage(&uuid, 1));

@@ -1,6 +1,7 @@
 //! A file system that fails on order: the nth call of a kind gives an errno, once or from then on, or a write
 //! is cut short. Every call is counted, so a test can loop over n until nothing fires any more. A call that
-//! fails here never reaches the file system below it.
+//! fails here never reaches the file system below it. Before a call something else may happen, as if another
+//! program had done it.
 
 use std::ffi::OsString;
 use std::io::{self, IoSlice};
@@ -108,6 +109,16 @@ struct Plan {
     counts: [u64; OpKind::ALL.len()],
     orders: Vec<Order>,
     fired: u64,
+    /// What happens before a call, and how many calls there are until then, that one included.
+    deed: Option<(u64, Deed)>,
+}
+
+struct Deed(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Deed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Deed")
+    }
 }
 
 #[derive(Debug)]
@@ -140,10 +151,24 @@ impl Plan {
         self.fired += u64::from(result.is_some());
         result
     }
+
+    fn deed_due(&mut self) -> Option<Deed> {
+        let (left, _) = self.deed.as_mut()?;
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return None;
+        }
+        self.fired += 1;
+        self.deed.take().map(|(_, deed)| deed)
+    }
 }
 
 /// Counts a call and fails it if that was ordered; gives the most bytes a write may take.
 fn pass(plan: &Mutex<Plan>, kind: OpKind) -> io::Result<usize> {
+    let due = plan.lock().deed_due();
+    if let Some(Deed(act)) = due {
+        act();
+    }
     match plan.lock().call(kind) {
         Some(Fault::Once(errno) | Fault::Forever(errno)) => Err(errno.into()),
         Some(Fault::Short(most)) => Ok(most),
@@ -167,6 +192,11 @@ impl<F: Fs> FaultFs<F> {
             left: nth,
             fault,
         });
+    }
+
+    /// Before the `nth` call of any kind from now, counted from 1, this happens.
+    pub fn before(&self, nth: u64, act: impl FnOnce() + Send + 'static) {
+        self.plan.lock().deed = Some((nth, Deed(Box::new(act))));
     }
 
     /// Takes back every order. The counters stay.
@@ -277,6 +307,13 @@ impl File for FaultFile {
     fn has_name(&self) -> io::Result<bool> {
         pass(&self.plan, OpKind::Id)?;
         self.file.has_name()
+    }
+
+    fn second(&self) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(Self {
+            file: self.file.second()?,
+            plan: Arc::clone(&self.plan),
+        }))
     }
 
     fn len(&self) -> io::Result<u64> {

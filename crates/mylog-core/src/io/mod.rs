@@ -54,6 +54,8 @@ pub trait File: Send {
     fn id(&self) -> io::Result<FileId>;
     /// True while some name leads to the file: without one it is gone once it is closed.
     fn has_name(&self) -> io::Result<bool>;
+    /// Another handle of the same open file, for another thread.
+    fn second(&self) -> io::Result<Box<dyn File>>;
     /// Size in bytes.
     fn len(&self) -> io::Result<u64>;
     /// True for a file of no bytes.

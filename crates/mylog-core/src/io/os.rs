@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
 
@@ -26,6 +28,15 @@ pub struct OsFs;
 /// A descriptor of its own; std opens it close-on-exec.
 #[derive(Debug)]
 struct OsFile(fs::File);
+
+/// Lets writes of this thread past a file size limit fail with EFBIG, as on a full disk, where SIGXFSZ would end the
+/// process. For threads that write to the log: the signal's disposition is the process's own, and stays.
+pub fn block_size_signal() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGXFSZ);
+    // It can only fail for an unknown request.
+    let _ = signals.thread_block();
+}
 
 fn boxed(options: &OpenOptions, path: &Path) -> io::Result<Box<dyn File>> {
     // std begins an interrupted open again.
@@ -55,7 +66,22 @@ impl Fs for OsFs {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        boxed(OpenOptions::new().read(true).write(true), path)
+        // Not through a link, which may lead to a file of somebody else, or of another server; and without waiting
+        // for the other end of a pipe.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)
+            .map_err(|error| match error.raw_os_error() {
+                Some(libc::ELOOP) => io::Error::other("is a symbolic link; put the file itself there"),
+                _ => error,
+            })?;
+        if file.metadata()?.is_file() {
+            Ok(Box::new(OsFile(file)))
+        } else {
+            Err(io::Error::other("is no ordinary file"))
+        }
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
@@ -102,7 +128,15 @@ impl Fs for OsFs {
     }
 
     fn file_id(&self, path: &Path) -> io::Result<FileId> {
-        Ok(file_id(&retry(|| fs::metadata(path))?))
+        let named = retry(|| fs::symlink_metadata(path))?;
+        if named.is_symlink() {
+            // A folder may be reached by a link, a file is the link itself.
+            let target = retry(|| fs::metadata(path))?;
+            if target.is_dir() {
+                return Ok(file_id(&target));
+            }
+        }
+        Ok(file_id(&named))
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
@@ -137,6 +171,10 @@ impl File for OsFile {
 
     fn has_name(&self) -> io::Result<bool> {
         Ok(retry(|| self.0.metadata())?.nlink() > 0)
+    }
+
+    fn second(&self) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(Self(self.0.try_clone()?)))
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -190,6 +228,23 @@ mod tests {
         OsFs.create_new(&dir.join("f")).unwrap();
         assert!(OsFs.create_dir(&dir.join("f")).is_err());
         assert!(OsFs.create_new(&dir.join("f")).is_err());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_opened_for_writing_through_a_link_and_a_link_has_an_id_of_its_own() {
+        let dir = folder("links");
+        let (file, link) = (dir.join("file"), dir.join("link"));
+        fs::write(&file, b"somebody's").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(OsFs.open(&link).is_err());
+        assert!(OsFs.create_new(&link).is_err());
+        assert!(OsFs.open(&dir).is_err());
+        assert!(OsFs.open(&file).is_ok());
+        assert_ne!(OsFs.file_id(&link).unwrap(), OsFs.file_id(&file).unwrap());
+        let folder_link = dir.join("folder");
+        std::os::unix::fs::symlink(&dir, &folder_link).unwrap();
+        assert_eq!(OsFs.file_id(&folder_link).unwrap(), OsFs.file_id(&dir).unwrap());
         fs::remove_dir_all(dir).unwrap();
     }
 

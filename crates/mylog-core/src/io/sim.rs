@@ -116,6 +116,11 @@ impl SimFs {
         self.state.lock().failing_syncs = times;
     }
 
+    /// How many syncs are still to fail.
+    pub fn fails_left(&self) -> u32 {
+        self.state.lock().failing_syncs
+    }
+
     /// What [`Fs::free_bytes`] answers from now on.
     pub fn set_free_bytes(&self, bytes: u64) {
         self.state.lock().free_bytes = bytes;
@@ -298,7 +303,7 @@ impl Fs for SimFs {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct SimFile {
     fs: SimFs,
     /// Leads to the contents for as long as the handle lives, whatever becomes of the name.
@@ -327,6 +332,10 @@ impl File for SimFile {
     fn has_name(&self) -> io::Result<bool> {
         let state = self.fs.state.lock();
         Ok(state.live.names.values().any(|ino| *ino == self.ino))
+    }
+
+    fn second(&self) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(self.clone()))
     }
 
     fn len(&self) -> io::Result<u64> {

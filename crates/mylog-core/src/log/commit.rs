@@ -2,18 +2,23 @@
 //! keep groups while writing fails, give a tainted file up, go over to a new one. It gets the time as a value.
 //! It must never report a seq as durable that is not on disk in the file that has the live name.
 
+mod syncing;
+mod trouble;
+
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::clock::Now;
-use super::failure::{Failure, FailureKind, Healing, Health};
-use super::file::{AppendError, LogFile, Taint, TaintStage, errno};
-use super::home::{Home, Place};
+use super::failure::Failure;
+use super::file::{AppendError, LogFile, TaintStage, errno};
+use super::home::Home;
 use super::policy::{FsyncPolicy, NextSync, next_sync};
 use super::queue::{Job, JobQueue};
+use super::syncer::Syncer;
 use super::watermarks::{Counters, Watermarks};
 use crate::group::Group;
 use crate::io::FileId;
+use syncing::Flight;
+use trouble::Trouble;
 
 /// How long after a failed write the next one is tried.
 pub const PROBE_MS: u64 = 1000;
@@ -64,14 +69,6 @@ pub struct StopReport {
     pub sealed: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    None,
-    Write(i32),
-    Displaced(i32),
-    Tainted(Taint),
-}
-
 /// The writer's state.
 pub struct Committer {
     home: Home,
@@ -86,10 +83,14 @@ pub struct Committer {
     pending_since: Option<u64>,
     /// Last seq taken from the queue; `>= file.last_seq()`, with equality if `pending` is empty.
     dequeued: u64,
-    /// Last seq on disk; `<= file.last_seq()`, with equality if `unsynced_since` is `None`.
+    /// Last seq on disk; `<= file.last_seq()`, with equality if `unsynced_since` is `None`. A sync that runs
+    /// beside the writing is not yet in it.
     durable: u64,
     unsynced_since: Option<u64>,
     sync_wanted: bool,
+    /// Syncs beside this; `None`: it syncs by itself under every policy.
+    syncer: Option<Box<dyn Syncer>>,
+    flight: Option<Flight>,
     trouble: Trouble,
     /// The present trouble in words, empty if there is none.
     trouble_text: String,
@@ -124,6 +125,8 @@ impl Committer {
             durable: seq,
             unsynced_since: None,
             sync_wanted: false,
+            syncer: None,
+            flight: None,
             trouble: Trouble::None,
             trouble_text: String::new(),
             reclaim: false,
@@ -131,6 +134,12 @@ impl Committer {
             next_probe_ms: 0,
             next_check_ms: 0,
         }
+    }
+
+    /// Lets its syncs run beside it, but under `always`.
+    pub fn with_syncer(mut self, syncer: Box<dyn Syncer>) -> Self {
+        self.syncer = Some(syncer);
+        self
     }
 
     /// When it syncs.
@@ -143,6 +152,7 @@ impl Committer {
     pub fn step(&mut self, jobs: &mut Vec<Job>, oldest: Option<u64>, now: Now) -> Step {
         let mut stop = None;
         self.pending_since = self.pending_since.or(oldest);
+        self.hear_of_sync();
         for job in jobs.drain(..) {
             match job {
                 Job::Frame(group) => {
@@ -234,8 +244,7 @@ impl Committer {
             return;
         }
         let since = self.pending_since.unwrap_or(now.steady_ms);
-        self.unsynced_since.get_or_insert(since);
-        self.watermarks.set_unsynced_since(self.unsynced_since);
+        self.note_unsynced(since);
         self.last_append_ms = now.steady_ms;
         self.forget_pending(count);
         self.watermarks.set_written(self.file.last_seq(), self.file.end());
@@ -250,41 +259,6 @@ impl Committer {
             self.pending_since = None;
         }
         self.queue.publish_unwritten_since(self.pending_since);
-    }
-
-    fn sync_if_due(&mut self, now: Now) {
-        let due = next_sync(self.policy, now.steady_ms, self.unsynced_since, self.sync_wanted);
-        if due == NextSync::Now {
-            self.sync();
-        }
-        // While writing fails the wish stays: it is for the pending groups too.
-        self.sync_wanted &= !self.pending.is_empty() || self.unsynced_since.is_some();
-    }
-
-    fn sync(&mut self) {
-        if self.unsynced_since.is_none()
-            || matches!(self.trouble, Trouble::Displaced(_) | Trouble::Tainted(_))
-        {
-            return;
-        }
-        let began = Instant::now();
-        match self.file.sync() {
-            Ok(()) => {
-                self.watermarks.fsync_times().record(began.elapsed());
-                Counters::add(&self.watermarks.counters().fsyncs, 1);
-                self.all_durable();
-            }
-            Err(taint) => self.enter(Trouble::Tainted(taint), taint.to_string()),
-        }
-    }
-
-    /// Everything in the file is on disk.
-    fn all_durable(&mut self) {
-        self.durable = self.file.last_seq();
-        self.unsynced_since = None;
-        self.watermarks.set_unsynced_since(None);
-        self.watermarks.set_durable(self.durable);
-        self.listener.on_durable(self.durable);
     }
 
     /// Lets an empty frame vouch for the last group, once: without it, damage there reads as a torn tail.
@@ -312,58 +286,6 @@ impl Committer {
             && self.file.vouched_seq() < self.durable
     }
 
-    /// Once a second: is the log where the next start looks for it, how much room is there, and if a new file
-    /// is needed, can one be made?
-    fn look_around(&mut self, now: Now) {
-        if now.steady_ms < self.next_check_ms {
-            return;
-        }
-        self.next_check_ms = now.steady_ms + PATH_CHECK_MS;
-        self.watermarks.set_free_bytes(self.home.free_bytes());
-        let place = self.home.look(&self.file);
-        if !matches!(self.trouble, Trouble::Tainted(_)) {
-            self.follow(&place);
-        }
-        let may_heal = match (&place, self.trouble) {
-            (_, Trouble::None | Trouble::Write(_)) => return,
-            (Place::Away(..), _) => self.reclaim,
-            (Place::Ours | Place::Lost(..), _) => true,
-        };
-        let healing = match may_heal.then(|| self.home.make_ready()) {
-            Some(Ok(())) => {
-                self.watermarks.set_last_error(&self.trouble_text);
-                Healing::Ready
-            }
-            Some(Err(why)) => {
-                let text = format!("{}; that can't be done yet: {why}", self.trouble_text);
-                self.watermarks.set_last_error(&text);
-                Healing::Waiting
-            }
-            None => {
-                self.watermarks.set_last_error(&self.trouble_text);
-                Healing::Waiting
-            }
-        };
-        self.watermarks.set_healing(healing);
-    }
-
-    /// A log that nobody will find at the next start must not acknowledge anything.
-    fn follow(&mut self, place: &Place) {
-        let (errno, why, what_to_do) = match place {
-            Place::Ours => {
-                if matches!(self.trouble, Trouble::Displaced(_)) {
-                    self.recover();
-                }
-                return;
-            }
-            Place::Lost(errno, why) => (*errno, why, "a new log is made as soon as its folder takes one"),
-            Place::Away(errno, why) => (*errno, why, "put it back, or run MYLOG.REWRITE to make a new one"),
-        };
-        let live = self.home.live().display();
-        let text = format!("{live} no longer leads to the log ({why}): {what_to_do}");
-        self.enter(Trouble::Displaced(errno), text);
-    }
-
     fn switch(&mut self, mut successor: Box<dyn Successor>, now: Now) {
         let Some(file) = successor.publish(self.dequeued, self.file.id(), now) else {
             successor.conclude(None);
@@ -371,6 +293,7 @@ impl Committer {
         };
         let retired = std::mem::replace(&mut self.file, file);
         self.home.renewed();
+        self.forget_flight();
         let last_seq = self.file.last_seq();
         let covered = self
             .pending
@@ -384,7 +307,7 @@ impl Committer {
         if let Some(taint) = self.file.taint() {
             self.enter(Trouble::Tainted(taint), taint.to_string());
         } else {
-            self.all_durable();
+            self.set_durable(last_seq, None);
             if self.trouble != Trouble::None {
                 self.recover();
             }
@@ -397,6 +320,7 @@ impl Committer {
         self.begin_run_if_due(now);
         self.next_probe_ms = now.steady_ms;
         self.write_pending(now);
+        self.await_sync();
         self.sync();
         let complete = self.trouble == Trouble::None
             && !self.file.run_is_due()
@@ -411,62 +335,6 @@ impl Committer {
         }
     }
 
-    fn enter(&mut self, trouble: Trouble, text: String) {
-        let kind = match trouble {
-            Trouble::None => return,
-            Trouble::Write(_) => FailureKind::Write,
-            Trouble::Displaced(_) => FailureKind::Displaced,
-            Trouble::Tainted(taint) => FailureKind::Tainted(taint.stage),
-        };
-        let known = std::mem::replace(&mut self.trouble, trouble) == trouble;
-        if !known && !matches!(trouble, Trouble::Write(_)) {
-            // Before it is known to be down: who asks for a rewrite then is to wait for the folder.
-            self.watermarks.set_healing(Healing::Waiting);
-        }
-        if !known && matches!(trouble, Trouble::Tainted(_)) {
-            // What can be done about it is found out at once.
-            self.next_check_ms = 0;
-        }
-        self.publish_health();
-        self.trouble_text.clone_from(&text);
-        if !known {
-            self.watermarks.set_last_error(&text);
-            let errno = match trouble {
-                Trouble::Write(errno) | Trouble::Displaced(errno) => errno,
-                Trouble::Tainted(taint) => taint.errno,
-                Trouble::None => 0,
-            };
-            self.listener.on_failure(&Failure {
-                kind,
-                errno,
-                durable_seq: self.durable,
-                text,
-            });
-        }
-    }
-
-    fn recover(&mut self) {
-        self.trouble = Trouble::None;
-        self.reclaim = false;
-        self.publish_health();
-        self.watermarks.set_healing(Healing::NotNeeded);
-        self.listener.on_recovered();
-    }
-
-    fn publish_health(&self) {
-        let (write, fsync) = match self.trouble {
-            Trouble::None => (Health::Ok, Health::Ok),
-            Trouble::Write(errno) | Trouble::Displaced(errno) => (Health::Failing(errno), Health::Ok),
-            Trouble::Tainted(taint) => match taint.stage {
-                TaintStage::Fsync | TaintStage::Folder => (Health::Ok, Health::Tainted(taint.errno)),
-                TaintStage::Write | TaintStage::CutBack | TaintStage::Sequence => {
-                    (Health::Tainted(taint.errno), Health::Ok)
-                }
-            },
-        };
-        self.watermarks.set_health(write, fsync);
-    }
-
     fn next_wake(&self, now: Now) -> u64 {
         let mut wake = self.next_check_ms;
         if matches!(self.trouble, Trouble::Tainted(_)) {
@@ -476,8 +344,10 @@ impl Committer {
         if matches!(self.trouble, Trouble::Write(_)) && waits {
             wake = wake.min(self.next_probe_ms);
         }
-        if let NextSync::At(due) = next_sync(self.policy, now.steady_ms, self.unsynced_since, false) {
-            wake = wake.min(due);
+        if self.may_begin_sync() {
+            if let NextSync::At(due) = next_sync(self.policy, now.steady_ms, self.unsynced_since, false) {
+                wake = wake.min(due);
+            }
         }
         if self.vouch_wanted() {
             wake = wake.min(self.last_append_ms + VOUCH_IDLE_MS);

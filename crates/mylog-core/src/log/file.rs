@@ -1,6 +1,6 @@
 //! The live file as its one writer sees it: where the last whole group ends, which seq comes next, and
-//! whether the file may still be trusted. It decides what a failed write or sync means for the file. It must
-//! never write behind bytes it could not cut off, nor touch a file whose sync has failed.
+//! whether the file may still be trusted. It decides what a failed write or sync, and a stranger's hand, mean for
+//! the file. It must never write behind bytes it could not cut off, nor touch a file whose sync has failed.
 
 use std::io;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::frame_batch::{Contents, FrameBatch, Interrupted, Stamp};
+use super::witness::{self, Foul, Mark};
 use crate::format::frame::Kind;
 use crate::format::header::Identity;
 use crate::group::Group;
@@ -26,13 +27,24 @@ pub enum TaintStage {
     Folder,
     /// A group did not follow on the one before it, so that the log would have a hole.
     Sequence,
+    /// Somebody else has cut the file or written to it: it has this length.
+    Length(u64),
+    /// Somebody else has cut the file, and what was written behind the cut left a hole.
+    Hole,
+}
+
+impl From<Foul> for TaintStage {
+    fn from(foul: Foul) -> Self {
+        match foul {
+            Foul::Length(found) => Self::Length(found),
+            Foul::Contents => Self::Hole,
+        }
+    }
 }
 
 /// Why a file is never written or synced again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the log is tainted at offset {offset}, seq {next_seq} ({stage:?}, errno {errno}): a rewrite into a new file heals it"
-)]
+#[error("{}: a rewrite into a new file heals it", self.what())]
 pub struct Taint {
     /// What failed.
     pub stage: TaintStage,
@@ -42,6 +54,30 @@ pub struct Taint {
     pub offset: u64,
     /// The seq that would have come next.
     pub next_seq: u64,
+}
+
+impl Taint {
+    fn what(&self) -> String {
+        let Self {
+            stage,
+            errno,
+            offset,
+            next_seq,
+        } = self;
+        match stage {
+            TaintStage::Length(found) => format!(
+                "somebody else has cut the log or written to it: it has {found} bytes and should have {offset}, up to \
+                 seq {}",
+                next_seq.saturating_sub(1)
+            ),
+            TaintStage::Hole => {
+                format!("somebody else has cut the log in place: what stood before offset {offset} is gone")
+            }
+            stage => {
+                format!("the log is tainted at offset {offset}, seq {next_seq} ({stage:?}, errno {errno})")
+            }
+        }
+    }
 }
 
 /// Why an append did not happen, or not as a whole.
@@ -96,6 +132,8 @@ pub struct LogFile {
     run_due: bool,
     /// Set once, never cleared: the file's contents are in doubt.
     taint: Option<Taint>,
+    /// What was written last before `end`, if anything can stand for it.
+    mark: Option<Mark>,
 }
 
 impl LogFile {
@@ -110,6 +148,7 @@ impl LogFile {
     ) -> io::Result<Self> {
         let id = file.id()?;
         let seed = identity.seed();
+        let mark = Mark::read(file.as_ref(), end)?;
         Ok(Self {
             file,
             id,
@@ -121,6 +160,7 @@ impl LogFile {
             vouched: 0,
             run_due: false,
             taint: None,
+            mark,
         })
     }
 
@@ -221,7 +261,22 @@ impl LogFile {
         }
         self.file
             .sync_data()
-            .map_err(|source| self.set_taint(TaintStage::Fsync, errno(&source)))
+            .map_err(|source| self.set_taint(TaintStage::Fsync, errno(&source)))?;
+        // Last: what was cut off before this is not on disk, whatever the sync says.
+        self.look()
+    }
+
+    /// Another handle of the file, by which another thread may sync what was appended.
+    pub(crate) fn second(&self) -> io::Result<Box<dyn File>> {
+        self.file.second()
+    }
+
+    /// Looks whether somebody else has cut the file or written to it, which taints it.
+    pub fn look(&mut self) -> Result<(), Taint> {
+        if let Some(taint) = self.taint {
+            return Err(taint);
+        }
+        witness::look(self.file.as_ref(), self.end, self.mark).map_err(|foul| self.set_taint(foul.into(), 0))
     }
 
     /// Gives the file up: nothing is written to it or synced any more.
@@ -280,6 +335,11 @@ impl LogFile {
         }
         match batch.write(self.file.as_mut(), self.end) {
             Ok(()) => {
+                // After the write, with the mark from before it: a file that was cut since the last look has a
+                // hole now. A look before the write would leave a moment between the two.
+                witness::look(self.file.as_ref(), self.end + batch.bytes(), self.mark)
+                    .map_err(|foul| self.set_taint(foul.into(), 0))?;
+                self.mark = batch.mark(self.end).or(self.mark);
                 self.advance(ends, durable_seq);
                 Ok(batch.bytes())
             }
@@ -298,8 +358,20 @@ impl LogFile {
     /// Keeps the groups that are whole and removes the rest: a half group would end the log at the next
     /// start, with everything appended behind it.
     fn cut_back(&mut self, failed: Interrupted, ends: &[(u64, u64)], durable_seq: u64) -> AppendError {
+        // Before the truncation: it would make a file that somebody else has cut as long as it should be.
+        let found = self.file.len();
+        if let Some(len) = found.ok().filter(|len| *len < failed.reached) {
+            return self.set_taint(TaintStage::Length(len), 0).into();
+        }
+        if witness::look_at_mark(self.file.as_ref(), self.mark).is_err() {
+            return self.set_taint(TaintStage::Hole, 0).into();
+        }
         let kept = ends.iter().take_while(|(end, _)| *end <= failed.reached).count();
         self.advance(ends.get(..kept).unwrap_or_default(), durable_seq);
+        if kept > 0 {
+            let mark = Mark::read(self.file.as_ref(), self.end);
+            self.mark = mark.ok().flatten().or(self.mark);
+        }
         if let Err(source) = self.file.truncate(self.end) {
             return self.set_taint(TaintStage::CutBack, errno(&source)).into();
         }

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 
+use super::witness::Mark;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, MAX_FRAME_PAYLOAD};
 use crate::format::padding;
 use crate::io::File;
@@ -119,6 +120,14 @@ impl<'a> FrameBatch<'a> {
         self.frames
             .iter()
             .filter_map(|frame| frame.header.get(FRAME_HEADER_BYTES - 4..))
+    }
+
+    /// The last byte that is not zero, where the frames stand at `at`.
+    pub fn mark(&self, at: u64) -> Option<Mark> {
+        let last = self.frames.last()?;
+        let payload_at = at + self.bytes - last.payload.len() as u64 - padding(last.payload.len() as u64);
+        Mark::last_of(last.payload, payload_at)
+            .or_else(|| Mark::last_of(&last.header, payload_at - FRAME_HEADER_BYTES as u64))
     }
 
     /// Writes all frames at `at`. A short write is continued; one of more than 2 GB always is short.

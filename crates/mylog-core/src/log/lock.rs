@@ -6,7 +6,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -38,6 +38,17 @@ pub enum LockError {
         /// Process that has it, if it can be told.
         pid: Option<i32>,
     },
+    /// The lock file may be somebody else's, whose contents are not ours to replace.
+    #[error(
+        "{}: it is {what}, and the lock has to be an ordinary file with no other name; remove it, it is made anew",
+        path.display()
+    )]
+    Foreign {
+        /// The lock file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// The lock file can't be used.
     #[error("{}: {action}: {source}; the folder must exist and be writable by the server", path.display())]
     Io {
@@ -65,14 +76,27 @@ impl FolderLock {
             let path = path.clone();
             move |source| LockError::Io { path, action, source }
         };
-        // Not truncated: the holder's id stands in it.
-        let mut file = OpenOptions::new()
+        // Not truncated: the holder's id stands in it. And never through a link: what it led to would be emptied.
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(failed("opening"))?;
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(&path);
+        let foreign = |what| LockError::Foreign {
+            path: path.clone(),
+            what,
+        };
+        let mut file = match opened {
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                return Err(foreign("a symbolic link"));
+            }
+            opened => opened.map_err(failed("opening"))?,
+        };
+        if let Some(what) = not_ours(&file.metadata().map_err(failed("looking at it"))?) {
+            return Err(foreign(what));
+        }
         match fcntl(&file, FcntlArg::F_SETLK(&whole_file())) {
             Ok(_) => {}
             Err(Errno::EACCES | Errno::EAGAIN) => {
@@ -87,6 +111,14 @@ impl FolderLock {
         let _ = write_pid(&mut file);
         Ok(Self { file })
     }
+}
+
+/// Why a file may be somebody else's.
+fn not_ours(found: &Metadata) -> Option<&'static str> {
+    if !found.is_file() {
+        return Some("no ordinary file");
+    }
+    (found.nlink() > 1).then_some("a file with several names (hard links)")
 }
 
 /// The lock of a folder that may be removed or replaced while it is held.
@@ -111,7 +143,7 @@ impl Claim {
     pub fn keep(&self) -> Result<(), LockError> {
         let mut held = self.held.lock();
         // By its name, never by opening it: a close would drop the lock.
-        let found = std::fs::metadata(self.dir.join(LOCK));
+        let found = std::fs::symlink_metadata(self.dir.join(LOCK));
         if found.is_ok_and(|found| (found.dev(), found.ino()) == held.1) {
             return Ok(());
         }

@@ -48,6 +48,8 @@ struct Inner {
     wake_at: u64,
     /// Somebody waits who keeps all others from coming.
     hurry: bool,
+    /// The writer is to look around, though there is no job.
+    nudged: bool,
     /// Set by the stop; nothing is taken in any more.
     closed: bool,
 }
@@ -107,6 +109,13 @@ impl JobQueue {
         true
     }
 
+    /// Has the writer take a step: a sync that it waits for has ended.
+    pub(crate) fn nudge(&self) {
+        let mut inner = self.inner.lock();
+        inner.nudged = true;
+        self.wake_up(&mut inner);
+    }
+
     fn wake_up(&self, inner: &mut Inner) {
         if std::mem::take(&mut inner.sleeping) {
             self.wake.notify_one();
@@ -143,12 +152,13 @@ impl JobQueue {
     /// when the oldest group among them was submitted.
     pub fn take(&self, out: &mut Vec<Job>, timeout: Duration) -> Option<u64> {
         let mut inner = self.inner.lock();
-        if inner.jobs.is_empty() && !timeout.is_zero() {
+        if inner.jobs.is_empty() && !inner.nudged && !timeout.is_zero() {
             inner.sleeping = true;
             // A spurious or late wake-up is harmless: the writer looks at its own times and comes again.
             let _ = self.wake.wait_for(&mut inner, timeout);
             inner.sleeping = false;
         }
+        inner.nudged = false;
         std::mem::swap(&mut inner.jobs, out);
         inner.oldest_ms.take()
     }

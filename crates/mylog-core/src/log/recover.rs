@@ -6,8 +6,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::create::{create, make_folder};
 use super::damage::{Corrupt, Torn, Verdict};
+use super::file::errno;
 use super::harden::{HardenError, harden};
 use super::names::{self, CURRENT, CURRENT_NEW};
 use super::scan::{ReadError, Replay, Summary, scan};
@@ -47,6 +50,9 @@ pub struct Recovered {
     pub base_seq: u64,
     /// Run of the last frame. The next frame must be a Run frame of the new one.
     pub run: u64,
+    /// There was no room, or a file size limit, for writing the end of the file again: nothing may be appended to
+    /// it before it has been made anew. The errno.
+    pub stale: Option<i32>,
     /// What was found.
     pub report: LoadReport,
 }
@@ -166,10 +172,15 @@ where
         report.saved_to = Some(save_tail(fs, dir, file.as_ref(), &summary)?);
     }
     // 2. Cut, write again, sync: before the first append, or an acknowledged frame could stand behind a hole.
-    harden(file.as_mut(), &summary).map_err(|source| RecoverError::Harden {
-        path: path.clone(),
-        source,
-    })?;
+    let stale = match harden(file.as_mut(), &summary) {
+        Ok(()) => None,
+        Err(HardenError::Write { source, .. }) if is_for_lack_of_room(&source) => {
+            // Not tried further: the next file is made from memory.
+            file.sync_data().map_err(failed(&path, "syncing"))?;
+            Some(errno(&source))
+        }
+        Err(source) => return Err(RecoverError::Harden { path, source }),
+    };
     // 3. The name, whoever gave it: the server may have died between a rename and the folder's sync, and a
     //    power cut would then bring back the file before it, without what was acknowledged since.
     fs.sync_dir(dir).map_err(failed(dir, "syncing the folder"))?;
@@ -183,8 +194,16 @@ where
         snapshot_end_offset: summary.snapshot_end_offset,
         base_seq,
         run: summary.run,
+        stale,
         report,
     })
+}
+
+/// A full disk, where a write in place takes room too; a quota; a file size limit.
+fn is_for_lack_of_room(error: &io::Error) -> bool {
+    [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG]
+        .map(|errno| Some(errno as i32))
+        .contains(&error.raw_os_error())
 }
 
 /// Reads the file and applies the policy to the verdict. A torn tail is still there after it.

@@ -33,7 +33,7 @@ pub struct Watermarks {
     peaks: Peaks,
     write_health: AtomicU64,
     fsync_health: AtomicU64,
-    /// Kept after a recovery, as the last error there was.
+    /// Why nothing becomes durable now.
     last_error: Mutex<Option<String>>,
     fsync_times: FsyncTimes,
     counters: Counters,
@@ -182,7 +182,7 @@ impl Watermarks {
         self.write_health() != Health::Ok || self.fsync_health() != Health::Ok
     }
 
-    /// The last error there was, also after a recovery.
+    /// Why nothing becomes durable; `None` while it does.
     pub fn last_error(&self) -> Option<String> {
         self.last_error.lock().clone()
     }
@@ -262,6 +262,10 @@ impl Watermarks {
     pub(crate) fn set_health(&self, write: Health, fsync: Health) {
         self.write_health.store(write.to_bits(), Ordering::Release);
         self.fsync_health.store(fsync.to_bits(), Ordering::Release);
+    }
+
+    pub(crate) fn clear_last_error(&self) {
+        *self.last_error.lock() = None;
     }
 
     pub(crate) fn set_last_error(&self, text: &str) {

@@ -20,9 +20,11 @@ use super::linger::Linger;
 use super::lock::Claim;
 use super::policy::FsyncPolicy;
 use super::queue::{Job, JobQueue};
+use super::syncer::SyncThread;
 use super::watermarks::Watermarks;
 use crate::group::Group;
 use crate::io::Fs;
+use crate::io::os::block_size_signal;
 
 /// What a writer starts with.
 pub struct WriterConfig {
@@ -84,10 +86,13 @@ impl Writer {
             Arc::clone(&queue),
             heard,
         );
+        let sleeper = Arc::clone(&queue);
+        let committer = committer.with_syncer(Box::new(SyncThread::spawn(move || sleeper.nudge())?));
         let (jobs, at_end) = (Arc::clone(&queue), Arc::clone(&gate));
         let thread = thread::Builder::new()
             .name("mylog-writer".to_owned())
             .spawn(move || {
+                block_size_signal();
                 let report = run(committer, &jobs, clock);
                 at_end.change(|state| state.stopped = true);
                 report

@@ -11,6 +11,7 @@ use crate::format::header::{self, HEADER_BYTES, Identity};
 use crate::format::snapshot_end::SnapshotEnd;
 use crate::io::{File, FileId, Fs};
 use crate::log::frame_batch::{Contents, FrameBatch, Stamp};
+use crate::log::witness::{self, Mark};
 
 /// Payload that a snapshot frame has, if no record is larger.
 const FRAME_TARGET: usize = 256 << 10;
@@ -60,6 +61,8 @@ pub struct SnapshotFile {
     /// Over the header checksums of the frames so far.
     crc_of_crcs: u32,
     wall_ms: u64,
+    /// What was written last.
+    mark: Option<Mark>,
 }
 
 impl SnapshotFile {
@@ -93,6 +96,7 @@ impl SnapshotFile {
             synced: 0,
             crc_of_crcs: 0,
             wall_ms,
+            mark: Mark::last_of(&header::encode(identity), 0),
         })
     }
 
@@ -150,11 +154,10 @@ impl SnapshotFile {
             payload: &payload,
             payload_crc: crc32c::crc32c(&payload),
         });
-        batch
-            .write(self.file.as_mut(), self.end)
-            .map_err(|failed| self.failed(failed.source))?;
-        self.end += batch.bytes();
+        self.write(&batch)?;
         self.sync_file()?;
+        witness::look(self.file.as_ref(), self.end, self.mark)
+            .map_err(|foul| self.failed(io::Error::other(foul)))?;
         let file_id = self.file.id().map_err(|source| self.failed(source))?;
         Ok(SnapshotReport {
             bytes: self.end,
@@ -186,19 +189,29 @@ impl SnapshotFile {
             payload,
             payload_crc: crc32c::crc32c(payload),
         });
-        batch
-            .write(self.file.as_mut(), self.end)
-            .map_err(|failed| self.failed(failed.source))?;
+        self.write(&batch)?;
         for crc in batch.header_crcs() {
             self.crc_of_crcs = crc32c::crc32c_append(self.crc_of_crcs, crc);
         }
-        self.end += batch.bytes();
         self.records += u64::from(count);
         if self.end - self.synced >= SYNC_EVERY {
             self.sync_file()
         } else {
             Ok(())
         }
+    }
+
+    /// A file that somebody else cuts meanwhile would become a log with holes.
+    fn write(&mut self, batch: &FrameBatch<'_>) -> Result<(), SnapshotError> {
+        let at = self.end;
+        batch
+            .write(self.file.as_mut(), at)
+            .map_err(|failed| self.failed(failed.source))?;
+        witness::look(self.file.as_ref(), at + batch.bytes(), self.mark)
+            .map_err(|foul| self.failed(io::Error::other(foul)))?;
+        self.mark = batch.mark(at).or(self.mark);
+        self.end += batch.bytes();
+        Ok(())
     }
 
     fn sync_file(&mut self) -> Result<(), SnapshotError> {

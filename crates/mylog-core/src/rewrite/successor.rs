@@ -92,7 +92,9 @@ impl NewFile {
             file.set_taint(TaintStage::Folder, errno(&error));
             return Ok(Some(SwitchFailure::io(SwitchStage::Folder, &error)));
         }
-        Ok(None)
+        // Somebody else may have cut it since its sync.
+        let cut = file.look().err();
+        Ok(cut.map(|taint| SwitchFailure::taint(SwitchStage::Folder, &taint)))
     }
 
     fn keep_history(&self) -> Result<(), SwitchFailure> {

@@ -16,6 +16,7 @@ use super::successor::NewFile;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind};
 use crate::format::header::{self, HEADER_BYTES, Identity};
 use crate::format::snapshot_end::{SNAPSHOT_END_BYTES, SnapshotEnd};
+use crate::io::os::block_size_signal;
 use crate::io::{File, Fs};
 use crate::log::file::{AppendError, LogFile, Taint, errno};
 use crate::log::queue::{Job, JobQueue};
@@ -212,7 +213,10 @@ pub fn start(plan: SwitchPlan, queue: Arc<JobQueue>, on_done: OnDone) {
     // Without a thread the closure is dropped, and with it the attempt, which tells so.
     let _ = thread::Builder::new()
         .name("mylog-catchup".to_owned())
-        .spawn(move || run(attempt, &queue));
+        .spawn(move || {
+            block_size_signal();
+            run(attempt, &queue);
+        });
 }
 
 /// As [`start`], on this thread; the last step is left in the writer's queue.

@@ -1,5 +1,6 @@
 //! Filling a store from a log: the records of its snapshot section, then those of its groups.
 
+use super::bounds::{Bounds, OutOfBounds};
 use super::{ApplyError, Store};
 use crate::effect::{BadRecord, Effect, decode_records};
 
@@ -18,21 +19,44 @@ pub enum LoadError {
         /// Why.
         cause: ApplyError,
     },
+    /// A record makes more than the server takes.
+    #[error("record {index} of its group makes too much of a few bytes: {cause}")]
+    Bound {
+        /// Which record of the payload, from 0.
+        index: u32,
+        /// What, and which bound.
+        cause: OutOfBounds,
+    },
 }
 
 impl Store {
     /// Applies the records of a snapshot frame.
-    pub fn load_snapshot(&mut self, payload: &[u8], count: u32) -> Result<(), LoadError> {
-        self.load(payload, count, true)
+    pub fn load_snapshot(
+        &mut self,
+        payload: &[u8],
+        count: u32,
+        bounds: &mut Bounds,
+    ) -> Result<(), LoadError> {
+        self.load(payload, count, true, bounds)
     }
 
     /// Applies the records of a group.
-    pub fn load_group(&mut self, payload: &[u8], count: u32) -> Result<(), LoadError> {
-        self.load(payload, count, false)
+    pub fn load_group(&mut self, payload: &[u8], count: u32, bounds: &mut Bounds) -> Result<(), LoadError> {
+        self.load(payload, count, false, bounds)
     }
 
-    fn load(&mut self, payload: &[u8], count: u32, snapshot: bool) -> Result<(), LoadError> {
+    fn load(
+        &mut self,
+        payload: &[u8],
+        count: u32,
+        snapshot: bool,
+        bounds: &mut Bounds,
+    ) -> Result<(), LoadError> {
+        bounds.read(payload.len());
         decode_records(payload, count, |index, effect| {
+            bounds
+                .check(self, &effect)
+                .map_err(|cause| LoadError::Bound { index, cause })?;
             match self.apply(&effect) {
                 Ok(_) => {}
                 // The child deletes a name that it may have written under another one only.

@@ -4,6 +4,7 @@
 //! lock in the module, nothing at all in the child, which has its own copy.
 
 mod apply;
+mod bounds;
 mod collections;
 mod discarded;
 mod key;
@@ -18,6 +19,7 @@ use std::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 
 pub use apply::{Applied, ApplyError};
+pub use bounds::{Bounds, OutOfBounds};
 pub use discarded::Discarded;
 pub use loader::LoadError;
 pub use slab::SlotId;

@@ -93,3 +93,39 @@ fn every_power_cut_around_a_failed_sync_and_the_switch_that_heals_it_leaves_all_
         assert!(rig.check_crashes(0) > 50);
     }
 }
+
+#[test]
+fn every_power_cut_beside_a_sync_that_is_heard_of_later_leaves_all_that_was_promised() {
+    for policy in POLICIES {
+        for lag in 1..4 {
+            let mut rig = Rig::simple(policy).lagging(lag);
+            for turn in 0..8u64 {
+                rig.submit(2);
+                if turn % 3 == 1 {
+                    rig.queue.push(mylog_core::log::queue::Job::Sync);
+                }
+                rig.step(turn * 400 + 1);
+            }
+            let report = rig.child_file(2).unwrap();
+            rig.submit(2);
+            rig.queue.push(mylog_core::log::queue::Job::Sync);
+            rig.step(3601);
+            rig.submit(1);
+            assert!(matches!(rig.switch(2, report, 3602), SwitchOutcome::Switched(_)));
+            rig.submit(1);
+            for second in 4..12 {
+                rig.step(second * 1000);
+            }
+            rig.submit(1);
+            rig.queue.push(mylog_core::log::queue::Job::Sync);
+            rig.step(12_000);
+            rig.submit(1);
+            assert!(matches!(rig.stop(12_001), Step::Stopped(report) if report.sealed));
+            assert_eq!(
+                load(&rig.sim, &crate::rig::live()).unwrap().last_seq,
+                rig.next_seq - 1
+            );
+            assert!(rig.check_crashes(0) > 60);
+        }
+    }
+}

@@ -10,5 +10,6 @@ mod faults;
 mod healing;
 mod rig;
 mod scan;
+mod strangers;
 mod switch;
 mod thread;

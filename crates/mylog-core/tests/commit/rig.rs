@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use mylog_core::format::header::Identity;
 use mylog_core::group::Group;
-use mylog_core::io::Fs;
 use mylog_core::io::sim::SimFs;
+use mylog_core::io::{File, Fs};
 use mylog_core::log::clock::{Clock, Now};
 use mylog_core::log::commit::{Committer, Listener, Step};
 use mylog_core::log::failure::{Failure, FailureKind};
@@ -19,6 +20,7 @@ use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::{Job, JobQueue};
 use mylog_core::log::recover::{Start, recover};
 use mylog_core::log::scan::Ignore;
+use mylog_core::log::syncer::{Synced, Syncer};
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::snapshot_file::{SnapshotFile, SnapshotReport};
@@ -146,6 +148,36 @@ impl Listener for Ear {
     }
 }
 
+/// Syncs at once, so that nothing written later can be in it, and tells later.
+struct Lagging {
+    steps: u32,
+    left: u32,
+    synced: Option<Synced>,
+}
+
+impl Syncer for Lagging {
+    fn begin(&mut self, mut file: Box<dyn File>) {
+        assert!(self.synced.is_none(), "two syncs at once");
+        self.left = self.steps;
+        self.synced = Some(Synced {
+            result: file.sync_data(),
+            took: Duration::ZERO,
+        });
+    }
+
+    fn take(&mut self) -> Option<Synced> {
+        if self.left > 0 {
+            self.left -= 1;
+            return None;
+        }
+        self.synced.take()
+    }
+
+    fn wait(&mut self) -> Synced {
+        self.synced.take().unwrap()
+    }
+}
+
 pub struct Rig {
     pub sim: SimFs,
     pub fs: Arc<dyn Fs>,
@@ -192,6 +224,16 @@ impl Rig {
     pub fn simple(policy: FsyncPolicy) -> Self {
         let sim = first_log();
         Self::new(&sim, Arc::new(sim.clone()), policy)
+    }
+
+    /// A writer whose syncs run beside it, and are heard of only so many steps later.
+    pub fn lagging(mut self, steps: u32) -> Self {
+        self.committer = self.committer.with_syncer(Box::new(Lagging {
+            steps,
+            left: 0,
+            synced: None,
+        }));
+        self
     }
 
     /// Submits the next group of `count` records.

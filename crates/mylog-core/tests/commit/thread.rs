@@ -72,6 +72,12 @@ impl File for SlowFile {
     fn has_name(&self) -> io::Result<bool> {
         self.file.has_name()
     }
+    fn second(&self) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(SlowFile {
+            file: self.file.second()?,
+            turnstile: Arc::clone(&self.turnstile),
+        }))
+    }
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }
@@ -256,4 +262,117 @@ fn switches_under_load_lose_and_repeat_no_group() {
     assert_eq!((report.durable_seq, report.sealed), (seq, true));
     let told: Vec<_> = bench.ear.events();
     assert!(told.is_sorted_by_key(|heard| if let Heard::Durable(seq) = heard { *seq } else { 0 }));
+}
+
+fn wait_written(bench: &Bench, seq: u64) {
+    let patience = soon();
+    while bench.writer.watermarks().written() < seq {
+        assert!(Instant::now() < patience, "seq {seq} was never written");
+        std::thread::yield_now();
+    }
+}
+
+const BESIDE: [FsyncPolicy; 2] = [FsyncPolicy::EverySec, FsyncPolicy::No];
+
+#[test]
+fn writes_go_on_while_a_sync_hangs_and_it_proves_only_what_was_written_before() {
+    for policy in BESIDE {
+        let mut bench = start(policy);
+        bench.writer.submit(group(1, 1));
+        bench.writer.sync();
+        bench.turnstile.wait_entered(1);
+        for seq in 2..=50 {
+            bench.writer.submit(group(seq, 1));
+            wait_written(&bench, seq);
+        }
+        bench.writer.sync();
+        // What kill -9 would leave.
+        assert_eq!(load(&bench.sim, &live()).unwrap().last_seq, 50);
+        assert_eq!(bench.writer.watermarks().durable(), 0);
+        bench.turnstile.allow(1);
+        assert_eq!(bench.writer.wait_durable(1, soon()), WaitOutcome::Durable);
+        bench.turnstile.wait_entered(2);
+        assert_eq!(bench.writer.watermarks().durable(), 1);
+        bench.turnstile.allow(u64::from(u32::MAX));
+        assert_eq!(bench.writer.wait_durable(50, soon()), WaitOutcome::Durable);
+        assert_eq!(bench.ear.events(), [Heard::Durable(1), Heard::Durable(50)]);
+        let report = bench.writer.stop(true).unwrap();
+        assert!(report.sealed && report.durable_seq == 50);
+    }
+}
+
+#[test]
+fn a_stop_waits_for_the_sync_that_runs() {
+    let mut bench = start(FsyncPolicy::EverySec);
+    bench.writer.submit(group(1, 1));
+    bench.writer.sync();
+    bench.turnstile.wait_entered(1);
+    bench.writer.submit(group(2, 1));
+    wait_written(&bench, 2);
+    let turnstile = Arc::clone(&bench.turnstile);
+    std::thread::scope(|scope| {
+        let stopping = scope.spawn(|| bench.writer.stop(true).unwrap());
+        std::thread::yield_now();
+        assert!(!stopping.is_finished());
+        turnstile.allow(u64::from(u32::MAX));
+        let report = stopping.join().unwrap();
+        assert!(report.sealed && report.durable_seq == 2);
+    });
+    let log = load(&bench.sim, &live()).unwrap();
+    assert_eq!((log.last_seq, log.sealed), (2, true));
+}
+
+#[test]
+fn a_sync_that_fails_beside_the_writing_taints_the_log_and_is_not_tried_again() {
+    let mut bench = start(FsyncPolicy::EverySec);
+    bench.sim.fail_sync_data(1);
+    bench.writer.submit(group(1, 1));
+    bench.writer.sync();
+    bench.turnstile.wait_entered(1);
+    bench.writer.submit(group(2, 1));
+    wait_written(&bench, 2);
+    bench.turnstile.allow(u64::from(u32::MAX));
+    let outcome = bench.writer.wait_durable(2, soon());
+    assert!(
+        matches!(outcome, WaitOutcome::Failed(failure) if matches!(failure.kind, FailureKind::Tainted(_)))
+    );
+    bench.writer.submit(group(3, 1));
+    bench.writer.sync();
+    let report = bench.writer.stop(true).unwrap();
+    assert_eq!((report.durable_seq, report.sealed), (0, false));
+    assert_eq!(fsyncs(bench.writer.watermarks()), 0);
+    assert_eq!(bench.turnstile.state.lock().entered, 1);
+}
+
+#[test]
+fn a_switch_goes_past_a_sync_of_the_old_file_that_hangs_and_whose_end_changes_nothing() {
+    for fails in [false, true] {
+        let mut bench = start(FsyncPolicy::EverySec);
+        bench.writer.submit(group(1, 1));
+        bench.writer.sync();
+        bench.turnstile.wait_entered(1);
+        let (residual, told) = start_switch(&bench, 2, 1);
+        residual.push(group(2, 1));
+        bench.writer.submit(group(2, 1));
+        let outcome = told.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(outcome, SwitchOutcome::Switched(_)), "{outcome:?}");
+        let durable = bench.writer.watermarks().durable();
+        assert!(durable >= 1, "what is in the new file is on disk");
+        bench.sim.fail_sync_data(u32::from(fails));
+        bench.turnstile.allow(1);
+        // Behind the old sync's end, and on the new file, which has no turnstile.
+        let patience = soon();
+        while bench.sim.fails_left() > 0 {
+            assert!(Instant::now() < patience, "the old sync never ended");
+            std::thread::yield_now();
+        }
+        bench.writer.submit(group(3, 1));
+        bench.writer.sync();
+        assert_eq!(bench.writer.wait_durable(3, soon()), WaitOutcome::Durable);
+        assert!(!bench.writer.watermarks().is_down());
+        assert!(bench.writer.stop(true).is_some_and(|report| report.sealed));
+        let log = load(&bench.sim, &live()).unwrap();
+        check_contents(&log);
+        assert_eq!((log.epoch, log.last_seq), (2, 3));
+    }
 }

@@ -12,7 +12,7 @@ use mylog_core::log::failure::Failure;
 use mylog_core::log::names;
 use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
 use mylog_core::log::scan::Replay;
-use mylog_core::store::Store;
+use mylog_core::store::{Bounds, Store};
 use parking_lot::Mutex;
 
 use crate::model::{Model, Op};
@@ -87,7 +87,9 @@ struct Loaded(Store);
 
 impl Replay for Loaded {
     fn snapshot(&mut self, payload: &[u8], count: u32) -> Result<(), BadRecords> {
-        self.0.load_snapshot(payload, count).map_err(BadRecords::new)
+        self.0
+            .load_snapshot(payload, count, &mut Bounds::none())
+            .map_err(BadRecords::new)
     }
 
     fn snapshot_end(&mut self, totals: &SnapshotEnd) -> Result<(), BadRecords> {
@@ -99,7 +101,9 @@ impl Replay for Loaded {
     }
 
     fn group(&mut self, _: u64, count: u32, payload: &[u8], _: u64) -> Result<(), BadRecords> {
-        self.0.load_group(payload, count).map_err(BadRecords::new)
+        self.0
+            .load_group(payload, count, &mut Bounds::none())
+            .map_err(BadRecords::new)
     }
 }
 

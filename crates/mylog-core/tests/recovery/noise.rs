@@ -52,6 +52,9 @@ impl File for Measured {
     fn has_name(&self) -> io::Result<bool> {
         self.file.has_name()
     }
+    fn second(&self) -> io::Result<Box<dyn File>> {
+        self.file.second()
+    }
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

@@ -21,7 +21,7 @@ use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
 use mylog_core::rewrite::entry_records::Sizes;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::rewrite::wire::{Report, group_header};
-use mylog_core::store::Store;
+use mylog_core::store::{Bounds, Store};
 
 /// The parent: its store, the model beside it, the backlog and the pipe.
 pub struct Parent {
@@ -213,7 +213,9 @@ struct Loaded(Store);
 
 impl Replay for Loaded {
     fn snapshot(&mut self, payload: &[u8], count: u32) -> Result<(), BadRecords> {
-        self.0.load_snapshot(payload, count).map_err(BadRecords::new)
+        self.0
+            .load_snapshot(payload, count, &mut Bounds::none())
+            .map_err(BadRecords::new)
     }
 
     fn snapshot_end(&mut self, _: &mylog_core::format::snapshot_end::SnapshotEnd) -> Result<(), BadRecords> {
@@ -221,7 +223,9 @@ impl Replay for Loaded {
     }
 
     fn group(&mut self, _: u64, count: u32, payload: &[u8], _: u64) -> Result<(), BadRecords> {
-        self.0.load_group(payload, count).map_err(BadRecords::new)
+        self.0
+            .load_group(payload, count, &mut Bounds::none())
+            .map_err(BadRecords::new)
     }
 }
 
@@ -238,7 +242,9 @@ pub fn check(seed: u64, parent: Parent) -> Report {
     let mut seq = report.base_seq;
     for group in &parent.residual {
         assert_eq!(group.first_seq(), seq + 1, "seed {seed}");
-        loaded.load_group(group.payload(), group.count()).unwrap();
+        loaded
+            .load_group(group.payload(), group.count(), &mut Bounds::none())
+            .unwrap();
         seq = group.last_seq();
     }
     assert_eq!(seq, parent.groups.last_seq(), "seed {seed}");
@@ -306,7 +312,9 @@ fn rewrite_of_values_written_in_parts_is_the_state_at_h() {
         let mut parent = parent.into_inner();
         parent.seal();
         for group in &parent.residual {
-            loaded.load_group(group.payload(), group.count()).unwrap();
+            loaded
+                .load_group(group.payload(), group.count(), &mut Bounds::none())
+                .unwrap();
         }
         assert_eq!(Model::of(&loaded), parent.model, "seed {seed}");
     }
@@ -338,7 +346,7 @@ fn a_counter_raised_all_the_while_is_one_record() {
     let mut copy = Store::new();
     let mut record = Vec::new();
     counter(0).with_effect(|effect| effect.encode(&mut record));
-    copy.load_group(&record, 1).unwrap();
+    copy.load_group(&record, 1, &mut Bounds::none()).unwrap();
     let fs = SimFs::new();
     let path = Path::new("/rewrite-2.mylog");
     let out = SnapshotFile::create(&fs, path, &IDENTITY, 1, 0).unwrap();
