@@ -173,8 +173,9 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
         settle(Cause::Command);
     }
     match event {
-        b"rename_from" | b"move_from" => {}
+        b"rename_from" | b"move_from" => startup::unlogged::left(ctx.db(), key.bytes()),
         b"rename_to" | b"move_to" | b"copy_to" | b"restore" => {
+            startup::unlogged::arrived(ctx.db(), key.bytes());
             if is_pending() || LOADED.load(Ordering::Relaxed) > 0 {
                 reconcile(ctx, key);
             }

@@ -3,6 +3,7 @@
 //! of such a key, so it stays, and is adopted again.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mylog_core::effect::{self, Db};
 
@@ -13,6 +14,9 @@ use crate::{adopt, engine};
 
 /// Names whose adoption the log lacks.
 static NAMES: Gil<BTreeSet<(Db, Vec<u8>)>> = Gil::new(BTreeSet::new());
+
+/// Set while such a key is between two names.
+static MOVES: AtomicBool = AtomicBool::new(false);
 
 /// Which log has an adoption, and as which seq: 16 bytes and 8.
 pub(crate) fn origin(seq: u64) -> [u8; 24] {
@@ -43,6 +47,24 @@ pub(crate) fn adopted(db: Db, name: &[u8], told: &[u8]) {
 /// True if the native value of a name stays.
 pub(crate) fn keeps(db: Db, name: &[u8]) -> bool {
     NAMES.with(|names| !names.is_empty() && names.contains(&(db, name.to_vec())))
+}
+
+/// RENAME or MOVE of the AOF takes a key away from its name; `arrived` tells of the one that it gets.
+pub(crate) fn left(db: Db, name: &[u8]) {
+    let lacks = NAMES.with(|names| !names.is_empty() && names.remove(&(db, name.to_vec())));
+    MOVES.store(lacks, Ordering::Relaxed);
+}
+
+/// The key of which `left` has told is here now. What had this name before is gone.
+pub(crate) fn arrived(db: Db, name: &[u8]) {
+    let lacks = MOVES.swap(false, Ordering::Relaxed);
+    NAMES.with(|names| {
+        if lacks {
+            names.insert((db, name.to_vec()));
+        } else if !names.is_empty() {
+            names.remove(&(db, name.to_vec()));
+        }
+    });
 }
 
 /// Databases are swapped by the AOF.

@@ -164,6 +164,32 @@ fn what_only_the_aof_knows_to_be_adopted_is_adopted_again() {
     }
 }
 
+/// A durable key keeps its kind with its name: what only the AOF knows to be adopted does so, too.
+#[test]
+fn what_only_the_aof_knows_to_be_adopted_is_adopted_by_the_name_that_it_got_since() {
+    let (mut server, mut client, gate) = adopted_and_not_written("yes");
+    client.ok("RENAME order:1 order:9");
+    client.run("MOVE order:2 3");
+    wait_for("the AOF tells of all", || {
+        let aof = aof(&server).to_uppercase();
+        aof.contains("RENAME") && aof.contains("MOVE\r\n")
+    });
+    drop(client);
+    server.kill9();
+    drop(gate);
+    for _ in 0..2 {
+        server.restart();
+        let mut client = server.client();
+        assert_eq!(kind(&mut client, b"order:9"), "mylog-lst");
+        assert_eq!(client.run("MYLOG.LRANGE order:9 0 -1").items().len(), 2);
+        assert_eq!(client.run("EXISTS order:1 order:2").int(), 0);
+        client.ok("SELECT 3");
+        assert_eq!(kind(&mut client, b"order:2"), "mylog-str");
+        all_is_written(&mut client);
+        server.kill9();
+    }
+}
+
 /// Nothing can refuse the RDB of a SAVE, or of a shutdown: it takes the place of the native keys.
 #[test]
 fn what_was_adopted_is_in_an_rdb_that_was_saved_while_the_log_was_down() {
