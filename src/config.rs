@@ -13,7 +13,7 @@ use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Words};
-use crate::{engine, filter, release, startup, strict};
+use crate::{engine, filter, release, server_commands, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
 static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
@@ -126,6 +126,10 @@ pub(crate) fn max_unwritten() -> u64 {
     MAX_UNWRITTEN.load(Ordering::Relaxed).unsigned_abs()
 }
 
+/// Why nothing can be captured.
+pub(crate) const HIDDEN: &str =
+    "mylog.capture needs COMMAND, which was renamed or removed: nothing else tells which commands write";
+
 /// The words of `mylog.capture`.
 pub(crate) fn capture() -> Words {
     CAPTURE.with(|capture| Words::parse(capture)).unwrap_or_default()
@@ -144,6 +148,16 @@ fn capture_changed(words: &Words) {
 
 fn words(name: &str, value: &[u8]) -> Result<Words, String> {
     Words::parse(value).map_err(|bad| format!("mylog.{name}: {bad}"))
+}
+
+/// The longest prefix that captures a key, for messages. One that is being released does, too.
+pub(crate) fn captured_by(key: &[u8]) -> String {
+    let words = release::with_released(&capture()).text();
+    let prefixes = words
+        .split(|byte| byte.is_ascii_whitespace())
+        .filter(|word| key.starts_with(word));
+    let longest = prefixes.max_by_key(|word| word.len());
+    String::from_utf8_lossy(longest.unwrap_or_default()).into_owned()
 }
 
 static TEXTS: [Text; 3] = [
@@ -167,6 +181,9 @@ static TEXTS: [Text; 3] = [
         get: || CAPTURE.with(|capture| capture.clone()),
         set: |value| {
             let words = words("capture", value)?;
+            if server_commands::are_hidden() && !Prefixes::of(&words).is_empty() {
+                return Err(HIDDEN.to_owned());
+            }
             CAPTURE.with(|capture| *capture = value.to_vec());
             release::capture_was_set(&words);
             capture_changed(&words);

@@ -10,7 +10,7 @@ use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, latency, log, settings};
 use crate::{
     ack, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite,
-    saving, sentinel, startup, unit, waits,
+    saving, sentinel, server_commands, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -300,6 +300,7 @@ unsafe extern "C" fn modules_changed(
     _data: *mut c_void,
 ) {
     if let Some(ctx) = unit::context() {
+        server_commands::refresh(ctx);
         grouped::refresh(ctx);
     }
 }

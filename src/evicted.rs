@@ -95,7 +95,7 @@ pub(crate) fn tell_replicas(ctx: Ctx<'_>) {
         if !record.is_empty() {
             ctx.replicate(c"MYLOG.APPLY", &[&name, &record]);
         } else if Key::open(ctx, OwnedStr::new(&name).lend(), Mode::ReadNoTouch).holds() == Holds::Nothing {
-            ctx.replicate(c"DEL", &[&name]);
+            ctx.replicate(c"MYLOG.DEL", &[&name]);
         }
     }
     let _ = ctx.select_db(was);

@@ -30,7 +30,7 @@ use crate::edition::Edition;
 use crate::gil::Gil;
 use crate::{
     astray, commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, saving,
-    scripts, startup, types, unit,
+    scripts, server_commands, startup, types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -57,6 +57,9 @@ enum LoadError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// What is captured can't be told.
+    #[error("{0}")]
+    Capture(&'static str),
     /// The folder.
     #[error("{}: {source}; check that the server may write there", path.display())]
     Folder {
@@ -136,6 +139,10 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     conditions::ask();
     settings::attach(own);
     grouped::refresh(own);
+    server_commands::refresh(own);
+    if server_commands::are_hidden() && filter::captures() {
+        return Err(LoadError::Capture(config::HIDDEN));
+    }
     scripts::attach(ctx.detached());
     saving::prepare();
     process::without_size_signal(|| open_log(bounds(own)))?;
@@ -143,6 +150,8 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     commands::register(ctx)?;
     ctx.register_info(Some(info::info))?;
     events::subscribe(ctx)?;
+    // Ours are in it by now.
+    server_commands::refresh(own);
     filter::register(ctx)?;
     if !starting {
         startup::enter(own);

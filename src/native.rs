@@ -2,11 +2,11 @@
 //! adopted, a native command that was routed to its twin goes on natively for them. Nothing of that is durable:
 //! INFO counts it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::api::call::{CallReply, ReplyType};
+use crate::api::call::{CallReply, LastingReply};
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
@@ -16,7 +16,7 @@ use crate::capture::own_op;
 use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::startup::unlogged;
-use crate::{conditions, engine, filter, release, unit};
+use crate::{astray, conditions, engine, filter, release, unit};
 
 const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
@@ -25,6 +25,11 @@ static COMMANDS: AtomicU64 = AtomicU64::new(0);
 /// Commands that were run natively on captured keys since the start.
 pub(crate) fn commands() -> u64 {
     COMMANDS.load(Ordering::Relaxed)
+}
+
+/// A native command was run on captured keys.
+pub(crate) fn count() {
+    COMMANDS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// What the keys of a command hold.
@@ -73,7 +78,7 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
             "ERR '{name}' can't mix native keys that mylog.capture holds with durable ones: MYLOG.ADOPT makes them durable; nothing was done"
         )));
     }
-    COMMANDS.fetch_add(1, Ordering::Relaxed);
+    count();
     Some(run(call, native))
 }
 
@@ -117,9 +122,8 @@ pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
 /// The native string at a place of a routed command, for one that takes a key of another type for none.
 pub(crate) fn string(call: &Call<'_>, place: usize) -> Option<Vec<u8>> {
     filter::native_name(call.args.get(0))?;
-    let reply = call.ctx.call(c"GET", "E", &[call.args.get(place)])?;
-    let string = (reply.whole().kind() == ReplyType::String).then(|| reply.whole().bytes().to_vec())?;
-    COMMANDS.fetch_add(1, Ordering::Relaxed);
+    let string = Key::open(call.ctx, call.args.string(place), Mode::Read).native_string()?;
+    count();
     Some(string)
 }
 
@@ -130,7 +134,8 @@ pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
     };
     let args: Vec<&[u8]> = call.args.from(1).collect();
     if call.is_served() || call.sight.seen().is_some() {
-        return run_aside(call, &name, &args).unwrap_or(NOT_RUN);
+        return run_aside(call, |ctx, modifiers| ctx.call_to_keep(&name, modifiers, &args))
+            .unwrap_or(NOT_RUN);
     }
     let Some(reply) = call.ctx.call(&name, "!E0", &args) else {
         return NOT_RUN;
@@ -149,14 +154,38 @@ fn is_kept_back(reply: &CallReply) -> bool {
     reply.proto().is_empty()
 }
 
+/// Runs a native command that came as the arguments of one of ours: the server looks at the memory it takes as if it
+/// had come alone, and what it runs itself goes through the filter.
+pub(crate) fn run_inner(call: &Call<'_>, inner: Args<'_>) -> Reply {
+    let Ok(name) = CString::new(inner.get(0)) else {
+        return NOT_RUN;
+    };
+    let args: Vec<&[u8]> = inner.from(1).collect();
+    if call.sight.seen().is_some() {
+        return run_aside(call, |ctx, modifiers| {
+            ctx.call_spelt_to_keep(&name, modifiers, &args)
+        })
+        .unwrap_or(NOT_RUN);
+    }
+    let home = astray::stay_in(call.db);
+    let reply = call.ctx.call_spelt(&name, "!EM0", &args);
+    drop(home);
+    let Some(reply) = reply else { return NOT_RUN };
+    if is_kept_back(&reply) {
+        return WRONG_TYPE;
+    }
+    call.ctx.reply_with(&reply);
+    Reply::Sent
+}
+
 /// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk. And for one
 /// that has waited for a key, whose answer is given later.
-fn run_aside(call: &Call<'_>, name: &CStr, args: &[&[u8]]) -> Option<Reply> {
+fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<LastingReply>) -> Option<Reply> {
     let ctx = unit::context()?;
     let was = ctx.db();
     ctx.select_db(call.db).ok()?;
     let modifiers = if call.is_resp3() { "!E3" } else { "!E" };
-    let reply = ctx.call_to_keep(name, modifiers, args);
+    let reply = run(ctx, modifiers);
     let _ = ctx.select_db(was);
     let reply = reply?;
     if is_kept_back(reply.get()) {

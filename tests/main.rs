@@ -38,6 +38,7 @@ mod server {
     mod child_misbehaves;
     mod child_under_load;
     mod cluster_slots;
+    mod command_table;
     mod committed_reads;
     mod cut_log;
     mod differential;
@@ -85,6 +86,7 @@ mod server {
     mod release;
     mod release_meanwhile;
     mod reload_in_exec;
+    mod renamed_commands;
     mod replica;
     mod replica_chaos;
     mod replica_reads;
@@ -108,6 +110,7 @@ mod server {
     mod start_up_damage;
     mod unfit;
     mod unit_ends;
+    mod unrouted;
     mod vain_flushes;
     mod values;
     mod wait;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use redis_module::raw;
 
 use super::string::ArgVector;
-use super::{Ctx, api};
+use super::{Ctx, api, spelling};
 
 /// What a reply is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +83,28 @@ impl Ctx<'_> {
     }
 
     /// Runs a command and returns its reply, in RESP2. `modifiers` are those of RM_Call: `!` propagates it,
-    /// `E` turns a refusal into an error reply. `None` where the server would not run it at all.
+    /// `E` turns a refusal into an error reply. `None` where the server would not run it at all. A command is called by
+    /// its name: `rename-command` may have given it another spelling.
     pub(crate) fn call(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
         self.call_past_filter(ALL, command, modifiers, args)
     }
 
+    /// As `call_script`, of a command that a client has spelt.
+    pub(crate) fn call_spelt(self, spelling: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
+        self.call_as_spelt(NEXT, spelling, modifiers, args)
+    }
+
     fn call_past_filter(
+        self,
+        unfiltered: u8,
+        command: &CStr,
+        modifiers: &str,
+        args: &[&[u8]],
+    ) -> Option<CallReply> {
+        self.call_as_spelt(unfiltered, &spelling::of(command)?, modifiers, args)
+    }
+
+    fn call_as_spelt(
         self,
         unfiltered: u8,
         command: &CStr,
@@ -118,6 +134,16 @@ impl Ctx<'static> {
         args: &[&[u8]],
     ) -> Option<LastingReply> {
         self.call_script(command, modifiers, args).map(LastingReply)
+    }
+
+    /// As `call_spelt`, with a reply to keep.
+    pub(crate) fn call_spelt_to_keep(
+        self,
+        spelling: &CStr,
+        modifiers: &str,
+        args: &[&[u8]],
+    ) -> Option<LastingReply> {
+        self.call_spelt(spelling, modifiers, args).map(LastingReply)
     }
 
     /// As `call`, with a reply to keep.

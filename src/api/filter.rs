@@ -53,6 +53,14 @@ impl<'c> Filtered<'c> {
         Some(unsafe { client_id(self.raw) })
     }
 
+    /// The pointers of all arguments.
+    pub(super) fn strings(self) -> Vec<*mut raw::RedisModuleString> {
+        let len = c_int::try_from(self.len()).unwrap_or(0);
+        // SAFETY: the filter context is alive, and has so many arguments.
+        let get = |index| unsafe { api!(RedisModule_CommandFilterArgGet)(self.raw, index) };
+        (0..len).map(get).collect()
+    }
+
     /// Puts another argument in the place of one.
     pub(crate) fn replace(self, index: usize, arg: OwnedStr) -> Result<(), Refused> {
         let index = c_int::try_from(index).unwrap_or(c_int::MAX);

@@ -9,6 +9,7 @@ pub(crate) mod block;
 pub(crate) mod c_text;
 pub(crate) mod call;
 pub(crate) mod command;
+pub(crate) mod command_keys;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
@@ -34,6 +35,7 @@ pub(crate) mod server;
 pub(crate) mod server_info;
 pub(crate) mod settings;
 pub(crate) mod shared;
+pub(crate) mod spelling;
 pub(crate) mod string;
 pub(crate) mod timer;
 

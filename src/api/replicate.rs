@@ -2,8 +2,9 @@
 
 use std::ffi::CStr;
 
+use super::config::c_text;
 use super::string::ArgVector;
-use super::{Ctx, api};
+use super::{Ctx, api, spelling};
 
 impl Ctx<'_> {
     /// Sends the command as the client sent it. The server drops it where nothing is propagated.
@@ -19,6 +20,10 @@ impl Ctx<'_> {
 
     /// As `replicate`, of strings that are made already.
     pub(crate) fn replicate_strings(self, command: &CStr, args: &ArgVector) {
+        // One of the server's own may have another spelling. Those that are sent have a form of ours.
+        let spelt = spelling::of(command)
+            .unwrap_or_else(|| c_text(&format!("MYLOG.{}", command.to_string_lossy())).into());
+        let command = spelt.as_ref();
         let (ctx, name, replicate) = (self.raw(), command.as_ptr(), api!(RedisModule_Replicate));
         // SAFETY: context, name and strings are alive, and are only read. Each `s` takes a string; `v` takes a vector
         // and its length as size_t, and costs the server one more block of memory.

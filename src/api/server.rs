@@ -32,6 +32,7 @@ pub(crate) fn lacks() -> Option<&'static str> {
         RedisModule_RegisterEnumConfig,
         RedisModule_LoadConfigs,
         RedisModule_SetCommandInfo,
+        RedisModule_GetCommandKeysWithFlags,
         RedisModule_ReplyWithMap,
         RedisModule_GetDbIdFromIO,
         RedisModule_SetAbsExpire,

@@ -159,6 +159,16 @@ impl<'c> Args<'c> {
         self.0.len()
     }
 
+    /// Those from a place on, as a command of their own.
+    pub(crate) fn behind(self, place: usize) -> Self {
+        Self(self.0.get(place..).unwrap_or_default())
+    }
+
+    /// The pointers in order.
+    pub(super) fn raw(self) -> &'c [*mut raw::RedisModuleString] {
+        self.0
+    }
+
     /// The string at a place. Past the end, which the arity of the command rules out, it is its name.
     pub(crate) fn string(self, place: usize) -> Str<'c> {
         let raw = self

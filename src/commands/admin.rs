@@ -11,7 +11,7 @@ use crate::api::context::Flags;
 use crate::call::Call;
 use crate::reply::Reply;
 use crate::rewrite::{self, Aborted, Requested};
-use crate::{engine, permission, startup};
+use crate::{engine, filter, permission, startup};
 
 /// Inside a unit a fork would see half of it; inside the call of another module it may be that module's
 /// thread that forks, with which the child would die.
@@ -48,7 +48,7 @@ fn abort() -> Reply {
     }
 }
 
-/// `MYLOG.DEBUG DIGEST | REWRITE-PAUSE [stage | off]`: for tests.
+/// `MYLOG.DEBUG DIGEST | COMMANDS | REWRITE-PAUSE [stage | off]`: for tests.
 pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if !debug_allowed(call) {
         return Err(Reply::error(c"ERR MYLOG.DEBUG command not allowed. If the enable-debug-command option is set to \"yes\", you can run it."));
@@ -56,6 +56,12 @@ pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let word = call.args.get(1);
     match call.args.len() {
         2 if word.eq_ignore_ascii_case(b"digest") => Ok(digest()),
+        2 if word.eq_ignore_ascii_case(b"commands") => {
+            let lines = filter::treatments();
+            let head = Reply::Array(lines.len());
+            let lines = lines.into_iter().map(|line| Reply::Bulk(line.into_bytes()));
+            Ok(Reply::Parts(std::iter::once(head).chain(lines).collect()))
+        }
         2 if word.eq_ignore_ascii_case(b"rewrite-pause") => {
             Ok(Reply::Bulk(rewrite::hold::held().unwrap_or("none").into()))
         }

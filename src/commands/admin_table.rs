@@ -2,8 +2,9 @@
 
 use super::admin::{apply, debug, reject, rewrite};
 use super::adopt::adopt;
+use super::checked;
 use super::release::release;
-use super::table::{KEY, OVERWRITE, arg, key_at, token};
+use super::table::{KEY, OVERWRITE, UPDATE, arg, key_at, keys_unknown, token};
 use super::wait::wait;
 use crate::api::command::{Arg, ArgKind, Spec};
 use crate::call::entry;
@@ -124,6 +125,36 @@ pub(super) static ADMIN: &[Spec] = &[
         ],
         summary: c"An internal command for replication",
         complexity: c"O(N) where N is the size of the value",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.checked",
+        entry: checked::entry,
+        flags: c"write getkeys-api",
+        categories: c"keyspace write slow",
+        arity: -2,
+        keys: &[keys_unknown(UPDATE)],
+        args: &[
+            arg(c"command", ArgKind::String),
+            arg(c"argument", ArgKind::String).optional().multiple(),
+        ],
+        summary: c"What becomes of a native command without a durable form on captured keys",
+        complexity: c"That of the command",
+        tips: None,
+    },
+    Spec {
+        name: c"mylog.checkedforall",
+        entry: checked::entry_for_all,
+        flags: c"write getkeys-api no-auth",
+        categories: c"keyspace write slow",
+        arity: -2,
+        keys: &[keys_unknown(UPDATE)],
+        args: &[
+            arg(c"command", ArgKind::String),
+            arg(c"argument", ArgKind::String).optional().multiple(),
+        ],
+        summary: c"As MYLOG.CHECKED, for users who have no permission for that",
+        complexity: c"That of the command",
         tips: None,
     },
 ];

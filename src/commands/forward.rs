@@ -5,9 +5,10 @@
 
 use std::ffi::CStr;
 
-use super::PREFIX;
+use super::{PREFIX, by_key, new_name};
 use crate::api::config::c_text;
 use crate::api::context::Flags;
+use crate::api::spelling;
 use crate::call::Call;
 use crate::capture::{self, Cause};
 use crate::config::{self, FlushPolicy};
@@ -17,22 +18,37 @@ use crate::{astray, engine, unit};
 /// For a native command that the server would not run at all.
 pub(super) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
+/// For a native command whose spelling the server does not tell.
+const UNKNOWN_SPELLING: Reply = Reply::error(
+    c"ERR rename-command has given the native command another name, under which it has not been used yet; nothing was done",
+);
+
 /// Runs the native command of the same name with the same arguments; it replicates as itself.
 pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let name = call.args.get(0);
     let native = c_text(&String::from_utf8_lossy(
-        name.get(PREFIX.len()..).unwrap_or_default(),
+        &name.get(PREFIX.len()..).unwrap_or_default().to_ascii_lowercase(),
     ));
     let args: Vec<&[u8]> = call.args.from(1).collect();
+    if let Some(refusal) = new_name::refusal(call, native.to_bytes()) {
+        return Err(refusal);
+    }
     see_names(call, &native);
     // This command is held for all of it: what the callbacks report needs no wait of its own.
     let held = unit::held_command();
     let home = astray::stay_in(call.db);
-    let reply = call.ctx.call(&native, "!E", &args).ok_or(NOT_RUN)?;
+    let reply = match spelling::of(&native) {
+        Some(_) => call
+            .ctx
+            .call(&native, "!E", &args)
+            .map(|reply| Reply::from(&reply))
+            .ok_or(NOT_RUN),
+        None => by_key::run(call, native.to_bytes()).unwrap_or(Err(UNKNOWN_SPELLING)),
+    };
     drop(home);
     capture::settle(Cause::Command);
     drop(held);
-    Ok(Reply::from(&reply))
+    reply
 }
 
 /// The native command answers what it found under these names, even if it changes nothing.

@@ -16,6 +16,7 @@ mod queued;
 mod replica;
 mod route;
 mod stand_in;
+mod unrouted;
 mod watch;
 
 use std::iter::{Chain, StepBy};
@@ -32,10 +33,12 @@ use crate::api::{Ctx, OwnedStr, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Standing};
-use crate::{astray, conditions, engine, pops};
-pub(crate) use names::{is_copy_for_all, native_string, routed_from};
+use crate::{astray, conditions, engine, pops, server_commands};
+pub(crate) use names::{is_check_for_all, is_copy_for_all, native_string, routed_from};
+pub(crate) use payload::is_ours as is_durable_payload;
 use route::{Keys, Route, Twin};
 use stand_in::reject;
+pub(crate) use unrouted::treatments;
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the
 /// handler tells by it that the user may lack the native command.
@@ -136,12 +139,18 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     }
 }
 
+/// The name of a command in the server's table, whatever `rename-command` has made of it.
+fn name_of<'c>(command: Filtered<'c>) -> Option<&'c [u8]> {
+    let spelling = command.arg(0)?;
+    if server_commands::are_renamed() {
+        return server_commands::name_of(spelling).map(str::as_bytes);
+    }
+    Some(spelling)
+}
+
 /// COPY to another database, where it would leave its client there.
 fn lead_copy(command: Filtered<'_>) {
-    if command
-        .arg(0)
-        .is_some_and(|name| name.eq_ignore_ascii_case(b"copy"))
-    {
+    if name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"copy")) {
         let _ = command.replace(0, stand_in::copy_name(command));
     }
 }
@@ -164,7 +173,7 @@ fn attend(command: Filtered<'_>, len: usize) {
         return lead_flush(command);
     }
     let captured = STATE.with(|state| is_led(&state.prefixes, first));
-    if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && may_have_later_keys(command)) {
+    if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && unrouted::may_have_later_keys(command)) {
         look(command, len, captured);
     }
 }
@@ -173,7 +182,7 @@ fn attend(command: Filtered<'_>, len: usize) {
 fn may_unblock(command: Filtered<'_>) -> bool {
     const NAMES: [&[u8]; 6] = [b"client", b"exec", b"info", b"replicaof", b"slaveof", b"failover"];
     let is = |name: &[u8]| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
-    command.arg(0).is_some_and(is)
+    name_of(command).is_some_and(is)
 }
 
 /// CLIENT UNBLOCK of a client that was served, and is blocked only until the disk has that: natively it had its reply
@@ -184,7 +193,8 @@ fn spare_held(command: Filtered<'_>, len: usize) {
             .arg(place)
             .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
     };
-    if (3..=4).contains(&len) && is(0, b"client") && is(1, b"unblock") {
+    let is_client = || name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"client"));
+    if (3..=4).contains(&len) && is(1, b"unblock") && is_client() {
         let id = command
             .arg(2)
             .filter(|id| matches!(id.first(), Some(b'1'..=b'9')));
@@ -198,7 +208,7 @@ fn spare_held(command: Filtered<'_>, len: usize) {
 /// FLUSHALL or FLUSHDB.
 fn is_flush(command: Filtered<'_>, len: usize) -> bool {
     len <= 2
-        && command.arg(0).is_some_and(|name| {
+        && name_of(command).is_some_and(|name| {
             name.eq_ignore_ascii_case(b"flushall") || name.eq_ignore_ascii_case(b"flushdb")
         })
 }
@@ -207,15 +217,10 @@ fn is_flush(command: Filtered<'_>, len: usize) -> bool {
 fn lead_flush(command: Filtered<'_>) {
     let durable = engine::with(|engine| !engine.store.is_empty()) == Some(true);
     if durable && !conditions::is_replica() {
-        if let Some(name) = command.arg(0) {
+        if let Some(name) = name_of(command) {
             replace_name(command, name);
         }
     }
-}
-
-/// A command of several keys may have a captured one behind the first.
-fn may_have_later_keys(command: Filtered<'_>) -> bool {
-    command.arg(0).is_some_and(route::may_have_later_keys)
 }
 
 /// SCAN for keys of one type has to find the durable ones among the captured, too.
@@ -240,8 +245,9 @@ enum Captured {
 
 /// Looks for the keys of a command, the first argument of which has a captured prefix or not.
 fn look(command: Filtered<'_>, len: usize, first: bool) {
-    let Some(place) = command.arg(0).and_then(route::place) else {
-        return;
+    let Some(name) = name_of(command) else { return };
+    let Some(place) = route::place(name) else {
+        return unrouted::look(command, len, name);
     };
     let Some(route) = route::at_place(place) else {
         return;
@@ -250,8 +256,10 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
     if !may_lead || !route.accepts(len) || !has_its_keys(command, len, route) {
         return;
     }
-    if route.keys == Keys::Listed {
-        return lead_scan(command, len, place);
+    match route.keys {
+        Keys::Listed => return lead_scan(command, len, place),
+        Keys::Populated => return unrouted::look_at_populate(command),
+        _ => {}
     }
     // Nearly all there are.
     if first && route.keys == Keys::At(1) && route.twin == Twin::Runs {
@@ -265,6 +273,7 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
     };
     match (captured, route.twin) {
         (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, keys),
+        (_, Twin::Checked) => unrouted::lead(command),
         // RENAME and COPY work across: both names are only names.
         (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
             lead_to_twin(command, place);
@@ -274,13 +283,6 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
             command,
             &format!(
                 "ERR '{}' can't mix keys that mylog.capture holds with other keys; nothing was done",
-                route.name
-            ),
-        ),
-        (Captured::All, Twin::Missing) => reject(
-            command,
-            &format!(
-                "ERR '{}' has no durable form for a key that mylog.capture holds; nothing was done",
                 route.name
             ),
         ),
@@ -338,7 +340,7 @@ fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Key
         Keys::Two => (None, 1..len.min(3), 1),
         Keys::FromSecond => (None, 2..len, 1),
         Keys::All => (None, 1..len, 1),
-        Keys::Everything | Keys::Listed => (None, 0..0, 1),
+        Keys::Everything | Keys::Listed | Keys::Populated => (None, 0..0, 1),
         Keys::Encoded if arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"encoding")) => (None, 2..3, 1),
         Keys::Encoded => (None, 0..0, 1),
         Keys::Pairs => (None, 1..len, 2),
@@ -416,22 +418,51 @@ pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
     })
 }
 
-/// While the log is down a native command must not change or replace a durable key: nothing could undo it.
+/// While the log is down a native command must not change or replace a durable key: nothing could undo it. One of
+/// another database does not count: whether it is one is looked at where the database is known.
 fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     if !DOWN.load(Ordering::Relaxed) || !route.overwrites {
         return;
     }
-    let any = engine::with(|engine| !engine.store.is_empty()) == Some(true);
+    if route.keys == Keys::Everything {
+        return refuse_if_any_is_durable(command);
+    }
     // What SORT sorts it does not change.
     let kept = usize::from(route.keys == Keys::Sort);
     let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
-    let changes = any && (route.keys == Keys::Everything || named.any(is_durable));
-    if changes || brings_durable(command, route) {
-        // `refresh` is told at the turn's end: the log may work by now.
-        if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
-            reject(command, &engine::refused(&reason));
-        }
+    if brings_durable(command, route) {
+        return refuse(command);
     }
+    if !named.any(is_durable) {
+        return;
+    }
+    // What goes to another database or server counts there, so a durable key of that name in any does.
+    if route.twin == Twin::Native || route.name == "copy" {
+        return refuse_if_any_is_durable(command);
+    }
+    unrouted::lead(command);
+}
+
+/// Refuses a command while the log is down, if there is a durable key at all.
+fn refuse_if_any_is_durable(command: Filtered<'_>) {
+    if DOWN.load(Ordering::Relaxed) && engine::with(|engine| !engine.store.is_empty()) == Some(true) {
+        refuse(command);
+    }
+}
+
+/// Refuses a command for as long as the log is down.
+fn refuse(command: Filtered<'_>) {
+    // `refresh` is told at the turn's end: the log may work by now.
+    if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
+        reject(command, &engine::refused(&reason));
+    }
+}
+
+/// The error for a command that would change a captured key, or make one, and has no form for durable ones.
+pub(crate) fn no_durable_form(name: &str, prefix: &str) -> String {
+    format!(
+        "ERR '{name}' has no durable form for a key that mylog.capture holds by '{prefix}'; nothing was done"
+    )
 }
 
 /// True for a RESTORE that would make a durable key.

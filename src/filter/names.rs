@@ -5,12 +5,14 @@
 //! way with arguments that it keeps: whatever would reuse, change or trim one asks first whether it has the only
 //! share. The count is not atomic, but what other threads free of a command is what nobody else has a share of.
 
+use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::route;
 use super::{ROUTED, native_name};
-use crate::api::{OwnedStr, Str};
+use crate::api::{OwnedStr, Str, spelling};
 use crate::gil::Gil;
+use crate::server_commands;
 
 /// The names of one route.
 struct Names {
@@ -24,6 +26,9 @@ static NAMES: Gil<Vec<Names>> = Gil::new(Vec::new());
 /// What runs COPY for everybody who has said who he is, by a name that nobody else can send: this very string.
 static COPY_FOR_ALL: Gil<Option<OwnedStr>> = Gil::new(None);
 
+/// The same for the check of a native command.
+static CHECK_FOR_ALL: Gil<Option<OwnedStr>> = Gil::new(None);
+
 /// The place of the last twin: its command comes next, if it was not queued.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
@@ -36,6 +41,7 @@ pub(super) fn prepare() {
     let names = names.collect();
     NAMES.with(|slot| *slot = names);
     COPY_FOR_ALL.with(|slot| *slot = Some(OwnedStr::new(b"MYLOG.COPYFORALL")));
+    CHECK_FOR_ALL.with(|slot| *slot = Some(OwnedStr::new(b"MYLOG.CHECKEDFORALL")));
 }
 
 /// The name of the command that runs COPY for everybody.
@@ -46,6 +52,16 @@ pub(super) fn copy_for_all() -> Option<OwnedStr> {
 /// True for that name, where it is the filter that has put it there.
 pub(crate) fn is_copy_for_all(name: Str<'_>) -> bool {
     COPY_FOR_ALL.with(|own| own.as_ref().is_some_and(|own| own.lend().is(name)))
+}
+
+/// The name of the command that checks a native one for everybody.
+pub(super) fn check_for_all() -> Option<OwnedStr> {
+    CHECK_FOR_ALL.with(|name| name.as_ref().map(OwnedStr::share))
+}
+
+/// True for that name, where it is the filter that has put it there.
+pub(crate) fn is_check_for_all(name: Str<'_>) -> bool {
+    CHECK_FOR_ALL.with(|own| own.as_ref().is_some_and(|own| own.lend().is(name)))
 }
 
 /// A string of the name of a native command's twin.
@@ -61,6 +77,9 @@ pub(super) fn twin(place: usize) -> Option<OwnedStr> {
 
 /// The native name that a command of ours stands for, by its name in any case.
 pub(crate) fn native_string(name: Str<'_>) -> Option<OwnedStr> {
+    if server_commands::are_renamed() {
+        return spelt(stands_for(behind_prefix(name.bytes())?));
+    }
     let is_last = |names: &&Names| names.twin.lend().is(name);
     let last = NAMES.with(|names| {
         let names = names.get(LAST.load(Ordering::Relaxed)).filter(is_last);
@@ -83,13 +102,28 @@ pub(crate) fn routed_from(name: Str<'_>) -> Option<&'static str> {
     route::at_place(place).filter(|_| routed).map(|route| route.name)
 }
 
-fn found(native: &[u8]) -> Option<OwnedStr> {
+/// The native name that a command of ours stands for, by its own behind the prefix.
+fn stands_for(own: &[u8]) -> &[u8] {
     // The forms that have other names.
     let copies: [&[u8]; 2] = [b"copydb", b"copyforall"];
-    let native = match copies.iter().any(|copy| native.eq_ignore_ascii_case(copy)) {
+    match copies.iter().any(|copy| own.eq_ignore_ascii_case(copy)) {
         true => b"copy",
-        false => native,
-    };
+        false => own,
+    }
+}
+
+/// Where commands may have other spellings than their names. While nobody has used that of this one, it is none that
+/// a rule can be asked about.
+fn spelt(native: &[u8]) -> Option<OwnedStr> {
+    let name = CString::new(native.to_ascii_lowercase()).ok()?;
+    let spelling = spelling::of(&name).map(|spelling| spelling.to_bytes().to_vec());
+    Some(OwnedStr::new(
+        &spelling.unwrap_or_else(|| [native, b" (renamed)"].concat()),
+    ))
+}
+
+fn found(own: &[u8]) -> Option<OwnedStr> {
+    let native = stands_for(own);
     let place = route::place(native);
     let kept = place.and_then(|place| NAMES.with(|names| names.get(place).map(|names| names.native.share())));
     kept.or_else(|| Some(OwnedStr::new(&native.to_ascii_lowercase())))

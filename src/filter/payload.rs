@@ -8,7 +8,7 @@ const PREFIX: &[u8] = b"mylog-";
 const HEAD: [u8; 2] = [7, 0x81];
 
 /// True for a payload of a value of ours.
-pub(super) fn is_ours(payload: &[u8]) -> bool {
+pub(crate) fn is_ours(payload: &[u8]) -> bool {
     let Some(id) = payload.strip_prefix(&HEAD) else {
         return false;
     };

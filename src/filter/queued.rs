@@ -30,7 +30,9 @@ static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Looks at a command without arguments.
 pub(super) fn look(command: Filtered<'_>) {
-    let Some(name) = command.arg(0) else { return };
+    let Some(name) = super::name_of(command) else {
+        return;
+    };
     let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
     let begins = is(b"multi");
     if !begins && !(ANY.load(Ordering::Relaxed) && (is(b"exec") || is(b"discard") || is(b"reset"))) {

@@ -1,4 +1,5 @@
-//! Which native commands the filter knows: those with a twin, and those that can't run on durable keys yet.
+//! Which native commands the filter knows by itself: those with a twin, and those that take keys of any type. What
+//! else writes is in the server's own table (`server_commands`).
 
 /// Where a command's keys are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) enum Keys {
     Encoded,
     /// None in its arguments: it lists them, and tells their types if it is asked to.
     Listed,
+    /// None in its arguments: DEBUG POPULATE makes their names.
+    Populated,
 }
 
 /// What becomes of a native command on captured keys.
@@ -38,8 +41,8 @@ pub(crate) enum Keys {
 pub(crate) enum Twin {
     /// It runs as `MYLOG.` and its name.
     Runs,
-    /// It has no twin: an error names the prefix.
-    Missing,
+    /// What it would do is looked at before it runs.
+    Checked,
     /// It runs as it is on keys of any type.
     Native,
 }
@@ -120,14 +123,19 @@ const fn native(name: &'static str, arity: i32, keys: Keys) -> Route {
     }
 }
 
-const fn none(name: &'static str, keys: Keys) -> Route {
+/// Changes no key that is there.
+const fn unchanging(name: &'static str, arity: i32, keys: Keys) -> Route {
     Route {
-        name,
-        arity: -2,
-        keys,
-        twin: Twin::Missing,
-        generic_write: false,
         overwrites: false,
+        ..native(name, arity, keys)
+    }
+}
+
+/// Makes a key of any type, of what it is given.
+const fn checked(name: &'static str, arity: i32, keys: Keys) -> Route {
+    Route {
+        twin: Twin::Checked,
+        ..native(name, arity, keys)
     }
 }
 
@@ -150,15 +158,12 @@ pub(super) const ROUTES: &[Route] = &[
     twin("bzpopmax", -3, Keys::AllButLast),
     twin("bzpopmin", -3, Keys::AllButLast),
     generic("copy", -3, Keys::Two),
+    unchanging("debug", -2, Keys::Populated),
     twin("decr", 2, FIRST),
     twin("decrby", 3, FIRST),
     generic("del", -2, Keys::All),
     generic("expire", -3, FIRST),
     generic("expireat", -3, FIRST),
-    none("geoadd", FIRST),
-    native("georadius", -6, Keys::All),
-    native("georadiusbymember", -5, Keys::All),
-    over(none("geosearchstore", FIRST)),
     twin("get", 2, FIRST),
     twin("getbit", 3, FIRST),
     twin("getdel", 2, FIRST),
@@ -167,31 +172,19 @@ pub(super) const ROUTES: &[Route] = &[
     twin("getset", 3, FIRST),
     twin("hdel", -3, FIRST),
     twin("hexists", 3, FIRST),
-    none("hexpire", FIRST),
-    none("hexpireat", FIRST),
-    none("hexpiretime", FIRST),
     twin("hget", 3, FIRST),
     twin("hgetall", 2, FIRST),
-    none("hgetdel", FIRST),
-    none("hgetex", FIRST),
     twin("hincrby", 4, FIRST),
     twin("hincrbyfloat", 4, FIRST),
     twin("hkeys", 2, FIRST),
     twin("hlen", 2, FIRST),
     twin("hmget", -3, FIRST),
     twin("hmset", -4, FIRST),
-    none("hpersist", FIRST),
-    none("hpexpire", FIRST),
-    none("hpexpireat", FIRST),
-    none("hpexpiretime", FIRST),
-    none("hpttl", FIRST),
     twin("hrandfield", -2, FIRST),
     twin("hscan", -3, FIRST),
     twin("hset", -4, FIRST),
-    none("hsetex", FIRST),
     twin("hsetnx", 4, FIRST),
     twin("hstrlen", 3, FIRST),
-    none("httl", FIRST),
     twin("hvals", 2, FIRST),
     twin("incr", 2, FIRST),
     twin("incrby", 3, FIRST),
@@ -219,13 +212,11 @@ pub(super) const ROUTES: &[Route] = &[
     generic("persist", 2, FIRST),
     generic("pexpire", -3, FIRST),
     generic("pexpireat", -3, FIRST),
-    none("pfadd", FIRST),
-    none("pfmerge", Keys::All),
     over(twin("psetex", 4, FIRST)),
     generic("rename", 3, Keys::Two),
     generic("renamenx", 3, Keys::Two),
-    native("restore", -4, FIRST),
-    native("restore-asking", -4, FIRST),
+    checked("restore", -4, FIRST),
+    checked("restore-asking", -4, FIRST),
     twin("rpop", -2, FIRST),
     twin("rpoplpush", 3, Keys::Two),
     twin("rpush", -3, FIRST),
@@ -260,7 +251,6 @@ pub(super) const ROUTES: &[Route] = &[
     native("swapdb", 3, Keys::Everything),
     twin("type", 2, FIRST),
     generic("unlink", -2, Keys::All),
-    none("xadd", FIRST),
     twin("zadd", -4, FIRST),
     twin("zcard", 2, FIRST),
     twin("zcount", 4, FIRST),

@@ -18,6 +18,9 @@ const REFUSE: &[u8] = b"MYLOG.REFUSE";
 /// COPY to another database, run inside a command of ours.
 const COPY_DB: &[u8] = b"MYLOG.COPYDB";
 
+/// A native command behind a look at its keys.
+const CHECKED: &[u8] = b"MYLOG.CHECKED";
+
 /// True for a client of which it is known that it has said who it is, or need not.
 fn is_known(owner: Option<&Owner>) -> bool {
     match owner {
@@ -36,6 +39,12 @@ fn owner(command: Filtered<'_>) -> Option<Owner> {
 pub(super) fn copy_name(command: Filtered<'_>) -> OwnedStr {
     let for_all = is_known(owner(command).as_ref()).then(names::copy_for_all);
     for_all.flatten().unwrap_or_else(|| OwnedStr::new(COPY_DB))
+}
+
+/// The name of the command that looks at the keys of a native one before it runs it.
+pub(super) fn check_name(command: Filtered<'_>) -> OwnedStr {
+    let for_all = is_known(owner(command).as_ref()).then(names::check_for_all);
+    for_all.flatten().unwrap_or_else(|| OwnedStr::new(CHECKED))
 }
 
 /// Refuses a command with this error. One that its user may not run is left to the server, which has its own words.

@@ -40,7 +40,9 @@ fn name_of(name: &[u8]) -> Name {
 
 /// True if the command was given its held form.
 pub(super) fn look(command: Filtered<'_>, len: usize) -> bool {
-    let Some(name) = command.arg(0) else { return false };
+    let Some(name) = super::name_of(command) else {
+        return false;
+    };
     match name_of(name) {
         Name::Other => false,
         Name::Exec => {

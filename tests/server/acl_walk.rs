@@ -5,7 +5,16 @@ use crate::support::other_module::OtherModule;
 use crate::support::{Client, Reply, Server};
 
 /// A command of ours that has no native form: its own category, or nobody, keeps it.
-const OWN: [&str; 6] = ["rewrite", "adopt", "release", "reject", "refuse", "apply"];
+const OWN: [&str; 8] = [
+    "rewrite",
+    "adopt",
+    "release",
+    "reject",
+    "refuse",
+    "apply",
+    "checked",
+    "checkedforall",
+];
 
 struct Walk {
     server: Server,

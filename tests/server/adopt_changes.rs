@@ -63,13 +63,13 @@ fn a_large_key_that_goes_or_moves_while_it_is_read_is_adopted_where_it_is() {
     let server = capturing();
     let mut client = server.client();
     large(&mut client, 30_000);
-    client.ok("RENAME order:T kept:T");
+    client.ok("RENAME order:T order:kept");
     capture(&mut client, "order:");
     let lines = [
         "MYLOG.ADOPT order:",
         "DEL order:H",
         "RENAME order:L order:M",
-        "RENAME kept:T order:T",
+        "RENAME order:kept order:T",
         "SWAPDB 0 5",
         "SWAPDB 5 7",
     ];

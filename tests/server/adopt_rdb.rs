@@ -174,8 +174,9 @@ fn what_the_rdb_has_of_a_time_behind_the_deletion_stays() {
     for db in [0, 3] {
         client.ok(&format!("SELECT {db}"));
         client.run("DEL order:less order:new");
-        client.ok("SET other:1 native");
-        client.ok("RENAME other:1 order:replaced");
+        client.ok("CONFIG SET mylog.capture none:");
+        client.ok("SET order:replaced native");
+        client.ok("CONFIG SET mylog.capture order:");
     }
     client.ok("SAVE");
     client.ok("SET order:late v");

@@ -132,10 +132,11 @@ fn excluded_keys_and_captured_ones_do_not_mix_in_one_command() {
     }
     assert_eq!(client.run("LRANGE rq:queue 0 -1").items().len(), 1);
     assert_eq!(client.run("EXISTS rq:results:1 rq:a").int(), 0);
-    // Names are only names to these.
+    // Names are only names to these, but a native value must not get a captured one.
     client.ok("SET rq:results:1 v");
-    client.ok("RENAME rq:results:1 rq:was");
-    assert_eq!(client.run("DEL rq:was rq:queue").int(), 2);
+    assert!(client.run("RENAME rq:results:1 rq:was").is_error("ERR 'rename'"));
+    client.ok("RENAME rq:results:1 rq:results:2");
+    assert_eq!(client.run("DEL rq:results:2 rq:queue").int(), 2);
 }
 
 #[test]

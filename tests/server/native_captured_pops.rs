@@ -56,16 +56,11 @@ fn blocking_pops_take_from_native_keys_as_natively() {
 fn an_adoption_wakes_who_waits_for_the_key() {
     let mut server = server();
     let mut client = server.client();
-    client.run("RPUSH other a b");
-    let dump = client.run("DUMP other").bytes().expect("a dump");
+    client.run("RPUSH order:other a b");
     capture(&mut client, "order:");
     let waiting = Later::send(server.client(), "BLPOP order:l 0");
     wait_for("it waits", || client.info_u64("clients", "blocked_clients") >= 1);
-    assert!(
-        client
-            .cmd([b"RESTORE".as_slice(), b"order:l", b"0", &dump])
-            .is_ok()
-    );
+    client.ok("RENAME order:other order:l");
     assert_eq!(kind(&mut client, b"order:l"), "list");
     adopt(&mut client, "order:");
     let pair = ["order:l", "a"].map(|text| Reply::Bulk(text.into()));

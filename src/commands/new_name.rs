@@ -1,0 +1,59 @@
+//! RENAME and COPY give a value another name. A native value must not get one that is captured: there it would be
+//! taken for durable. What is native under a captured name already may have another of these, since nothing is lost
+//! by that.
+
+use crate::api::context::Flags;
+use crate::api::key::{Holds, Key, Mode};
+use crate::call::Call;
+use crate::reply::Reply;
+use crate::{config, filter};
+
+use super::number::integer;
+
+/// The refusal of a command of this native name that would make a native key under a captured prefix.
+pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
+    let is = |name: &[u8]| native.eq_ignore_ascii_case(name);
+    let copies = is(b"copy");
+    if !(copies || is(b"rename") || is(b"renamenx"))
+        || call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING)
+    {
+        return None;
+    }
+    let (from, to) = (call.args.string(1), call.args.string(2));
+    if !filter::is_captured(to.bytes()) || Key::open(call.ctx, from, Mode::Write).holds() != Holds::Foreign {
+        return None;
+    }
+    let replaces = is(b"rename") || has_word(call, b"replace").is_some();
+    let there = match db_of_copy(call) {
+        // Which is not a database: the native command says so.
+        Some(db) if copies => call.ctx.select_db(db).ok().map(|()| holds(call)),
+        _ => Some(holds(call)),
+    };
+    let _ = call.ctx.select_db(call.db);
+    match there? {
+        Holds::Foreign => None,
+        Holds::Ours(..) if !replaces => None,
+        Holds::Nothing if !copies && filter::is_captured(from.bytes()) => None,
+        Holds::Nothing | Holds::Ours(..) => {
+            let (name, prefix) = (String::from_utf8_lossy(native), config::captured_by(to.bytes()));
+            Some(Reply::error_text(&format!(
+                "ERR '{}' would make a native key of a name that mylog.capture holds by '{prefix}'; nothing was done",
+                name.to_ascii_lowercase()
+            )))
+        }
+    }
+}
+
+fn holds(call: &Call<'_>) -> Holds {
+    Key::open(call.ctx, call.args.string(2), Mode::Write).holds()
+}
+
+/// The place of an option behind the names.
+fn has_word(call: &Call<'_>, word: &[u8]) -> Option<usize> {
+    (3..call.args.len()).find(|&place| call.args.get(place).eq_ignore_ascii_case(word))
+}
+
+fn db_of_copy(call: &Call<'_>) -> Option<u32> {
+    let place = has_word(call, b"db")?;
+    u32::try_from(integer(call.args.get(place + 1))?).ok()
+}

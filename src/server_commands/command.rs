@@ -1,0 +1,203 @@
+//! A command as the server describes it in its own table.
+
+use super::key_specs::{Begin, Extent, KeySpec};
+use super::on_purpose;
+use crate::api::call::Part;
+
+/// What is known of a command that has no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// It does not write, or is one of ours: it runs natively.
+    Harmless,
+    /// It runs natively on purpose, for this reason.
+    Native(&'static str),
+    /// Its keys are looked at before it runs.
+    Checked,
+}
+
+/// Where its keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// By descriptions.
+    Described(Vec<KeySpec>),
+    /// The server has to be asked each time.
+    Asked,
+    /// It tells of none: any argument may be one.
+    Anywhere,
+}
+
+/// An entry of the server's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// In lower case, a sub-command's behind that of its container and a bar.
+    pub(super) name: &'static str,
+    pub(super) treatment: Treatment,
+    /// The name included, below zero for "at least".
+    pub(super) arity: i64,
+    pub(super) keys: Keys,
+    pub(super) makes_no_key: bool,
+    pub(super) subs: Vec<Command>,
+    /// The server knows it by its name, which `rename-command` may have taken away.
+    pub(super) as_named: bool,
+}
+
+/// Our own have these in front.
+const OWN: &str = "mylog.";
+
+impl Command {
+    /// Reads an element of the reply to COMMAND.
+    pub(super) fn read(info: Part<'_>, intern: &mut impl FnMut(String) -> &'static str) -> Option<Self> {
+        let name = name_of(info)?;
+        let flags = info.element(2)?;
+        let has = |word: &[u8]| has(flags, word);
+        let specs = info.element(8);
+        let described = specs.and_then(read_specs);
+        let subs = info.element(9).map_or_else(Vec::new, |subs| {
+            let subs = (0..subs.len()).filter_map(|index| Self::read(subs.element(index)?, intern));
+            subs.collect()
+        });
+        let keyless = described.as_ref().is_some_and(Vec::is_empty) && !has(b"movablekeys");
+        let treatment = match on_purpose::native(&name) {
+            _ if !has(b"write") || name.starts_with(OWN) => Treatment::Harmless,
+            Some(reason) => Treatment::Native(reason),
+            None if keyless && has(b"module") => Treatment::Native(on_purpose::TELLS_OF_NO_KEY),
+            None => Treatment::Checked,
+        };
+        // A module that tells the places itself has a description that need not be whole.
+        let keys = match described {
+            _ if has(b"module") && has(b"movablekeys") => Keys::Asked,
+            None => Keys::Asked,
+            Some(specs) if specs.is_empty() => Keys::Anywhere,
+            Some(specs) => Keys::Described(specs),
+        };
+        Some(Self {
+            makes_no_key: on_purpose::makes_no_key(&name),
+            name: intern(name),
+            treatment,
+            arity: info.element(1)?.int(),
+            keys,
+            subs,
+            as_named: true,
+        })
+    }
+
+    /// The sub-command of this name, or the command itself if it has none.
+    pub(super) fn sub(&self, word: Option<&[u8]>) -> Option<&Self> {
+        if self.subs.is_empty() {
+            return Some(self);
+        }
+        let word = word?;
+        self.subs.iter().find(|sub| {
+            let own = sub.name.split_once('|').map_or("", |(_, own)| own);
+            own.as_bytes().eq_ignore_ascii_case(word)
+        })
+    }
+
+    /// True if one of its keys may be behind its first argument, and matters.
+    pub(super) fn may_have_later_keys(&self) -> bool {
+        let own = self.treatment == Treatment::Checked
+            && match &self.keys {
+                Keys::Described(specs) => !specs.iter().all(KeySpec::is_first_argument),
+                Keys::Asked | Keys::Anywhere => true,
+            };
+        own || self.subs.iter().any(Self::may_have_later_keys)
+    }
+
+    /// True for a number of arguments that the server accepts. Another one is left to it: its error is the right one.
+    pub(crate) fn accepts(&self, len: usize) -> bool {
+        let len = len as i64;
+        len == self.arity || (self.arity < 0 && len >= -self.arity)
+    }
+
+    /// What is known of it.
+    pub(crate) fn treatment(&self) -> Treatment {
+        self.treatment
+    }
+
+    /// True if it never makes a key that is not there.
+    pub(crate) fn makes_no_key(&self) -> bool {
+        self.makes_no_key
+    }
+
+    /// True for a command that takes whole slots away, whose keys it does not name.
+    pub(crate) fn takes_slots(&self) -> bool {
+        matches!(self.treatment, Treatment::Native(reason) if on_purpose::takes_slots(reason))
+    }
+
+    /// Gives `f` the places of its keys among so many arguments, and whether it only reads them, until `f` returns
+    /// true: whether it did. `None` where the server has to be asked for them.
+    pub(crate) fn any_key<'a>(
+        &self,
+        arg: impl Fn(usize) -> Option<&'a [u8]>,
+        len: usize,
+        mut f: impl FnMut(usize, bool) -> bool,
+    ) -> Option<bool> {
+        match &self.keys {
+            Keys::Described(specs) => {
+                let mut specs = specs.iter();
+                Some(specs.any(|spec| spec.any(&arg, len, |place| f(place, spec.reads))))
+            }
+            Keys::Anywhere => Some((1..len).any(|place| f(place, false))),
+            Keys::Asked => None,
+        }
+    }
+}
+
+/// The name in an element of the reply to COMMAND.
+pub(super) fn name_of(info: Part<'_>) -> Option<String> {
+    let name = info.element(0)?.bytes();
+    Some(String::from_utf8_lossy(name).to_ascii_lowercase())
+}
+
+fn has(flags: Part<'_>, word: &[u8]) -> bool {
+    let flag = |index| flags.element(index).is_some_and(|flag| flag.bytes() == word);
+    (0..flags.len()).any(flag)
+}
+
+/// `None` if the descriptions do not tell all places.
+fn read_specs(specs: Part<'_>) -> Option<Vec<KeySpec>> {
+    let mut read = Vec::new();
+    for spec in (0..specs.len()).filter_map(|index| specs.element(index)) {
+        let flags = field(spec, b"flags")?;
+        if has(flags, b"incomplete") {
+            return None;
+        }
+        if !has(flags, b"not_key") {
+            read.push(read_spec(spec, has(flags, b"RO"))?);
+        }
+    }
+    Some(read)
+}
+
+fn read_spec(spec: Part<'_>, reads: bool) -> Option<KeySpec> {
+    let (begin, find) = (field(spec, b"begin_search")?, field(spec, b"find_keys")?);
+    let (how, extent) = (field(begin, b"spec")?, field(find, b"spec")?);
+    let int = |of, name| field(of, name).map(Part::int);
+    let size = |of, name| usize::try_from(int(of, name)?).ok();
+    let begin = match field(begin, b"type")?.bytes() {
+        b"index" => Begin::At(size(how, b"index")?),
+        b"keyword" => Begin::Behind(field(how, b"keyword")?.bytes().into(), int(how, b"startfrom")?),
+        _ => return None,
+    };
+    let extent = match field(find, b"type")?.bytes() {
+        b"range" => Extent::Range {
+            last: int(extent, b"lastkey")?,
+            step: size(extent, b"keystep")?,
+            limit: int(extent, b"limit")?,
+        },
+        b"keynum" => Extent::Counted {
+            number: size(extent, b"keynumidx")?,
+            first: size(extent, b"firstkey")?,
+            step: size(extent, b"keystep")?,
+        },
+        _ => return None,
+    };
+    Some(KeySpec { begin, extent, reads })
+}
+
+/// The value behind a name, in a map that came as a list.
+fn field<'r>(map: Part<'r>, name: &[u8]) -> Option<Part<'r>> {
+    let is_it = |index: &usize| map.element(*index).is_some_and(|word| word.bytes() == name);
+    let place = (0..map.len()).step_by(2).find(is_it)?;
+    map.element(place + 1)
+}

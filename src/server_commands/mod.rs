@@ -1,0 +1,272 @@
+//! The server's own table of commands: what writes, and where its keys are. The filter's table knows what has a
+//! durable form; this one knows the rest, so that a command that nobody here has heard of is no hole.
+//!
+//! It is read when the module loads and when modules come and go. A spelling that is in neither table is asked for
+//! when it is first seen: a command that came without a word, or one that `rename-command` has given another name.
+//! The server tells of no renames, but `COMMAND INFO` of the new spelling answers with the name.
+
+mod command;
+mod key_specs;
+mod on_purpose;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+pub(crate) use command::{Command, Treatment};
+
+use crate::api::string::Args;
+use crate::api::{Ctx, log, spelling};
+use crate::gil::Gil;
+use crate::unit;
+
+struct State {
+    /// Sorted by name.
+    commands: Vec<Command>,
+    /// Spellings, in lower case, of commands that have another name in the server's table. No more than there are
+    /// commands, since each has one spelling.
+    spelt: Vec<(Box<[u8]>, &'static str)>,
+    /// Names that were ever seen: they are kept for good.
+    names: Vec<&'static str>,
+}
+
+static STATE: Gil<State> = Gil::new(State {
+    commands: Vec::new(),
+    spelt: Vec::new(),
+    names: Vec::new(),
+});
+
+/// Set where a command has another spelling than its name.
+static RENAMED: AtomicBool = AtomicBool::new(false);
+/// Set where the server does not show its table.
+static HIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// Names up to this length are told apart by [`may_have_later_keys`].
+const LONGEST: usize = 31;
+/// The names of commands whose keys may be behind their first argument: by length, first and last letter.
+static LATER: [[AtomicU32; 32]; LONGEST + 1] = [const { [const { AtomicU32::new(0) }; 32] }; LONGEST + 1];
+
+impl State {
+    fn intern(names: &mut Vec<&'static str>, name: String) -> &'static str {
+        if let Some(known) = names.iter().find(|known| ***known == name) {
+            return known;
+        }
+        let kept: &'static str = Box::leak(name.into_boxed_str());
+        names.push(kept);
+        kept
+    }
+
+    fn place(&self, name: &[u8]) -> Result<usize, usize> {
+        self.commands.binary_search_by(|command| {
+            let known = command.name.bytes();
+            known.cmp(name.iter().map(u8::to_ascii_lowercase))
+        })
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&Command> {
+        self.commands.get(self.place(name).ok()?)
+    }
+
+    fn spelt(&self, spelling: &[u8]) -> Option<&'static str> {
+        let known = self
+            .spelt
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(spelling));
+        known.map(|(_, name)| *name).or_else(|| {
+            let command = self.find(spelling)?;
+            command.as_named.then_some(command.name)
+        })
+    }
+}
+
+/// Reads the table. In OnLoad, and when modules have come or gone.
+pub(crate) fn refresh(ctx: Ctx<'_>) {
+    let reply = ctx.call(c"COMMAND", "", &[]);
+    let mut commands = Vec::new();
+    if let Some(reply) = &reply {
+        let infos = (0..reply.whole().len()).filter_map(|index| reply.element(index));
+        STATE.with(|state| {
+            let mut intern = |name| State::intern(&mut state.names, name);
+            commands.extend(infos.filter_map(|info| Command::read(info, &mut intern)));
+        });
+    }
+    if commands.is_empty() {
+        HIDDEN.store(true, Ordering::Relaxed);
+        log::warning(
+            "the server does not show its table of commands: COMMAND was renamed or removed. mylog.capture can't be used",
+        );
+        return;
+    }
+    HIDDEN.store(false, Ordering::Relaxed);
+    commands.sort_unstable_by_key(|command| command.name);
+    let spelt = ask_for_names(ctx, &mut commands);
+    RENAMED.store(
+        commands.iter().any(|command| !command.as_named),
+        Ordering::Relaxed,
+    );
+    for first in LATER.iter().flatten() {
+        first.store(0, Ordering::Relaxed);
+    }
+    commands.iter().for_each(note_shape);
+    for command in &commands {
+        if !command.as_named {
+            spelling::has_gone(command.name);
+        }
+    }
+    STATE.with(|state| {
+        state.commands = commands;
+        for (spelling, name) in spelt {
+            if state.spelt(&spelling) != Some(name) {
+                spelling::is(name, &spelling);
+                state.spelt.push((spelling, name));
+            }
+        }
+    });
+}
+
+/// Looks whether each name leads to its own command: `rename-command GET SET` makes one lead to another.
+fn ask_for_names(ctx: Ctx<'_>, commands: &mut [Command]) -> Vec<(Box<[u8]>, &'static str)> {
+    let names: Vec<&'static str> = commands.iter().map(|command| command.name).collect();
+    let question: Vec<&[u8]> = std::iter::once(&b"INFO"[..])
+        .chain(names.iter().map(|name| name.as_bytes()))
+        .collect();
+    let Some(answers) = ctx.call(c"COMMAND", "", &question) else {
+        return Vec::new();
+    };
+    let mut spelt = Vec::new();
+    for (index, command) in commands.iter_mut().enumerate() {
+        let answer = answers.element(index).and_then(command::name_of);
+        command.as_named = answer.as_deref() == Some(command.name);
+        let other = names.iter().find(|name| Some(**name) == answer.as_deref());
+        if let (false, Some(other)) = (command.as_named, other) {
+            spelt.push((command.name.as_bytes().into(), *other));
+        }
+    }
+    spelt
+}
+
+fn note_shape(command: &Command) {
+    let name = command.name.as_bytes();
+    let (Some(first), Some(last)) = (name.first(), name.last()) else {
+        return;
+    };
+    if command.may_have_later_keys() {
+        let lasts = LATER
+            .get(name.len())
+            .and_then(|firsts| firsts.get(usize::from(first & 31)));
+        if let Some(lasts) = lasts {
+            lasts.fetch_or(1 << (last & 31), Ordering::Relaxed);
+        }
+    }
+}
+
+/// True if a command of this name, in any case, that has no route may have a key behind its first argument. A name
+/// that only looks like one is told apart by [`with`].
+pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else {
+        return false;
+    };
+    let Some(firsts) = LATER.get(name.len()) else {
+        return true;
+    };
+    let lasts = firsts.get(usize::from(first & 31));
+    lasts.is_some_and(|lasts| lasts.load(Ordering::Relaxed) >> (last & 31) & 1 == 1)
+}
+
+/// True where the server does not show its table: then no key can be captured, since nothing tells what writes.
+pub(crate) fn are_hidden() -> bool {
+    HIDDEN.load(Ordering::Relaxed)
+}
+
+/// True where a command may have another spelling than its name.
+pub(crate) fn are_renamed() -> bool {
+    RENAMED.load(Ordering::Relaxed)
+}
+
+/// The name of the command that runs under a spelling; `None` if there is none.
+pub(crate) fn name_of(spelling: &[u8]) -> Option<&'static str> {
+    STATE
+        .with(|state| state.spelt(spelling))
+        .or_else(|| ask(spelling))
+}
+
+/// Asks the server what runs under a spelling, and keeps the answer.
+fn ask(spelling: &[u8]) -> Option<&'static str> {
+    let reply = unit::context()?.call(c"COMMAND", "", &[b"INFO", spelling])?;
+    let info = reply.element(0)?;
+    STATE.with(|state| {
+        let mut intern = |name| State::intern(&mut state.names, name);
+        let command = Command::read(info, &mut intern)?;
+        let name = command.name;
+        let as_named = name.as_bytes().eq_ignore_ascii_case(spelling);
+        if let Err(place) = state.place(name.as_bytes()) {
+            note_shape(&command);
+            state.commands.insert(place, Command { as_named, ..command });
+        }
+        if !as_named {
+            spelling::is(name, spelling);
+            state.spelt.push((spelling.to_ascii_lowercase().into(), name));
+        }
+        Some(name)
+    })
+}
+
+/// Runs `f` with the command of this name, or its sub-command of that word. `None` if there is none.
+pub(crate) fn with<R>(name: &[u8], word: Option<&[u8]>, f: impl FnOnce(&Command) -> R) -> Option<R> {
+    if STATE.with(|state| state.find(name).is_none()) {
+        ask(name)?;
+    }
+    STATE.with(|state| state.find(name)?.sub(word).map(f))
+}
+
+/// A command with its keys.
+pub(crate) struct Known {
+    /// Its name in the server's table.
+    pub(crate) name: String,
+    pub(crate) treatment: Treatment,
+    pub(crate) makes_no_key: bool,
+    /// Their places, and whether it only reads them.
+    pub(crate) keys: Vec<(usize, bool)>,
+}
+
+/// What is known of a command with these arguments, its spelling first.
+pub(crate) fn look_at(ctx: Ctx<'_>, args: Args<'_>) -> Option<Known> {
+    let spelling = args.get(0);
+    let name = name_of(spelling).unwrap_or_default();
+    let name = if name.is_empty() {
+        spelling
+    } else {
+        name.as_bytes()
+    };
+    let arg = |place| (place < args.len()).then(|| args.get(place));
+    let mut keys = Vec::new();
+    let mut note = |place, reads| {
+        keys.push((place, reads));
+        false
+    };
+    let told = with(name, arg(1), |command| {
+        let asked = command.any_key(arg, args.len(), &mut note).is_none();
+        (command.treatment(), command.makes_no_key(), asked)
+    });
+    let (treatment, makes_no_key, asked) = told?;
+    if asked {
+        keys = args.keys(ctx).iter().map(|key| (key.place, key.reads)).collect();
+    }
+    Some(Known {
+        name: String::from_utf8_lossy(name).to_ascii_lowercase(),
+        treatment,
+        makes_no_key,
+        keys,
+    })
+}
+
+/// All commands that write, and sub-commands, as they are treated.
+pub(crate) fn list() -> Vec<(&'static str, Treatment)> {
+    let mut list = Vec::new();
+    STATE.with(|state| {
+        for command in &state.commands {
+            let all = std::iter::once(command).chain(&command.subs);
+            list.extend(all.map(|command| (command.name, command.treatment)));
+        }
+    });
+    list.retain(|(_, treatment)| *treatment != Treatment::Harmless);
+    list
+}
