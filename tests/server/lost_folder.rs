@@ -4,11 +4,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::rewriting::{self, info, info_text};
 use crate::support::small_disk::ReadOnly;
+use crate::support::wait::holds_within;
 use crate::support::{Client, Reply, Server, leftovers, log_check, wait_for};
 
 fn start(policy: &str) -> (Server, Client) {
@@ -195,6 +197,13 @@ fn a_read_only_folder_fails_the_rewrite_only_and_the_log_goes_on() {
 #[test]
 fn a_log_that_a_second_server_had_is_not_appended_to_again() {
     let (mut server, mut client) = start("always");
+    let live = server.log_dir().join("current.mylog");
+    wait_for("nothing more is written", || {
+        let len = fs::metadata(&live).unwrap().len();
+        !holds_within(Duration::from_millis(500), || {
+            fs::metadata(&live).unwrap().len() != len
+        })
+    });
     // Stopped, it can't make the lock file again before the second one takes the folder.
     server.signal(Signal::SIGSTOP);
     fs::remove_file(server.log_dir().join("LOCK")).unwrap();

@@ -20,10 +20,11 @@ fn stalled(settings: &[(&str, &str)]) -> (Server, Client, Fault) {
     let server = build.start();
     let mut client = server.client();
     client.ok("MYLOG.SET before value");
-    let fault = Fault::stall(&server, "fdatasync");
+    // A sync alone would not keep the log from being written.
+    let fault = Fault::stall(&server, "fdatasync,pwritev");
     // A stricter policy syncs at once.
     client.ok("CONFIG SET mylog.appendfsync everysec");
-    wait_for("the writer stands at its sync", || {
+    wait_for("the writer stands at its write", || {
         fault.fired() > 0 || is_behind(&mut client)
     });
     (server, client, fault)

@@ -38,16 +38,22 @@ impl SyncGate {
         let mut tracer = Command::new("strace")
             .args(["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"])
             .arg(format!("inject={calls}:{what}"))
-            .args(["-p", &writer_thread(server.pid()).to_string()])
+            .args(
+                THREADS
+                    .iter()
+                    .flat_map(|name| ["-p".to_owned(), thread_of(server.pid(), name).to_string()]),
+            )
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("no strace. Run `make deps` first.");
-        // It says so once the thread can't run another call unseen.
-        let mut said = String::new();
-        let stderr = tracer.stderr.take().expect("its stderr");
-        BufReader::new(stderr).read_line(&mut said).expect("a line");
-        assert!(said.contains("attached"), "strace: {said}");
+        // It says so once a thread can't run another call unseen.
+        let mut stderr = BufReader::new(tracer.stderr.take().expect("its stderr"));
+        for _ in THREADS {
+            let mut said = String::new();
+            stderr.read_line(&mut said).expect("a line");
+            assert!(said.contains("attached"), "strace: {said}");
+        }
         Self(tracer)
     }
 
@@ -65,11 +71,14 @@ impl Drop for SyncGate {
     }
 }
 
-fn writer_thread(pid: u32) -> u32 {
+/// The log's threads: under `always` the first one syncs itself.
+const THREADS: [&str; 2] = ["mylog-writer", "mylog-sync"];
+
+fn thread_of(pid: u32, name: &str) -> u32 {
     let find = || {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
         let is_it = |task: &fs::DirEntry| {
-            fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "mylog-writer")
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|found| found.trim() == name)
         };
         tasks.flatten().find(is_it)?.file_name().to_str()?.parse().ok()
     };
