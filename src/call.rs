@@ -26,7 +26,7 @@ use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
 use crate::{ack, conditions, engine, filter, listeners, native, permission, sentinel, startup, types, unit};
-use target::{Left, read_as, read_str};
+use target::{Left, read_as, read_str, report};
 pub(crate) use target::{OfKind, Target};
 
 /// What a command does. `Err` is the reply of one that has done nothing.
@@ -250,7 +250,7 @@ impl<'c> Call<'c> {
     }
 
     /// What a name holds, for a read.
-    fn look(&self, place: usize) -> Holds {
+    pub(crate) fn look(&self, place: usize) -> Holds {
         self.look_as(place, Mode::Read)
     }
 
@@ -329,7 +329,12 @@ impl<'c> Call<'c> {
         if !self.sight.is_clear() {
             self.sight.note(self.db, name.bytes(), holds);
         }
-        Target { key, name, holds }
+        Target {
+            key,
+            name,
+            holds,
+            ends_later: false,
+        }
     }
 
     /// Opens a key to write whose value is shown first. The server tells of a miss if a key is opened to read,
@@ -382,6 +387,22 @@ impl<'c> Call<'c> {
         Ok(members.unwrap_or(0))
     }
 
+    /// As `commit`, of an effect that gives the key an end in the past. The server ends such a key as soon as it looks
+    /// at it, and what it sends replicas of that must come behind the command: so it gets its end only with `end`.
+    pub(crate) fn commit_before_end(
+        &mut self,
+        target: &mut Target<'_>,
+        effect: &Effect<'_>,
+    ) -> Result<(), Reply> {
+        target.ends_later = true;
+        self.commit(target, effect)
+    }
+
+    /// Gives the key its end.
+    pub(crate) fn end(&self, target: &Target<'_>, expire_at: i64) {
+        report(target.key.set_expire_at(expire_at));
+    }
+
     /// Takes a key away, of whatever type: of the server's own the log knows nothing.
     pub(crate) fn delete(&mut self, target: &mut Target<'_>) -> Result<(), Reply> {
         if target.is_ours() {
@@ -393,6 +414,11 @@ impl<'c> Call<'c> {
             self.propagation = Propagation::Verbatim;
         }
         Ok(())
+    }
+
+    /// Makes the keyspace follow an effect that gave this key's value another name.
+    pub(crate) fn lost_to_another_name(&self, target: &mut Target<'_>) {
+        target.follow(None);
     }
 
     /// Tells those who watch a key that it changed, then raises the native command's event.

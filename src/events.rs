@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, Refused, Str, latency, log, settings};
+use crate::api::{Ctx, Refused, Str, events, latency, log, settings};
 use crate::{
     ack, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite,
     saving, sentinel, server_commands, startup, unit, waits,
@@ -59,7 +59,10 @@ unsafe extern "C" fn notified(
     // SAFETY: the server hands a context, an event that ends with NUL and a key, alive during the call.
     let (ctx, event, key) = unsafe { (Ctx::from_raw(ctx), CStr::from_ptr(event), Str::from_raw(key)) };
     astray::told(ctx, event.to_bytes());
-    capture::notified(ctx, event.to_bytes(), key);
+    // What a command of ours tells of, it has done itself. To look at the key now would end one whose end is in the past.
+    if !events::is_own(event) {
+        capture::notified(ctx, event.to_bytes(), key);
+    }
     astray::lead_back(ctx, event.to_bytes());
     0
 }

@@ -176,6 +176,7 @@ fn meet(edition: Edition) {
     startup::slots::are_deleted_by_the_server(
         edition.is_redis_since((8, 4)) || edition.is_valkey_since((8, 0)),
     );
+    commands::on(edition);
     // Valkey 9.0 counts a client in MULTI to the database that was selected last while it queued.
     database::is_mistaken_in_exec(edition.is_valkey_since((9, 0)));
 }

@@ -62,6 +62,7 @@ mod server {
     mod keys_of_commands;
     mod kill_loop;
     mod kills_beside_syncs;
+    mod lifetime;
     mod lineage;
     mod links_and_bombs;
     mod listeners;

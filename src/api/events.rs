@@ -1,6 +1,7 @@
 //! Keyspace notifications, WATCH and tracking, server events, and jobs that run after a unit.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redis_module::raw;
 
@@ -23,6 +24,20 @@ pub(crate) enum Class {
     ZSet,
     /// A key that is not there, of a command that shows it.
     Miss,
+    /// A key whose time has come.
+    Expired,
+    /// A key whose value was replaced. Redis from 8.2 on.
+    Overwritten,
+    /// A key whose value was replaced by one of another type, likewise.
+    TypeChanged,
+}
+
+/// Where the text of the event lies that was told last from here: the server hands it on as it is.
+static TOLD: AtomicUsize = AtomicUsize::new(0);
+
+/// True for an event that a command of ours tells of.
+pub(crate) fn is_own(event: &CStr) -> bool {
+    TOLD.load(Ordering::Relaxed) == event.as_ptr() as usize
 }
 
 impl Class {
@@ -35,6 +50,10 @@ impl Class {
             Self::Set => raw::REDISMODULE_NOTIFY_SET,
             Self::ZSet => raw::REDISMODULE_NOTIFY_ZSET,
             Self::Miss => raw::REDISMODULE_NOTIFY_KEY_MISS,
+            Self::Expired => raw::REDISMODULE_NOTIFY_EXPIRED,
+            // The bindings are older than these two.
+            Self::Overwritten => 1 << 15,
+            Self::TypeChanged => 1 << 16,
         }
     }
 }
@@ -42,6 +61,7 @@ impl Class {
 impl Ctx<'_> {
     /// Raises a keyspace notification, as the native command would. It can re-enter this module.
     pub(crate) fn notify(self, class: Class, event: &CStr, key: Str<'_>) {
+        TOLD.store(event.as_ptr() as usize, Ordering::Relaxed);
         // SAFETY: context, event and key are alive. The status is always OK.
         unsafe { api!(RedisModule_NotifyKeyspaceEvent)(self.raw(), class.bit(), event.as_ptr(), key.raw()) };
     }

@@ -62,3 +62,15 @@ pub(crate) fn now_ms() -> i64 {
     // SAFETY: takes nothing, reads the clock.
     unsafe { api!(RedisModule_Milliseconds)() }
 }
+
+/// Unix time in ms by which the command that runs reckons. From 7.2 on that stands still for all of an EXEC or a script.
+pub(crate) fn command_ms() -> i64 {
+    match later!(RedisModule_CachedMicroseconds) {
+        Some(cached) => {
+            // SAFETY: takes nothing, reads the server's own time, which it has taken for the command.
+            let micros = unsafe { cached() };
+            micros / 1000
+        }
+        None => now_ms(),
+    }
+}

@@ -22,6 +22,8 @@ pub(crate) struct Target<'c> {
     pub(super) name: Str<'c>,
     /// What the keyspace holds under `name`, kept in step by `follow`.
     pub(super) holds: Holds,
+    /// The keyspace is told of its end by the command itself.
+    pub(super) ends_later: bool,
 }
 
 impl<'c> Target<'c> {
@@ -43,6 +45,14 @@ impl<'c> Target<'c> {
     /// The key's end.
     pub(crate) fn expire_at(&self) -> i64 {
         self.key.expire_at()
+    }
+
+    /// The kind of its value, durable or native, if it is one that has a durable form.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self.holds {
+            Holds::Ours(kind, _) => Some(kind),
+            _ => self.key.native_kind(),
+        }
     }
 
     /// True for a key of the server's or of another module.
@@ -87,7 +97,7 @@ impl<'c> Target<'c> {
             report(self.key.set_word(left.kind, left.word));
             self.holds = now;
         }
-        if self.key.expire_at() != left.expire_at {
+        if !self.ends_later && self.key.expire_at() != left.expire_at {
             report(self.key.set_expire_at(left.expire_at));
         }
     }

@@ -1,6 +1,6 @@
 //! The options that SET and GETEX share, and the times in them.
 
-use crate::api::server::now_ms;
+use crate::api::server::command_ms;
 use crate::api::string::Args;
 use crate::reply::Reply;
 
@@ -98,7 +98,7 @@ impl<'c> Options<'c> {
             Unit::Seconds | Unit::AtSeconds => time.checked_mul(1000),
             Unit::Millis | Unit::AtMillis => Some(time),
         };
-        let base = if unit.is_relative() { now_ms() } else { 0 };
+        let base = if unit.is_relative() { command_ms() } else { 0 };
         let end = millis
             .filter(|&millis| millis > 0)
             .and_then(|millis| millis.checked_add(base));

@@ -1,7 +1,9 @@
-//! The held forms of the server's own commands, as the server knows them.
+//! The commands about keys of any type, as the server knows them.
 
 use super::copy_db::{copy_db, copy_for_all};
-use super::forward::{flush, forward};
+use super::forward::flush;
+use super::lifetime::{del, expire, expireat, persist, pexpire, pexpireat};
+use super::rename::{copy, rename, renamenx};
 use super::table::{INSERT, KEY, OVERWRITE, READ, REMOVE, TAKE, UPDATE, arg, key_at, keys_from, token};
 use crate::api::command::{Arg, ArgKind, Spec};
 use crate::call::entry;
@@ -30,7 +32,7 @@ const TO_DB: &[Arg] = &[
 pub(super) static FORWARD: &[Spec] = &[
     Spec {
         name: c"mylog.del",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, del),
         flags: c"write",
         categories: c"keyspace write slow",
         arity: -2,
@@ -42,7 +44,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.unlink",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, del),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: -2,
@@ -55,7 +57,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.expire",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, expire),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: -3,
@@ -67,7 +69,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.pexpire",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, pexpire),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: -3,
@@ -79,7 +81,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.expireat",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, expireat),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: -3,
@@ -91,7 +93,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.pexpireat",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, pexpireat),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: -3,
@@ -103,7 +105,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.persist",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, persist),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: 2,
@@ -115,7 +117,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.rename",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, rename),
         flags: c"write",
         categories: c"keyspace write slow",
         arity: 3,
@@ -127,7 +129,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.renamenx",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, renamenx),
         flags: c"write fast",
         categories: c"keyspace write fast",
         arity: 3,
@@ -139,7 +141,7 @@ pub(super) static FORWARD: &[Spec] = &[
     },
     Spec {
         name: c"mylog.copy",
-        entry: entry!(Write, forward),
+        entry: entry!(Write, copy),
         flags: c"write deny-oom",
         categories: c"keyspace write slow",
         arity: -3,

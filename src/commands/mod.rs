@@ -25,6 +25,7 @@ mod hash_table;
 mod keyspace;
 mod keyspace_table;
 mod lcs;
+mod lifetime;
 mod list;
 mod list_move;
 mod list_read;
@@ -32,9 +33,11 @@ mod list_table;
 mod long_double;
 mod new_name;
 pub(crate) mod number;
+mod past;
 mod random;
 mod range;
 mod release;
+mod rename;
 mod script;
 mod script_table;
 mod set;
@@ -66,6 +69,7 @@ use std::ffi::CStr;
 
 use crate::api::command::Spec;
 use crate::api::{Ctx, Refused};
+use crate::edition::Edition;
 use crate::reply::Reply;
 
 /// What our names have before the native ones.
@@ -101,6 +105,12 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         .copied()
         .flatten()
         .try_for_each(|spec| ctx.register_command(spec))
+}
+
+/// This is the server. In OnLoad.
+pub(crate) fn on(edition: Edition) {
+    past::on(edition);
+    rename::on(edition);
 }
 
 /// The ACL categories of a command of our own for which there is no native one, by its name without the prefix.

@@ -3,9 +3,8 @@
 use mylog_core::effect::{Effect, NEVER, Ttl};
 
 use super::expiry::{Grammar, Options, Unit};
-use crate::api::context::Flags;
+use super::past;
 use crate::api::events::Class;
-use crate::api::server::now_ms;
 use crate::call::{Call, Target};
 use crate::edition::{Version, is_valkey_since};
 use crate::reply::Reply;
@@ -36,6 +35,13 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if (options.nx && target.exists()) || (options.xx && !target.exists()) {
         return Err(old);
     }
+    let shown = if options.get { old } else { Reply::OK };
+    if past::set_deletes() && expire_at.is_some_and(|end| past::is_over(call, end)) {
+        if target.exists() {
+            past::delete(call, &mut target)?;
+        }
+        return Ok(shown);
+    }
     let ttl = match (expire_at, options.keep_ttl) {
         (Some(end), _) => Ttl::Set(end),
         (None, false) => Ttl::Set(NEVER),
@@ -43,17 +49,17 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
         // What is kept is the end of a value that the store does not have.
         (None, true) => Ttl::Set(target.expire_at()),
     };
-    let (key, value) = (target.name(), call.args.get(2));
-    call.commit(
-        &mut target,
-        &Effect::StrSet {
-            db: call.db,
-            key,
-            ttl,
-            value,
-        },
-    )?;
+    let (db, key, value) = (call.db, target.name(), call.args.get(2));
+    let effect = Effect::StrSet { db, key, ttl, value };
+    let past = expire_at.filter(|end| past::is_over(call, *end));
+    match past {
+        Some(_) => call.commit_before_end(&mut target, &effect)?,
+        None => call.commit(&mut target, &effect)?,
+    }
     call.changed(&target, Class::String, c"set");
+    if let Some(end) = past {
+        call.end(&target, end);
+    }
     if let Some(end) = expire_at {
         call.notify(&target, c"expire");
         call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
@@ -62,7 +68,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
     } else if call.args.len() > 3 {
         call.replicate_as(c"MYLOG.SET", [key, value]);
     }
-    Ok(if options.get { old } else { Reply::OK })
+    Ok(shown)
 }
 
 /// Gives a key a value and no end, and tells of it.
@@ -121,22 +127,16 @@ pub(super) fn psetex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     set_with_end(call, Unit::Millis, &INVALID_PSETEX)
 }
 
-/// Takes a key away, as DEL does.
-fn delete(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
-    let key = target.name();
-    call.commit(target, &Effect::Del { db: call.db, key })?;
-    call.changed(target, Class::Generic, c"del");
-    call.replicate_as(c"DEL", [key]);
-    Ok(())
-}
-
 /// GETDEL key
 pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open_to_show(1);
     let old = target
         .read_str(|old| old.map(<[u8]>::to_vec))?
         .ok_or(Reply::Null)?;
-    delete(call, &mut target)?;
+    let key = target.name();
+    call.delete(&mut target)?;
+    call.changed(&target, Class::Generic, c"del");
+    call.replicate_as(c"DEL", [key]);
     Ok(Reply::Bulk(old))
 }
 
@@ -154,7 +154,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let absolute = options.expire.is_some_and(|(unit, _)| !unit.is_relative());
     let key = target.name();
     match expire_at {
-        Some(end) if absolute && is_over(call, end) => delete(call, &mut target)?,
+        Some(end) if absolute && past::is_over(call, end) => past::delete(call, &mut target)?,
         Some(end) => {
             call.commit(
                 &mut target,
@@ -182,9 +182,4 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
         None => return Err(Reply::Bulk(value)),
     }
     Ok(Reply::Bulk(value))
-}
-
-/// True for an end in the past, on a server that decides by itself what is over.
-fn is_over(call: &Call<'_>, end: i64) -> bool {
-    end <= now_ms() && !call.ctx.flags().any(Flags::LOADING | Flags::REPLICA)
 }
