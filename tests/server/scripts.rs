@@ -393,7 +393,7 @@ fn a_held_script_asks_for_the_permissions_of_the_native_one() {
         few.cmd(["EVAL", PUT, "1", "own:key", "v2"]),
         Reply::Error(_)
     ));
-    assert_eq!(few.run("MYLOG.GET own:key").text(), "v");
+    assert_eq!(client.run("MYLOG.GET own:key").text(), "v");
     assert!(held_runs(&mut client) >= 4);
 }
 
