@@ -15,7 +15,8 @@ pub fn replica_of(primary: &Server) -> Server {
     replica
 }
 
-fn follow(replica: &Server, primary: &Server) {
+/// Lets a server follow another, and waits until it has what that has.
+pub fn follow(replica: &Server, primary: &Server) {
     replica
         .client()
         .ok(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));

@@ -1,8 +1,11 @@
 //! How a server of a test is set up: its folder, its socket, its configuration file.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process;
+use std::sync::{Mutex, PoisonError};
 
 use super::artifacts;
 use super::server::{Refused, Server};
@@ -123,13 +126,28 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// A port that was free a moment ago, low enough for the cluster bus ten thousand above it.
+/// The ports of servers. Below those that the kernel gives to outgoing connections, as is the cluster bus of each.
+const PORTS: std::ops::Range<u16> = 11_000..21_000;
+
+/// How far a server's cluster bus is above its port.
+const TO_BUS: u16 = 10_000;
+
+/// A port that no other test has, nor will have while this process lives: tests that run beside each other would
+/// otherwise find the same one free. What is claimed is claimed on another loopback address, which stays bound.
 fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let port = listener.local_addr().expect("its address").port();
-        if port < 55_000 {
+    static CLAIMS: Mutex<Vec<TcpListener>> = Mutex::new(Vec::new());
+    let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let anywhere = RandomState::new().hash_one(process::id()) % u64::from(TO_BUS);
+    let first = usize::try_from(anywhere).expect("a small number");
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    for port in PORTS.cycle().skip(first).take(PORTS.len()) {
+        let Ok(claim) = TcpListener::bind(("127.0.0.2", port)) else {
+            continue;
+        };
+        if is_free(port) && is_free(port + TO_BUS) {
+            claims.push(claim);
             return port;
         }
     }
+    panic!("no port of {PORTS:?} is free");
 }
