@@ -253,7 +253,10 @@ impl Adoption {
         if let Some(building) = self.building.take() {
             self.go_on(ctx, building, deadline);
         } else if let Some(name) = self.found.pop_front() {
-            self.open(ctx, name, deadline);
+            // An exclusion may have taken it out since it was found, or a release.
+            if filter::is_captured(&name.bytes) {
+                self.open(ctx, name, deadline);
+            }
         } else {
             let (prefix, found, skipped) = (&self.prefix, &mut self.found, &mut self.skipped);
             return self.walk.step(ctx, |db, name, holds| match holds {
@@ -279,7 +282,7 @@ impl Adoption {
     fn go_on(&mut self, ctx: Ctx<'_>, building: Building, deadline: Instant) {
         let changed = guard::changed();
         guard::rest();
-        if changed {
+        if changed || !filter::is_captured(&building.name.bytes) {
             return self.found.push_front(building.name.changed());
         }
         if ctx.select_db(building.name.db).is_ok() {

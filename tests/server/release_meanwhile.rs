@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::adopt::{adopt, capture, capturing, fill, info};
+use super::adopt::{adopt, adopted, capture, capturing, fill, info};
 use super::release::{begin, release, released, status};
 use crate::support::keyspace::{KeySpace, durable, kind, picture};
 use crate::support::{Client, Entry, Reply, Server, log_check, wait_for};
@@ -256,4 +256,24 @@ fn keys_that_move_while_they_are_released_are_found_where_they_are() {
     }
     assert_eq!(info(&mut client, "keys"), 0);
     assert_eq!(client.run("DBSIZE").int(), 5 * KEYS as i64);
+}
+
+/// The adoption has found them by then, and has read a part of one.
+#[test]
+fn an_adoption_of_more_leaves_alone_what_is_released_meanwhile() {
+    let server = capturing();
+    let mut client = server.client();
+    let script = "for n=1,8 do for i=1,30000 do redis.call('RPUSH','order:eu:'..n,i) end redis.call('SET','order:us:'..n,n) end";
+    client.cmd(["EVAL", script, "0"]);
+    capture(&mut client, "order:");
+    let reply = client.run("MYLOG.ADOPT order:");
+    assert_eq!(reply, Reply::Simple(b"Background adoption started".to_vec()));
+    wait_for("keys were found", || info(&mut client, "adopt_scanned") > 0);
+    release(&mut client, "order:eu:");
+    adopted(&mut client);
+    for n in 1..=8 {
+        assert_eq!(kind(&mut client, format!("order:eu:{n}").as_bytes()), "list");
+        assert_eq!(client.run(&format!("LLEN order:eu:{n}")).int(), 30_000);
+    }
+    assert_eq!(info(&mut client, "keys"), 8, "those that are still captured");
 }
