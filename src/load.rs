@@ -24,7 +24,7 @@ use redis_module::raw;
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{Ctx, Refused, database, latency, log, process, server, settings};
+use crate::api::{Ctx, Refused, acl, database, latency, log, process, server, settings};
 use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
@@ -177,6 +177,7 @@ fn meet(edition: Edition) {
         edition.is_redis_since((8, 4)) || edition.is_valkey_since((8, 0)),
     );
     commands::on(edition);
+    acl::prepare();
     // Valkey 9.0 counts a client in MULTI to the database that was selected last while it queued.
     database::is_mistaken_in_exec(edition.is_valkey_since((9, 0)));
 }

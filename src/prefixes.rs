@@ -56,6 +56,27 @@ impl Prefixes {
         self.included.hold(key) && !self.excluded.hold(key)
     }
 
+    /// A name with one of the prefixes, if there is one among those that are this stem and a number below `count`.
+    /// Exclusions do not count: one that matches some of the names need not match all.
+    pub(crate) fn numbered(&self, stem: &[u8], count: u64) -> Option<Vec<u8>> {
+        let first = [stem, b"0"].concat();
+        if count > 0 && self.included.hold(&first) {
+            return Some(first);
+        }
+        let begins = self
+            .included
+            .prefixes
+            .iter()
+            .filter_map(|prefix| prefix.strip_prefix(stem));
+        let number = begins
+            .filter_map(|digits| {
+                let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+                (number.to_string().as_bytes() == digits).then_some(number)
+            })
+            .find(|&number| number < count)?;
+        Some([stem, number.to_string().as_bytes()].concat())
+    }
+
     /// What a key is.
     #[inline]
     pub(crate) fn standing(&self, key: &[u8]) -> Standing {
@@ -212,6 +233,25 @@ mod tests {
         for key in ["", "other:1", "events", "a", "ax"] {
             assert_eq!(standing(key), Standing::Outside, "{key}");
             assert!(!prefixes.hold(key.as_bytes()), "{key}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_number_are_told_without_being_made() {
+        let prefixes = prefixes(b"order: key:12 n:07 m:x zz");
+        let numbered = |stem: &str, count| prefixes.numbered(stem.as_bytes(), count).is_some();
+        for (stem, count) in [("order:", 1), ("order:x:", u64::MAX), ("key:", 13), ("zzz:", 1)] {
+            assert!(numbered(stem, count), "{stem} {count}");
+        }
+        for (stem, count) in [
+            ("order:", 0),
+            ("key:", 12),
+            ("n:", 100),
+            ("m:", u64::MAX),
+            ("z:", u64::MAX),
+            ("", 9),
+        ] {
+            assert!(!numbered(stem, count), "{stem} {count}");
         }
     }
 

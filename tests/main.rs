@@ -11,6 +11,7 @@ mod support;
 mod server {
     mod acks;
     mod acks_of_units;
+    mod acl_databases;
     mod acl_of_twins;
     mod acl_walk;
     mod acl_words;

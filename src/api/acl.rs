@@ -1,7 +1,9 @@
-//! May the client's user do something?
+//! May the client's user do something? Valkey from 9.1 on has users who may use some databases only, so there the
+//! question names one: asked without, the server denies them everything.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int, c_void};
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis_module::raw;
@@ -59,6 +61,33 @@ static LISTED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 /// A command that no server has.
 const NO_COMMAND: &CStr = c"mylog.nothing";
 
+/// User, arguments, their count, database, and where the reason of a denial goes, which may be null.
+type CheckInDatabase = unsafe extern "C" fn(
+    *mut raw::RedisModuleUser,
+    *mut *mut raw::RedisModuleString,
+    c_int,
+    c_int,
+    *mut c_void,
+) -> c_int;
+
+/// Only of the servers that know databases in permissions. The bindings do not know it.
+static CHECK_IN_DATABASE: OnceLock<CheckInDatabase> = OnceLock::new();
+
+/// Users of so many databases are asked about; one who is denied in all of these may be allowed in another.
+const DATABASES: u32 = 256;
+
+/// Asks the server for what the bindings do not know. In OnLoad.
+pub(crate) fn prepare() {
+    let mut function: Option<CheckInDatabase> = None;
+    let place = (&raw mut function).cast::<c_void>();
+    // SAFETY: the name is a C string. Under it the server has a function of this type or none; it writes the pointer
+    // then, which an Option has room for, and leaves it alone otherwise.
+    unsafe { api!(RedisModule_GetApi)(c"ValkeyModule_ACLCheckPermissions".as_ptr(), place) };
+    if let Some(function) = function {
+        let _ = CHECK_IN_DATABASE.set(function);
+    }
+}
+
 impl User {
     fn named(name: &OwnedStr) -> Option<Self> {
         // SAFETY: the name is alive. The handle is null for an unknown user.
@@ -67,22 +96,47 @@ impl User {
         (!user.is_null()).then(|| Self(user))
     }
 
-    fn verdict(&self, args: &[&[u8]]) -> Verdict {
+    fn verdict(&self, db: u32, args: &[&[u8]]) -> Verdict {
         let args = ArgVector::new(args);
         // SAFETY: the strings live as long as the vector.
-        unsafe { self.verdict_raw(&mut args.pointers()) }
+        unsafe { self.verdict_raw(db, &mut args.pointers()) }
+    }
+
+    /// The same in whatever database is best for him.
+    fn best_verdict(&self, args: &[&[u8]]) -> Verdict {
+        let first = self.verdict(0, args);
+        if first != Verdict::Denied || CHECK_IN_DATABASE.get().is_none() {
+            return first;
+        }
+        let others = (1..DATABASES).map(|db| self.verdict(db, args));
+        match others.into_iter().find(|verdict| *verdict != Verdict::Denied) {
+            // There are no more databases.
+            Some(Verdict::Unknown) => Verdict::Denied,
+            _ => Verdict::Allowed,
+        }
     }
 
     /// # Safety
     /// The strings are alive.
-    unsafe fn verdict_raw(&self, args: &mut [*mut raw::RedisModuleString]) -> Verdict {
-        let count = i32::try_from(args.len()).unwrap_or(i32::MAX);
+    unsafe fn verdict_raw(&self, db: u32, args: &mut [*mut raw::RedisModuleString]) -> Verdict {
+        let count = c_int::try_from(args.len()).unwrap_or(c_int::MAX);
+        let db = c_int::try_from(db).unwrap_or(c_int::MAX);
         // SAFETY: the user is alive, and by the contract of this function the strings are, `count` of them.
-        let status =
-            unsafe { api!(RedisModule_ACLCheckCommandPermissions)(self.0, args.as_mut_ptr(), count) };
+        let status = unsafe {
+            match CHECK_IN_DATABASE.get() {
+                Some(check) => check(self.0, args.as_mut_ptr(), count, db, std::ptr::null_mut()),
+                None => api!(RedisModule_ACLCheckCommandPermissions)(self.0, args.as_mut_ptr(), count),
+            }
+        };
+        let error = || io::Error::last_os_error().raw_os_error();
+        // With a database the server has one number for all that it does not know.
+        let unknown = match CHECK_IN_DATABASE.get() {
+            Some(_) => libc::EINVAL,
+            None => libc::ENOENT,
+        };
         match status {
             0 => Verdict::Allowed,
-            _ if io::Error::last_os_error().raw_os_error() == Some(libc::ENOENT) => Verdict::Unknown,
+            _ if error() == Some(unknown) => Verdict::Unknown,
             _ => Verdict::Denied,
         }
     }
@@ -111,13 +165,15 @@ impl Owner {
         }
     }
 
-    /// Whether he may run this command, its name first. True for one that nobody knows.
-    pub(crate) fn verdict(&self, args: &[&[u8]]) -> Verdict {
-        match self {
-            Self::Default => ask(&OwnedStr::new(DEFAULT_NAME), |user| user.verdict(args)),
-            Self::Named(name) => ask(&name.0, |user| user.verdict(args)),
+    /// True if the server denies him this command, its name first, in every database: of a client in MULTI nobody
+    /// knows which one it will be in, and what is left to the server must be sure to be denied.
+    pub(crate) fn is_denied(&self, args: &[&[u8]]) -> bool {
+        let verdict = match self {
+            Self::Default => ask(&OwnedStr::new(DEFAULT_NAME), |user| user.best_verdict(args)),
+            Self::Named(name) => ask(&name.0, |user| user.best_verdict(args)),
             Self::Unlisted => Verdict::Allowed,
-        }
+        };
+        verdict == Verdict::Denied
     }
 }
 
@@ -145,7 +201,7 @@ impl Ctx<'static> {
     /// first. `None` if he may not, or is gone.
     pub(crate) fn as_user<R>(self, name: &UserName, args: &[&[u8]], f: impl FnOnce() -> R) -> Option<R> {
         let user = User::named(&name.0)?;
-        if user.verdict(args) != Verdict::Allowed {
+        if user.verdict(self.db(), args) != Verdict::Allowed {
             return None;
         }
         // SAFETY: the context is never freed, and forgets the user before the handle is freed.
@@ -210,15 +266,16 @@ impl Ctx<'_> {
 
     /// What the server says of the current user and this command, its name first.
     pub(crate) fn verdict(self, args: &[&[u8]]) -> Verdict {
-        self.of_user(|user| user.verdict(args))
+        self.of_user(|user| user.verdict(self.db(), args))
     }
 
     /// What the server says of the current user and the command of this name with these arguments, but for their
     /// first, which is a name as well.
     pub(crate) fn verdict_as(self, name: Str<'_>, args: Args<'_>) -> Verdict {
         self.of_user(|user| {
+            let db = self.db();
             // SAFETY: name and arguments are alive.
-            args.with_name(name, |args| unsafe { user.verdict_raw(args) })
+            args.with_name(name, |args| unsafe { user.verdict_raw(db, args) })
         })
     }
 

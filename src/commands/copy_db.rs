@@ -2,13 +2,25 @@
 //! it. It is the native command in all else: what it does to durable keys is told by the callbacks, and nothing is held.
 
 use super::forward::NOT_RUN;
+use super::new_name;
 use crate::astray;
 use crate::call::Call;
-use crate::filter;
 use crate::reply::Reply;
+use crate::{engine, filter};
 
 /// Runs COPY with the same arguments; it replicates as itself.
 pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if let Some(refusal) = new_name::refusal(call, b"copy") {
+        return Err(refusal);
+    }
+    let durable = || {
+        [1, 2]
+            .into_iter()
+            .any(|place| filter::is_durable(call.args.get(place)))
+    };
+    if let Some(refusal) = engine::refusal().filter(|_| durable()) {
+        return Err(refusal);
+    }
     let args: Vec<&[u8]> = call.args.from(1).collect();
     let home = astray::stay_in(call.db);
     let reply = call.ctx.call(c"copy", "!E", &args).ok_or(NOT_RUN)?;

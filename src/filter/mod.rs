@@ -323,7 +323,7 @@ fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
 
 /// True for the name of a durable key. The filter does not know the database on every server: one of that name in any
 /// counts.
-fn is_durable(key: &[u8]) -> bool {
+pub(crate) fn is_durable(key: &[u8]) -> bool {
     let found = engine::with(|engine| {
         let dbs = 0..engine.store.dbs();
         !engine.store.is_empty() && dbs.into_iter().any(|db| engine.store.find(db, key).is_some())

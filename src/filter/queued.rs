@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::api::acl::{Owner, Verdict};
+use crate::api::acl::Owner;
 use crate::api::filter::Filtered;
 use crate::gil::Gil;
 use crate::unit;
@@ -62,7 +62,7 @@ impl Queuing {
     }
 }
 
-/// True for a command that is to be queued and that the server will deny to this client's user.
+/// True for a command that is to be queued and that the server will deny to this client's user, in whatever database.
 pub(super) fn is_denied(command: Filtered<'_>) -> bool {
     if !ANY.load(Ordering::Relaxed) {
         return false;
@@ -73,5 +73,5 @@ pub(super) fn is_denied(command: Filtered<'_>) -> bool {
     if !QUEUING.with(|queuing| queuing.clients.contains(&id)) {
         return false;
     }
-    unit::context().is_some_and(|ctx| Owner::of(ctx, id).verdict(&command.args()) == Verdict::Denied)
+    unit::context().is_some_and(|ctx| Owner::of(ctx, id).is_denied(&command.args()))
 }

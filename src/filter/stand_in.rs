@@ -6,7 +6,7 @@
 //! one does not ask for a password either, so clients that may not have given theirs get another one.
 
 use super::{Filtered, OwnedStr, names};
-use crate::api::acl::{Owner, Verdict};
+use crate::api::acl::Owner;
 use crate::api::context::Flags;
 use crate::unit;
 
@@ -50,8 +50,10 @@ pub(super) fn check_name(command: Filtered<'_>) -> OwnedStr {
 /// Refuses a command with this error. One that its user may not run is left to the server, which has its own words.
 pub(super) fn reject(command: Filtered<'_>, text: &str) {
     let owner = owner(command);
-    let denied = |owner: &Owner| owner.verdict(&command.args()) == Verdict::Denied;
-    if owner.as_ref().is_some_and(denied) {
+    if owner
+        .as_ref()
+        .is_some_and(|owner| owner.is_denied(&command.args()))
+    {
         return;
     }
     let name = if is_known(owner.as_ref()) { REFUSE } else { REJECT };

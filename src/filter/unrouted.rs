@@ -2,9 +2,7 @@
 //! knows the client's database; so is one onto a durable key while the log is down.
 
 use super::route::Twin;
-use super::{
-    DOWN, STATE, is_captured, is_durable, is_led, name_of, no_durable_form, number, queued, reject, stand_in,
-};
+use super::{DOWN, STATE, is_durable, is_led, name_of, no_durable_form, number, queued, reject, stand_in};
 use crate::api::filter::Filtered;
 use crate::server_commands::{self, Command, Treatment};
 use crate::{conditions, config, unit};
@@ -82,7 +80,8 @@ pub(super) fn lead(command: Filtered<'_>) {
     }
 }
 
-/// DEBUG POPULATE makes keys of a name and a number, where there are none.
+/// DEBUG POPULATE makes keys of a name and a number, where there are none. No name is made here: there may be more of
+/// them than anybody could wait for, and whoever sends this need not have the permission for it.
 pub(super) fn look_at_populate(command: Filtered<'_>) {
     let is_it = command
         .arg(1)
@@ -90,19 +89,13 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
     if !is_it || STATE.with(|state| state.prefixes.is_empty()) {
         return;
     }
-    let count: u64 = command.arg(2).and_then(number).unwrap_or(0);
+    let count = command.arg(2).and_then(number).unwrap_or(0);
     let prefix = command.arg(3).unwrap_or(b"key");
-    let mut name = Vec::new();
-    let captured = (0..count).any(|number| {
-        name.clear();
-        name.extend_from_slice(prefix);
-        name.extend_from_slice(format!(":{number}").as_bytes());
-        is_captured(&name)
-    });
-    if captured {
+    let stem = [prefix, b":"].concat();
+    if let Some(captured) = STATE.with(|state| state.prefixes.numbered(&stem, count)) {
         reject(
             command,
-            &no_durable_form("debug populate", &config::captured_by(&name)),
+            &no_durable_form("debug populate", &config::captured_by(&captured)),
         );
     }
 }

@@ -305,6 +305,8 @@ fn no_native_value_gets_a_captured_name() {
         "COPY cache:v order:new DB 1",
         "copy cache:v order:new replace db 1",
         "MYLOG.RENAME cache:v order:new",
+        "MYLOG.COPYDB cache:v order:new DB 1",
+        "MYLOG.COPYDB cache:v order:d DB 0 REPLACE",
     ] {
         let reply = client.run(line);
         assert!(is_refused(&reply), "{line}: {reply:?}");
@@ -366,4 +368,28 @@ fn a_user_needs_the_native_permission_for_them() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn names_that_debug_populate_would_make_hold_up_nobody() {
+    let server = server();
+    let mut admin = server.client();
+    admin.ok("CONFIG SET requirepass secret");
+    let mut stranger = server.client();
+    for line in [
+        "DEBUG POPULATE 999999999999999999 cache",
+        "DEBUG POPULATE 999999999999999999",
+        "DEBUG POPULATE 999999999999999999 order",
+    ] {
+        let reply = stranger.run(line);
+        assert!(matches!(reply, Reply::Error(_)), "{line}: {reply:?}");
+    }
+    admin.ok("CONFIG SET mylog.capture cache:12");
+    assert!(
+        admin
+            .run("DEBUG POPULATE 13 cache")
+            .is_error("ERR 'debug populate'")
+    );
+    admin.ok("DEBUG POPULATE 12 cache");
+    assert_eq!(admin.run("DBSIZE").int(), 12);
 }
