@@ -63,6 +63,7 @@ mod server {
     mod keys_of_commands;
     mod kill_loop;
     mod kills_beside_syncs;
+    mod large_of_little;
     mod lifetime;
     mod lineage;
     mod links_and_bombs;

@@ -140,11 +140,18 @@ fn a_log_that_makes_gigabytes_of_a_few_bytes_is_refused_before_the_memory_is_tak
 fn a_string_longer_than_the_server_allows_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("log");
-    write_log(&dir, &bomb(0));
+    let mut effects = bomb(0);
+    effects.push(Effect::StrRange {
+        db: 0,
+        key: b"far",
+        offset: (900 << 20) - 1,
+        bytes: b"x",
+    });
+    write_log(&dir, &effects);
     assert_refused(
-        build(&dir).config("proto-max-bulk-len", "256mb"),
-        &["proto-max-bulk-len allows 268435456", "corrupt at 160", "seq 1"],
+        build(&dir),
+        &["proto-max-bulk-len allows 536870912", "corrupt at 160", "seq 1"],
     );
-    let server = build(&dir).start();
-    assert_eq!(server.client().run("MYLOG.STRLEN far").int(), 500 << 20);
+    let server = build(&dir).config("proto-max-bulk-len", "1gb").start();
+    assert_eq!(server.client().run("MYLOG.STRLEN far").int(), 900 << 20);
 }

@@ -1,13 +1,17 @@
 //! How much a log may make of its bytes. Most records hold what they make; a copy and a write far behind a string's
-//! end make gigabytes of thirty bytes, and no checksum tells whether anybody ever meant that. A server that wrote
-//! such records had the memory for them: what is past its limits is refused before the memory is taken.
+//! end make gigabytes of thirty bytes, and no checksum tells whether anybody ever meant that. What is past the
+//! server's limits, and much for the log's size, is refused before the memory is taken.
+//!
+//! The limits alone would refuse logs that are right. A transaction or a script may pass `maxmemory`, as may a replica;
+//! settings are lowered; and a set of integers takes a twentieth of its text, by which the state is counted.
 
 use super::Store;
-use crate::effect::{Db, Effect};
+use crate::effect::{Db, Effect, MAX_GAP};
 use crate::value::ValueRef;
 
-/// Bytes of state that a byte of the log may be without asking, for what the sizes are off.
-const PART: u64 = 4;
+/// Bytes of state that a byte of the log may be, whatever the limits. The largest set of integers that is kept in a
+/// twentieth of its text is 11 KB of text, and the record that copies it has 13 bytes at least.
+const PART: u64 = 1024;
 
 /// The bounds of a load, and how much was read.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +50,8 @@ pub enum OutOfBounds {
 }
 
 impl Bounds {
-    /// No string is longer than `longest_string`, and `most` bytes may be made that stand in no record.
+    /// What stands in no record is no string longer than `longest_string`, if that is more than the server's default, and
+    /// `most` bytes together, past which one command may have gone.
     pub fn new(longest_string: u64, most: u64) -> Self {
         Self {
             longest_string,
@@ -69,6 +74,11 @@ impl Bounds {
         self.read = self.read.saturating_add(bytes as u64);
     }
 
+    /// What the log may make by its size alone.
+    fn part(&self) -> u64 {
+        self.read.saturating_mul(PART)
+    }
+
     /// Looks at a record before it is applied.
     pub(super) fn check(&self, store: &Store, effect: &Effect<'_>) -> Result<(), OutOfBounds> {
         let more = match *effect {
@@ -81,10 +91,11 @@ impl Bounds {
             } => {
                 let end = offset.saturating_add(bytes.len() as u64);
                 let grows = end.saturating_sub(string_len(store, db, key));
-                if grows > 0 && end > self.longest_string {
+                let longest = self.longest_string.max(MAX_GAP);
+                if end > longest && grows > self.part() {
                     return Err(OutOfBounds::String {
                         bytes: end,
-                        most: self.longest_string,
+                        most: longest,
                     });
                 }
                 grows
@@ -92,7 +103,7 @@ impl Bounds {
             _ => return Ok(()),
         };
         let bytes = store.live_bytes().saturating_add(more);
-        if bytes > self.most.saturating_add(self.read.saturating_mul(PART)) {
+        if bytes > self.most.saturating_add(MAX_GAP).saturating_add(self.part()) {
             return Err(OutOfBounds::State {
                 bytes,
                 read: self.read,
