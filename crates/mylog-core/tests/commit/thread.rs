@@ -376,3 +376,30 @@ fn a_switch_goes_past_a_sync_of_the_old_file_that_hangs_and_whose_end_changes_no
         assert_eq!((log.epoch, log.last_seq), (2, 3));
     }
 }
+
+#[test]
+fn a_new_file_becomes_durable_while_a_sync_of_the_old_one_still_hangs() {
+    for policy in BESIDE {
+        let mut bench = start(policy);
+        bench.writer.submit(group(1, 1));
+        bench.writer.sync();
+        bench.turnstile.wait_entered(1);
+        let (residual, told) = start_switch(&bench, 2, 1);
+        residual.push(group(2, 1));
+        bench.writer.submit(group(2, 1));
+        let outcome = told.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(outcome, SwitchOutcome::Switched(_)), "{outcome:?}");
+        for seq in 3..6 {
+            bench.writer.submit(group(seq, 1));
+            bench.writer.sync();
+            assert_eq!(bench.writer.wait_durable(seq, soon()), WaitOutcome::Durable);
+        }
+        assert_eq!(
+            bench.turnstile.state.lock().allowed,
+            0,
+            "the old sync still hangs"
+        );
+        assert!(bench.writer.stop(true).is_some_and(|report| report.sealed));
+        bench.turnstile.allow(u64::from(u32::MAX));
+    }
+}

@@ -31,21 +31,25 @@ impl Committer {
             self.sync();
         }
         // While writing fails the wish stays: it is for the pending groups too.
-        let left = self.flight.is_none() && self.unsynced_since.is_some();
+        let left = !self.flies() && self.unsynced_since.is_some();
         self.sync_wanted &= !self.pending.is_empty() || left;
     }
 
     /// False while a sync runs whose end has to be awaited: the writer is woken then.
     pub(super) fn may_begin_sync(&self) -> bool {
-        match &self.flight {
-            None => true,
-            Some(flight) => !flight.current && self.policy == FsyncPolicy::Always,
-        }
+        !self.flies()
+    }
+
+    /// True while a sync of the file that is the log runs beside the writer.
+    fn flies(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.current)
     }
 
     /// Begins a sync beside the writer, where that is the way.
     fn begin_sync(&mut self) -> bool {
-        if self.policy == FsyncPolicy::Always || !self.may_sync() {
+        // A sync of the file before a switch may hang for as long as it likes. Until it ends the writer syncs by
+        // itself, or nothing would become durable in the new file.
+        if self.policy == FsyncPolicy::Always || self.flight.is_some() || !self.may_sync() {
             return false;
         }
         let Some(syncer) = &mut self.syncer else {
@@ -93,7 +97,7 @@ impl Committer {
 
     /// Waits for the sync that runs, if its end matters.
     pub(super) fn await_sync(&mut self) {
-        if self.flight.as_ref().is_some_and(|flight| flight.current) {
+        if self.flies() {
             if let Some(synced) = self.syncer.as_mut().map(|syncer| syncer.wait()) {
                 self.landed(synced);
             }
