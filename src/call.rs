@@ -12,7 +12,7 @@ mod target;
 use std::ffi::{CStr, c_int};
 
 use mylog_core::effect::Effect;
-use mylog_core::store::ApplyError;
+use mylog_core::store::{ApplyError, Form};
 use mylog_core::value::{Hash, Kind, ValueRef};
 use redis_module::raw;
 
@@ -401,6 +401,15 @@ impl<'c> Call<'c> {
     /// Gives the key its end.
     pub(crate) fn end(&self, target: &Target<'_>, expire_at: i64) {
         report(target.key.set_expire_at(expire_at));
+    }
+
+    /// Says how the string of an open key was written, where its effect does not say it, or there was none.
+    pub(crate) fn written_as(&self, target: &Target<'_>, form: Form) {
+        if let Holds::Ours(_, word) = target.holds {
+            if let Word::Entry(id) = Word::read(word) {
+                engine::with(|engine| engine.store.set_form(id, form));
+            }
+        }
     }
 
     /// Takes a key away, of whatever type: of the server's own the log knows nothing.

@@ -13,7 +13,7 @@ use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer};
 use mylog_core::rewrite::backlog::OverLimit;
 use mylog_core::rewrite::schedule::space_needed;
-use mylog_core::store::{Applied, ApplyError, SlotId, Store};
+use mylog_core::store::{Applied, ApplyError, Form, SlotId, Store};
 use mylog_core::value::Value;
 
 use crate::api::{event_loop, server};
@@ -21,7 +21,7 @@ use crate::gil::Gil;
 use crate::pressure::{self, Pressure};
 use crate::reply::Reply;
 use crate::rewrite::feed::Feed;
-use crate::{config, evicted, reaper, strict};
+use crate::{config, embedded, evicted, reaper, strict};
 
 /// All that changes when a durable key does.
 pub(crate) struct Engine {
@@ -91,7 +91,11 @@ impl Engine {
     /// Applies an effect and appends it to the group. Returns what it left. After an error nothing has changed, in
     /// the store and in the log: whoever asked for it must be told so.
     pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Result<Applied, ApplyError> {
+        let driven_out = embedded::drives_out(&self.store, effect);
         let applied = self.store.apply(effect)?;
+        if let (true, Some(id)) = (driven_out, applied.entry) {
+            self.store.set_form(id, Form::Grown);
+        }
         // Of members that are there already, or are not, the log has nothing to say.
         if !self.mute && applied.members != Some(0) {
             let seq = self.group.append(effect);

@@ -24,6 +24,7 @@ mod commands;
 mod conditions;
 mod config;
 mod edition;
+mod embedded;
 mod engine;
 mod events;
 mod evicted;

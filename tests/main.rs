@@ -47,6 +47,7 @@ mod server {
     mod diskless_loads;
     mod early_replies;
     mod editions;
+    mod encodings;
     mod evicted_replicas;
     mod exclusions;
     mod failing_calls;

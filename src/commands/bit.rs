@@ -1,5 +1,7 @@
 //! Single bits of a string, and where they are: SETBIT, GETBIT, BITCOUNT, BITPOS.
 
+use mylog_core::store::Form;
+
 use super::number::{integer, option};
 use super::range::{clamp, is_checked, write_at};
 use super::{NOT_AN_INTEGER, SYNTAX};
@@ -49,6 +51,8 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
         (value.len(), value.get(byte).copied())
     })?;
     let was = old.unwrap_or(0) & mask != 0;
+    // Natively it makes room for the bit before it looks whether that has changed.
+    call.written_as(&target, Form::Grown);
     if old.is_some() && was == on {
         return Err(Reply::Int(i64::from(was)));
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mylog_core::store::Form;
+
 use super::bit::{BAD_OFFSET, checked_offset};
 use super::number::{integer, option};
 use super::range::write_at;
@@ -275,6 +277,7 @@ pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
         write_at(call, &mut target, len, *offset, bytes)?;
         len = len.max((offset + bytes.len() as u64) as usize);
     }
+    call.written_as(&target, Form::Grown);
     if changed {
         call.changed(&target, Class::String, c"setbit");
     }

@@ -1,9 +1,10 @@
 //! BITOP: strings put together bit by bit.
 
 use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::store::Form;
 
-use super::SYNTAX;
 use super::number::option;
+use super::{SYNTAX, overwritten};
 use crate::api::events::Class;
 use crate::call::{Call, Target};
 use crate::reply::Reply;
@@ -77,8 +78,9 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Ok(Reply::Int(0));
     }
     let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(NEVER), &*result);
-    #[rustfmt::skip]
-    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value })?;
+    let effect = Effect::StrSet { db, key, ttl, value };
+    overwritten::commit(call, &mut target, &effect)?;
+    call.written_as(&target, Form::Grown);
     call.changed(&target, Class::String, c"set");
     Ok(Reply::Int(result.len() as i64))
 }
@@ -97,7 +99,7 @@ fn remove(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
     }
     call.commit(target, &Effect::Del { db, key })?;
     call.changed(target, Class::Generic, c"del");
-    call.replicate_as(c"DEL", [key]);
+    call.replicate_as(c"MYLOG.DEL", [key]);
     Ok(())
 }
 

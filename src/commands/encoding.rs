@@ -3,25 +3,35 @@
 
 use std::ffi::CStr;
 
+use mylog_core::effect::{ExpireAt, NEVER};
+use mylog_core::store::Form;
 use mylog_core::value::{Set, ValueRef};
 
 use super::number::integer;
 use crate::api::Ctx;
+use crate::types::{self, Word};
+use crate::{embedded, engine};
 
-/// A longer string has its bytes in a block of its own. Redis 8 counts the name of the key in.
-const EMBEDDED: usize = 44;
-/// The longest text of a 64-bit integer.
-const DIGITS: usize = 20;
 /// A larger set of integers is hashed.
 const INTEGERS: usize = 512;
 
-/// The name of the encoding.
-pub(super) fn of(value: ValueRef<'_>) -> &'static CStr {
+/// The name of the encoding of what a word stands for, under this key.
+pub(super) fn of_word(word: usize, key: &[u8]) -> Option<&'static CStr> {
+    match Word::read(word) {
+        Word::Entry(id) => engine::with(|engine| {
+            let entry = engine.store.entry(id)?;
+            Some(of(entry.value(), key, entry.expire_at(), entry.form()))
+        })?,
+        Word::Loaded(_) => types::with_value(word, |value| of(value, key, NEVER, Form::Whole)),
+    }
+}
+
+fn of(value: ValueRef<'_>, key: &[u8], end: ExpireAt, form: Form) -> &'static CStr {
     // Lists and sets have listpacks since 7.2.
     let packs_all = Ctx::hears_unit_ends();
     match value {
-        ValueRef::Str(bytes) if bytes.len() <= DIGITS && integer(bytes).is_some() => c"int",
-        ValueRef::Str(bytes) if bytes.len() <= EMBEDDED => c"embstr",
+        ValueRef::Str(bytes) if embedded::is_integer(bytes, form) => c"int",
+        ValueRef::Str(bytes) if embedded::is_embedded(key, bytes, end, form) => c"embstr",
         ValueRef::Str(_) => c"raw",
         ValueRef::Hash(hash) if hash.is_small() => c"listpack",
         ValueRef::Hash(_) => c"hashtable",

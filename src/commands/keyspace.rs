@@ -12,7 +12,7 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
 use crate::prefixes::Standing;
 use crate::reply::Reply;
-use crate::{filter, native, types};
+use crate::{filter, native};
 
 const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
@@ -41,7 +41,7 @@ pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if call.args.len() == 3 {
         let holds = call.peek_unheard(2);
         if let (Holds::Ours(_, word), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
-            let name = types::with_value(word, encoding::of);
+            let name = encoding::of_word(word, call.args.get(2));
             return Ok(name.map_or(Reply::Null, |name| Reply::Bulk(name.to_bytes().to_vec())));
         }
     }

@@ -33,6 +33,7 @@ mod list_table;
 mod long_double;
 mod new_name;
 pub(crate) mod number;
+mod overwritten;
 mod past;
 mod random;
 mod range;
@@ -70,6 +71,7 @@ use std::ffi::CStr;
 use crate::api::command::Spec;
 use crate::api::{Ctx, Refused};
 use crate::edition::Edition;
+use crate::embedded;
 use crate::reply::Reply;
 
 /// What our names have before the native ones.
@@ -110,7 +112,8 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
 /// This is the server. In OnLoad.
 pub(crate) fn on(edition: Edition) {
     past::on(edition);
-    rename::on(edition);
+    overwritten::on(edition);
+    embedded::on(edition);
 }
 
 /// The ACL categories of a command of our own for which there is no native one, by its name without the prefix.

@@ -38,6 +38,6 @@ pub(super) fn delete(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(),
         true => call.changed(target, Class::Expired, c"expired"),
         false => call.changed(target, Class::Generic, c"del"),
     }
-    call.replicate_as(c"DEL", [key]);
+    call.replicate_as(c"MYLOG.DEL", [key]);
     Ok(())
 }

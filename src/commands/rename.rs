@@ -1,27 +1,16 @@
 //! RENAME, RENAMENX and COPY of durable keys. What is about native ones goes to the native command, and so does what is
 //! wrong: it words that best.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use mylog_core::effect::Effect;
-use mylog_core::value::Kind;
 
 use super::forward::forward;
 use super::number::option;
+use super::overwritten::Overwritten;
 use crate::api::events::Class;
 use crate::api::key::Holds;
-use crate::call::{Call, Target};
-use crate::edition::Edition;
+use crate::call::Call;
 use crate::reply::Reply;
 use crate::{conditions, engine};
-
-/// Whether the server tells of a key whose value was replaced.
-static TELLS_OF_OVERWRITTEN: AtomicBool = AtomicBool::new(false);
-
-/// This is the server. In OnLoad.
-pub(crate) fn on(edition: Edition) {
-    TELLS_OF_OVERWRITTEN.store(edition.is_redis_since((8, 2)), Ordering::Relaxed);
-}
 
 const NO_KEY: Reply = Reply::error(c"ERR no such key");
 
@@ -92,33 +81,6 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
     call.changed(&target, Class::Generic, c"copy_to");
     overwritten.tell(call, &target);
     Ok(Reply::Int(1))
-}
-
-/// What becomes of the value that a key had.
-struct Overwritten {
-    any: bool,
-    of_another_type: bool,
-}
-
-impl Overwritten {
-    /// A value of this kind comes in its place.
-    fn by(kind: Option<Kind>, target: &Target<'_>) -> Self {
-        let any = target.exists() && TELLS_OF_OVERWRITTEN.load(Ordering::Relaxed);
-        Self {
-            any,
-            of_another_type: any && target.kind() != kind,
-        }
-    }
-
-    fn tell(&self, call: &Call<'_>, target: &Target<'_>) {
-        let name = target.name_string();
-        if self.any {
-            call.ctx.notify(Class::Overwritten, c"overwritten", name);
-        }
-        if self.of_another_type {
-            call.ctx.notify(Class::TypeChanged, c"type_changed", name);
-        }
-    }
 }
 
 /// True for a first key that the log knows.

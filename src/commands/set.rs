@@ -3,7 +3,7 @@
 use mylog_core::effect::{Effect, NEVER, Ttl};
 
 use super::expiry::{Grammar, Options, Unit};
-use super::past;
+use super::{overwritten, past};
 use crate::api::events::Class;
 use crate::call::{Call, Target};
 use crate::edition::{Version, is_valkey_since};
@@ -53,8 +53,8 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let effect = Effect::StrSet { db, key, ttl, value };
     let past = expire_at.filter(|end| past::is_over(call, *end));
     match past {
-        Some(_) => call.commit_before_end(&mut target, &effect)?,
-        None => call.commit(&mut target, &effect)?,
+        Some(_) => overwritten::commit_before_end(call, &mut target, &effect)?,
+        None => overwritten::commit(call, &mut target, &effect)?,
     }
     call.changed(&target, Class::String, c"set");
     if let Some(end) = past {
@@ -74,8 +74,8 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// Gives a key a value and no end, and tells of it.
 fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Reply> {
     let (db, key, ttl) = (call.db, target.name(), Ttl::Set(NEVER));
-    #[rustfmt::skip]
-    call.commit(target, &Effect::StrSet { db, key, ttl, value })?;
+    let effect = Effect::StrSet { db, key, ttl, value };
+    overwritten::commit(call, target, &effect)?;
     call.changed(target, Class::String, c"set");
     call.replicate_as(c"MYLOG.SET", [key, value]);
     Ok(())
@@ -109,8 +109,8 @@ fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Repl
     let end = options.expire_at(invalid)?.unwrap_or(NEVER);
     let mut target = call.open(1);
     let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(end), call.args.get(3));
-    #[rustfmt::skip]
-    call.commit(&mut target, &Effect::StrSet { db, key, ttl, value })?;
+    let effect = Effect::StrSet { db, key, ttl, value };
+    overwritten::commit(call, &mut target, &effect)?;
     call.changed(&target, Class::String, c"set");
     call.notify(&target, c"expire");
     call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
@@ -136,7 +136,7 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let key = target.name();
     call.delete(&mut target)?;
     call.changed(&target, Class::Generic, c"del");
-    call.replicate_as(c"DEL", [key]);
+    call.replicate_as(c"MYLOG.DEL", [key]);
     Ok(Reply::Bulk(old))
 }
 

@@ -7,8 +7,8 @@ use std::ops::Range;
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::{Kind, Member, Set, Value};
 
-use super::SYNTAX;
 use super::number::{at_least, option};
+use super::{SYNTAX, overwritten};
 use crate::api::events::Class;
 use crate::call::{Call, OfKind};
 use crate::reply::Reply;
@@ -80,16 +80,9 @@ fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, R
     let mut target = call.open(1);
     if len > 0 {
         let (db, key, body) = (call.db, target.name(), &*body);
-        call.commit(
-            &mut target,
-            &Effect::Put {
-                db,
-                key,
-                expire_at: NEVER,
-                kind: Kind::Set,
-                body,
-            },
-        )?;
+        let (expire_at, kind) = (NEVER, Kind::Set);
+        #[rustfmt::skip]
+        overwritten::commit(call, &mut target, &Effect::Put { db, key, expire_at, kind, body })?;
         call.changed(&target, Class::Set, event);
     } else if target.exists() {
         call.delete(&mut target)?;

@@ -70,7 +70,7 @@ fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: us
     let key = target.name();
     if members.len() == len {
         call.delete(target)?;
-        call.replicate_as(c"DEL", [key]);
+        call.replicate_as(c"MYLOG.DEL", [key]);
     } else {
         remove(call, target, members)?;
         call.replicate_as(c"MYLOG.SREM", std::iter::once(key).chain(members.iter().copied()));

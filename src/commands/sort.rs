@@ -10,7 +10,7 @@ use super::number::integer;
 use super::sort_order::{self, Order};
 use super::sort_pattern::Pattern;
 use super::sort_words::{NoWord, Word, patterns, words};
-use super::{NOT_AN_INTEGER, SYNTAX};
+use super::{NOT_AN_INTEGER, SYNTAX, overwritten};
 use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::events::Class;
@@ -239,7 +239,7 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: b
         kind: Kind::List,
         body: &body,
     };
-    call.commit(&mut target, &effect)?;
+    overwritten::commit(call, &mut target, &effect)?;
     // Members that nothing tells apart come in the order of the set, which is another one on each replica.
     if of_set {
         let mut record = Vec::new();

@@ -1,10 +1,11 @@
 //! The string commands that neither give a key an end nor take it away.
 
 use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::store::Form;
 
 use super::long_double::LongDouble;
 use super::number::{Decimal, integer};
-use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
+use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG, overwritten};
 use crate::api::events::Class;
 use crate::api::settings;
 use crate::call::Call;
@@ -46,15 +47,8 @@ fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
     for place in (1..call.args.len()).step_by(2) {
         let mut target = call.open(place);
         let (key, value) = (target.name(), call.args.get(place + 1));
-        call.commit(
-            &mut target,
-            &Effect::StrSet {
-                db: call.db,
-                key,
-                ttl: Ttl::Set(NEVER),
-                value,
-            },
-        )?;
+        let (db, ttl) = (call.db, Ttl::Set(NEVER));
+        overwritten::commit(call, &mut target, &Effect::StrSet { db, key, ttl, value })?;
         call.changed(&target, Class::String, c"set");
     }
     Ok(())
@@ -164,6 +158,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
             value: &new,
         },
     )?;
+    call.written_as(&target, Form::Text);
     call.changed(&target, Class::String, c"incrbyfloat");
     call.replicate_as(c"MYLOG.SET", [key, &new, b"KEEPTTL"]);
     Ok(Reply::Bulk(new))

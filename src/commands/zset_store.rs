@@ -5,11 +5,10 @@ use std::ffi::CStr;
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::Kind;
 
+use super::overwritten;
 use crate::api::events::Class;
 use crate::call::Call;
 use crate::reply::Reply;
-
-const NOT_DELETED: Reply = Reply::error(c"ERR the server did not delete the destination");
 
 /// Makes argument 1 hold a sorted set of so many members in place of whatever it held, or nothing.
 pub(super) fn store(
@@ -20,27 +19,15 @@ pub(super) fn store(
     let mut target = call.open(1);
     let (db, key) = (call.db, target.name());
     let Some((len, body)) = stored else {
-        if target.is_foreign() {
-            drop(target);
-            // Not ours to delete: the server does it, with all that belongs to it.
-            call.ctx.call(c"DEL", "!E", &[key]).ok_or(NOT_DELETED)?;
-        } else if target.exists() {
-            call.commit(&mut target, &Effect::Del { db, key })?;
+        if target.exists() {
+            call.delete(&mut target)?;
             call.changed(&target, Class::Generic, c"del");
         }
         return Ok(Reply::Int(0));
     };
     let (expire_at, kind, body) = (NEVER, Kind::ZSet, &body[..]);
-    call.commit(
-        &mut target,
-        &Effect::Put {
-            db,
-            key,
-            expire_at,
-            kind,
-            body,
-        },
-    )?;
+    #[rustfmt::skip]
+    overwritten::commit(call, &mut target, &Effect::Put { db, key, expire_at, kind, body })?;
     call.changed(&target, Class::ZSet, event);
     Ok(Reply::Int(len as i64))
 }

@@ -1,5 +1,6 @@
 //! `rename-command`: a captured key is durable under every spelling, and none leads past a refusal.
 
+use super::replica::{agree, caught_up, replica_of};
 use crate::support::keyspace::kind;
 use crate::support::{Client, Reply, Server};
 
@@ -85,6 +86,43 @@ fn captured_keys_are_durable_under_every_spelling_of_a_command() {
         assert!(client.run(line).is_error("ERR unknown command"), "{line}");
     }
     assert_eq!(client.info_u64("mylog", "mylog_keys"), 8);
+}
+
+/// The replica knows nothing of the primary's spellings.
+#[test]
+fn what_a_command_takes_away_leaves_the_replica_too_where_del_has_another_name() {
+    let primary = Server::build()
+        .mylog("capture", "order:")
+        .config("repl-diskless-sync-delay", "0")
+        .config("rename-command", "DEL rm")
+        .with_port()
+        .start();
+    let replica = replica_of(&primary);
+    let mut client = primary.client();
+    client.run("SET order:rm v");
+    // From here on the primary knows how DEL is spelt.
+    assert_eq!(client.run("rm order:rm").int(), 1);
+    for key in ["a", "b", "c"] {
+        client.ok(&format!("SET order:{key} v"));
+    }
+    client.run("SADD order:s m");
+    client.run("SADD order:t m");
+    client.ok("SET order:kept v");
+    caught_up(&replica, &primary);
+    client.run("GETDEL order:a");
+    client.run("GETEX order:b PXAT 1");
+    client.run("BITOP OR order:c order:none");
+    client.run("SPOP order:s");
+    client.run("ZUNIONSTORE order:t 1 order:none");
+    agree(&replica, &primary);
+    let keys: Vec<String> = replica
+        .client()
+        .run("KEYS *")
+        .items()
+        .into_iter()
+        .map(Reply::text)
+        .collect();
+    assert_eq!(keys, ["order:kept"]);
 }
 
 #[test]

@@ -103,8 +103,10 @@ impl Store {
             Effect::Rename { db, key, to_db, to } => Some(self.rename(db, key, to_db, to)?),
             Effect::Copy { db, key, to_db, to } => {
                 let from = self.get(db, key).ok_or(ApplyError::Missing { db })?;
-                let (expire_at, value) = (from.expire_at, from.value.to_value());
-                Some(self.put(to_db, to, expire_at, value)?)
+                let (expire_at, value, form) = (from.expire_at, from.value.to_value(), from.form);
+                let id = self.put(to_db, to, expire_at, value)?;
+                self.set_form(id, form);
+                Some(id)
             }
             Effect::FlushDb { db } => {
                 self.flush(db);

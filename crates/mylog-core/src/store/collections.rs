@@ -2,7 +2,7 @@
 //! before it changes anything.
 
 use super::discarded::is_large;
-use super::{ApplyError, SlotId, Store};
+use super::{ApplyError, Form, SlotId, Store};
 use crate::effect::{Db, MAX_GAP, NEVER, Side};
 use crate::value::{Kind, List, Set, Value, ZSet};
 
@@ -105,7 +105,9 @@ impl Store {
             }
             let mut held = Vec::new();
             write_at(&mut held, offset, bytes);
-            return self.put(db, key, NEVER, Value::Str(held));
+            let id = self.put(db, key, NEVER, Value::Str(held))?;
+            self.set_form(id, Form::Grown);
+            return Ok(id);
         };
         let written = self.change(db, id, |value| match value {
             Value::Str(held) => Ok(fits(held.len()).then(|| write_at(held, offset, bytes))),

@@ -7,6 +7,7 @@ mod apply;
 mod bounds;
 mod collections;
 mod discarded;
+mod form;
 mod key;
 mod loader;
 mod names;
@@ -21,6 +22,7 @@ use hashbrown::DefaultHashBuilder;
 pub use apply::{Applied, ApplyError};
 pub use bounds::{Bounds, OutOfBounds};
 pub use discarded::Discarded;
+pub use form::Form;
 pub use loader::LoadError;
 pub use slab::SlotId;
 
@@ -43,6 +45,7 @@ pub struct Entry<'a> {
     key: &'a [u8],
     expire_at: ExpireAt,
     value: ValueRef<'a>,
+    form: Form,
 }
 
 impl<'a> Entry<'a> {
@@ -59,6 +62,11 @@ impl<'a> Entry<'a> {
     /// The key's end.
     pub fn expire_at(&self) -> ExpireAt {
         self.expire_at
+    }
+
+    /// How its string was written.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// Bytes of its snapshot record, about.
@@ -181,6 +189,15 @@ impl Store {
     /// The entry of an id; `None` once it is gone.
     pub fn entry(&self, id: SlotId) -> Option<Entry<'_>> {
         self.slab.get(id)
+    }
+
+    /// Says how the string of an entry was written, where its effect does not say it. It is no part of the value.
+    pub fn set_form(&mut self, id: SlotId, form: Form) {
+        if let Some(slot) = self.slab.slot_mut(id.slot) {
+            if slot.generation() == id.generation {
+                slot.set_form(form);
+            }
+        }
     }
 
     /// The database that an entry is in now.

@@ -104,6 +104,7 @@ impl Chunk {
             key,
             expire_at: self.expire_at.get(at),
             value,
+            form: slot.form(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A slot: 16 bytes that lead to what it holds. A short string is one block of memory, its key before its bytes;
 //! what else there is has a block for key and value. What few entries have stands beside the slots (`slab.rs`).
 
+use super::form::Form;
 use super::key::Key;
 use super::live_bytes;
 use crate::value::{Value, ValueRef};
@@ -11,8 +12,8 @@ use crate::value::{Value, ValueRef};
 pub(super) struct Head {
     /// Of a short string the bytes of its key.
     key_len: u8,
-    /// Of a short string its bytes.
-    len: u16,
+    /// Of a short string its bytes; in the two highest bits the form of any string.
+    len_and_form: u16,
     /// Of a free slot that of the entry it held.
     generation: u32,
 }
@@ -20,10 +21,26 @@ pub(super) struct Head {
 impl Head {
     const NEW: Self = Self {
         key_len: 0,
-        len: 0,
+        len_and_form: 0,
         generation: 0,
     };
+
+    fn len(self) -> usize {
+        usize::from(self.len_and_form & LEN)
+    }
+
+    fn form(self) -> Form {
+        Form::of_bits(self.len_and_form >> FORM_SHIFT)
+    }
 }
+
+/// Where the form begins in the word that it shares with a length.
+const FORM_SHIFT: u32 = 14;
+/// The bits of the length.
+const LEN: u16 = (1 << FORM_SHIFT) - 1;
+
+// The largest block holds no string whose length takes a bit of the form.
+const _: () = assert!(LARGEST <= LEN as usize);
 
 /// The key and value of what is no short string.
 #[derive(Debug, Clone)]
@@ -93,7 +110,7 @@ macro_rules! slots {
                 let needed = key.len() + bytes.len();
                 let head = Head {
                     key_len: u8::try_from(key.len()).ok()?,
-                    len: u16::try_from(bytes.len()).ok()?,
+                    len_and_form: u16::try_from(bytes.len()).ok().filter(|&len| len <= LEN)?,
                     generation: 0,
                 };
                 $(if needed <= $room {
@@ -118,6 +135,8 @@ const _: () = assert!(size_of::<Slot>() == 16);
 
 /// The smallest block there is.
 const SMALLEST: usize = 16;
+/// The largest one.
+const LARGEST: usize = 512;
 
 /// True if a string of `len` bytes may take room of `capacity`: it is enough, and half of it is not wasted, if there
 /// is a smaller one.
@@ -160,11 +179,24 @@ impl Slot {
         self.head_mut().generation = generation;
     }
 
+    /// The form of a string.
+    pub(super) fn form(&self) -> Form {
+        self.head().form()
+    }
+
+    /// Gives a string this form. Nothing is written in vain: a child may share the page.
+    pub(super) fn set_form(&mut self, form: Form) {
+        if self.form() != form {
+            let head = self.head_mut();
+            head.len_and_form = head.len_and_form & LEN | form.bits() << FORM_SHIFT;
+        }
+    }
+
     /// Key and bytes of a short string.
     fn parts(&self) -> Option<(&[u8], &[u8])> {
         let head = self.head();
         let (key, rest) = self.block()?.split_at_checked(usize::from(head.key_len))?;
-        Some((key, rest.get(..usize::from(head.len))?))
+        Some((key, rest.get(..head.len())?))
     }
 
     /// Key and value, if it holds an entry.
@@ -210,7 +242,8 @@ impl Slot {
         if let Self::Full(_, full) = self {
             full.key = key.into();
         } else if let Some((_, bytes)) = self.parts() {
-            let other = Self::string(key, bytes);
+            let mut other = Self::string(key, bytes);
+            other.set_form(self.form());
             self.replace(other);
         }
     }
@@ -220,6 +253,7 @@ impl Slot {
     /// The same room again: fresh room costs time. While a child shares the pages, a value of the same length
     /// changes one page, its own: the slot is not touched.
     pub(super) fn set_string(&mut self, bytes: &[u8]) -> Option<Value> {
+        self.set_form(Form::Whole);
         if let Self::Full(_, full) = self {
             match &mut full.value {
                 Value::Str(held) if held.len() == bytes.len() => {
@@ -244,7 +278,7 @@ impl Slot {
     fn overwrite(&mut self, bytes: &[u8]) -> Option<()> {
         let head = self.head();
         let key_len = usize::from(head.key_len);
-        let len = u16::try_from(bytes.len()).ok()?;
+        let len = u16::try_from(bytes.len()).ok().filter(|&len| len <= LEN)?;
         let block = self.block_mut()?;
         if !fits(block.len(), key_len + bytes.len()) {
             return None;
@@ -253,14 +287,15 @@ impl Slot {
             .get_mut(key_len..)?
             .get_mut(..bytes.len())?
             .copy_from_slice(bytes);
-        if { head.len } != len {
-            self.head_mut().len = len;
+        if head.len() != bytes.len() {
+            self.head_mut().len_and_form = head.len_and_form & !LEN | len;
         }
         Some(())
     }
 
     /// Gives the entry a value. Gives back what it held, if that had a block of its own.
     pub(super) fn set_value(&mut self, value: Value) -> Option<Value> {
+        self.set_form(Form::Whole);
         match (&mut *self, value) {
             (Self::Full(_, full), value) if !matches!(value, Value::Str(_)) => {
                 Some(std::mem::replace(&mut full.value, value))
@@ -272,13 +307,18 @@ impl Slot {
         }
     }
 
-    /// Changes the value in place. An error says that nothing has changed. `None` if it holds no entry.
+    /// Changes the value in place: a string has grown by that. An error says that nothing has changed. `None` if it
+    /// holds no entry.
     pub(super) fn change<T, E>(
         &mut self,
         change: impl FnOnce(&mut Value) -> Result<T, E>,
     ) -> Option<Result<T, E>> {
         if let Self::Full(_, full) = self {
-            return Some(change(&mut full.value));
+            let changed = change(&mut full.value);
+            if changed.is_ok() && matches!(full.value, Value::Str(_)) {
+                self.set_form(Form::Grown);
+            }
+            return Some(changed);
         }
         let (_, bytes) = self.parts()?;
         let mut value = Value::Str(bytes.to_vec());
@@ -288,6 +328,7 @@ impl Slot {
                 Value::Str(bytes) if self.overwrite(&bytes).is_some() => {}
                 value => drop(self.set_value(value)),
             }
+            self.set_form(Form::Grown);
         }
         Some(changed)
     }
@@ -382,6 +423,37 @@ mod tests {
         // A short value after a long one does not keep the long one's memory.
         slot.set_string(b"x");
         assert_eq!(slot.block().map(<[u8]>::len), Some(16));
+    }
+
+    #[test]
+    fn a_string_keeps_its_form_until_it_is_written_as_a_whole() {
+        for len in lengths() {
+            let mut slot = Slot::string(b"key", &bytes(len));
+            slot.set_generation(7);
+            assert_eq!(slot.form(), Form::Whole);
+            let pushed = slot.change(|value| match value {
+                Value::Str(bytes) => {
+                    bytes.push(1);
+                    Ok(())
+                }
+                other => Err(other.kind()),
+            });
+            assert_eq!((pushed, slot.form()), (Some(Ok(())), Form::Grown), "{len}");
+            slot.set_key(&bytes(300));
+            slot.set_key(b"another");
+            assert_eq!(slot.form(), Form::Grown, "{len}");
+            holds(&slot, b"another", &[&bytes(len)[..], &[1]].concat());
+            slot.set_string(&bytes(len + 1));
+            assert_eq!(slot.form(), Form::Whole, "{len}");
+            slot.set_form(Form::Text);
+            holds(&slot, b"another", &bytes(len + 1));
+            slot.set_value(Value::Str(bytes(len)));
+            assert_eq!(slot.form(), Form::Whole, "{len}");
+            slot.set_form(Form::Grown);
+            slot.set_value(Value::Hash(Hash::default()));
+            slot.set_string(b"x");
+            assert_eq!(slot.form(), Form::Whole, "{len}");
+        }
     }
 
     #[test]
