@@ -10,9 +10,7 @@ use std::ptr::null_mut;
 
 use redis_module::raw;
 
-/// What the server's allocator keeps everywhere. Not malloc's 16: where the C library can't tell the size of a
-/// block, the server puts a word with it in front (seen with a packaged Redis 8.2).
-const MALLOC_ALIGN: usize = 8;
+use crate::api::MALLOC_ALIGN;
 
 /// The server's allocator.
 pub(crate) struct ServerAlloc;

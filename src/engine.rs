@@ -17,6 +17,7 @@ use mylog_core::store::{Applied, ApplyError, Form, SlotId, Store};
 use mylog_core::value::Value;
 
 use crate::api::{event_loop, server};
+use crate::defrag::Tables;
 use crate::gil::Gil;
 use crate::pressure::{self, Pressure};
 use crate::reply::Reply;
@@ -30,6 +31,8 @@ pub(crate) struct Engine {
     group: GroupBuilder,
     /// Seq of the last change of each name, for readers.
     pub(crate) changes: Changes,
+    /// Where the server's defragmentation of both stands.
+    pub(crate) defrag: Tables,
     /// Seq of the last effect that is acknowledged as under `always`; 0 before the first.
     strict_seq: u64,
     /// Whoever waits for a change up to this one need not ask for a sync any more; `<= queued`.
@@ -68,6 +71,7 @@ pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
         store,
         group,
         changes: Changes::default(),
+        defrag: Tables::default(),
         strict_seq: 0,
         sync_asked: 0,
         sync_wanted: false,

@@ -23,6 +23,7 @@ mod capture;
 mod commands;
 mod conditions;
 mod config;
+mod defrag;
 mod edition;
 mod embedded;
 mod engine;

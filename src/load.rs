@@ -29,8 +29,8 @@ use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
 use crate::{
-    astray, commands, conditions, engine, events, filter, grouped, info, loaded, panic, rewrite, saving,
-    scripts, server_commands, startup, types, unit,
+    astray, commands, conditions, defrag, engine, events, filter, grouped, info, loaded, panic, rewrite,
+    saving, scripts, server_commands, startup, types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -147,6 +147,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     saving::prepare();
     process::without_size_signal(|| open_log(bounds(own)))?;
     types::register(ctx)?;
+    defrag::register(ctx);
     commands::register(ctx)?;
     ctx.register_info(Some(info::info))?;
     events::subscribe(ctx)?;

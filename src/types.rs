@@ -15,7 +15,7 @@ use redis_module::raw;
 
 use crate::api::io::{Digest, Io, KeyNames, word_of};
 use crate::api::{Ctx, Refused, data_type};
-use crate::{capture, engine, reaper, startup};
+use crate::{capture, defrag, engine, reaper, startup};
 
 /// Encoding of the values in an RDB. Older ones stay readable for ever.
 const ENCODING: c_int = 1;
@@ -48,8 +48,8 @@ impl Word {
 
 impl Loaded {
     /// Gives it to the keyspace.
-    pub(crate) fn into_word(self) -> usize {
-        Box::into_raw(Box::new(self)) as usize
+    pub(crate) fn into_word(self: Box<Self>) -> usize {
+        Box::into_raw(self) as usize
     }
 
     /// Takes it back from the keyspace.
@@ -117,7 +117,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         free_effort: None,
         unlink: None,
         copy: None,
-        defrag: None,
+        defrag: Some(defrag::key),
         mem_usage2: None,
         free_effort2: Some(free_effort),
         unlink2: Some(unlink),
@@ -189,7 +189,7 @@ fn loaded(encoding: c_int, kind: Kind, io: Io<'_>) -> *mut c_void {
     match body::load(io, kind) {
         Some(value) => {
             capture::expect_loaded();
-            Loaded::Value(value).into_word() as *mut c_void
+            Box::new(Loaded::Value(value)).into_word() as *mut c_void
         }
         None => std::ptr::null_mut(),
     }
@@ -232,11 +232,9 @@ unsafe extern "C" fn free(value: *mut c_void) {
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn free_effort(_: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> usize {
-    match Word::read(word_of(value)) {
-        // The store gives its values back itself: for the server there is nothing to do.
-        Word::Entry(_) => 1,
-        Word::Loaded(_) => with_value(word_of(value), |value| value.free_effort()).unwrap_or(1),
-    }
+    // The store gives its values back itself: a `free` on another thread has nothing to do. But the server decides by
+    // this number too what it defragments in parts.
+    with_value(word_of(value), |value| value.free_effort()).unwrap_or(1)
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -261,6 +259,6 @@ unsafe extern "C" fn copy(names: *mut raw::RedisModuleKeyOptCtx, value: *const c
     };
     copy.map_or(std::ptr::null_mut(), |copy| {
         capture::expect_loaded();
-        copy.into_word() as *mut c_void
+        Box::new(copy).into_word() as *mut c_void
     })
 }

@@ -15,6 +15,7 @@ mod server {
     mod acl_of_twins;
     mod acl_walk;
     mod acl_words;
+    mod active_defrag;
     mod adopt;
     mod adopt_changes;
     mod adopt_crashes;

@@ -14,6 +14,7 @@ pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
 pub(crate) mod database;
+pub(crate) mod defrag;
 pub(crate) mod double;
 pub(crate) mod event_loop;
 pub(crate) mod events;
@@ -41,6 +42,10 @@ pub(crate) mod timer;
 
 pub(crate) use context::Ctx;
 pub(crate) use string::{OwnedStr, Str};
+
+/// What the server's allocator keeps everywhere. Not malloc's 16: where the C library can't tell the size of a
+/// block, the server puts a word with it in front (seen with a packaged Redis 8.2).
+pub(crate) const MALLOC_ALIGN: usize = 8;
 
 /// A function pointer that every supported server fills.
 macro_rules! api {

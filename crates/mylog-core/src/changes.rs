@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::effect::{Db, Effect};
+use crate::relocate::{self, Relocate};
 use crate::store::{MAX_DBS, SlotId};
 
 /// Slots of a chunk: growing never copies what is there.
@@ -158,6 +159,19 @@ impl Changes {
         let hash = self.hasher.hash_one((db, key));
         let gone = self.gone.find(hash, |gone| gone.hash == hash);
         gone.map_or(many, |gone| gone.seq.max(many))
+    }
+
+    /// Moves memory from a chunk on until `by` says to stop. The chunk to go on with; `None` once all are done.
+    pub fn relocate(&mut self, from: usize, by: &mut impl Relocate) -> Option<usize> {
+        for (at, chunk) in self.slots.iter_mut().enumerate().skip(from) {
+            relocate::items(&mut chunk.above, by);
+            if at % relocate::STEP == 0 && by.should_stop() {
+                return Some(at + 1);
+            }
+        }
+        relocate::items(&mut self.slots, by);
+        relocate::items(&mut self.of_db, by);
+        None
     }
 
     fn set_slot(&mut self, slot: u32, seq: u64, durable: u64) {

@@ -5,7 +5,7 @@
 //!
 //! 1. [`io`]: the one door to the disk.
 //! 2. [`mod@format`]: the bytes of a log file. [`group`]: the unit of group commit.
-//! 3. [`value`], [`effect`], [`store`]: durable values, the changes to them, and the one `apply`.
+//! 3. [`relocate`]: moving memory. [`value`], [`effect`], [`store`]: durable values, the changes to them, and the one `apply`.
 //! 4. [`log`]: the live file, its writer thread, and recovery.
 //! 5. [`rewrite`]: both ends of the rewrite as state machines, and the switch to the new file.
 
@@ -17,6 +17,7 @@ pub mod format;
 pub mod group;
 pub mod io;
 pub mod log;
+pub mod relocate;
 pub mod rewrite;
 mod split;
 pub mod store;

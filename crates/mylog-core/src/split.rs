@@ -2,6 +2,8 @@
 //! highest down, and a leaf that is full is split into 64. So no step moves more than a leaf, while a single
 //! table of some millions moves all of them at once, and the event loop waits.
 
+use crate::relocate::Relocate;
+
 /// Most items of a leaf: what a table of 16 Ki places holds. The longest step moves so many.
 pub(crate) const LEAF_ITEMS: usize = 14_336;
 /// Bits of the hash that one level uses up.
@@ -148,6 +150,52 @@ impl<L: Leaf> Split<L> {
                 Node::Split(branch) => node = branch.child_mut(hash, depth).0,
             }
             depth += 1;
+        }
+    }
+
+    /// As `leaf_with_depth`; moves the branches on the way.
+    fn leaf_and_way(&mut self, hash: u32, by: &mut impl Relocate) -> (&mut L, u32) {
+        let (mut node, mut depth) = (&mut self.root, 0);
+        loop {
+            *node = match std::mem::take(node) {
+                Node::Split(branch) => Node::Split(by.boxed(branch)),
+                leaf => leaf,
+            };
+            match node {
+                Node::Leaf(leaf) => return (leaf, depth),
+                Node::Split(branch) => node = branch.child_mut(hash, depth).0,
+            }
+            depth += 1;
+        }
+    }
+
+    /// Moves the blocks of about `count` items: as `scan`, but that `visit` gets the leaf to move what it holds.
+    pub(crate) fn relocate<R: Relocate>(
+        &mut self,
+        cursor: Cursor,
+        count: usize,
+        by: &mut R,
+        mut visit: impl FnMut(&mut L, std::ops::Range<usize>, &mut R),
+    ) -> Option<Cursor> {
+        let (mut at, mut count) = (cursor, count.max(1));
+        loop {
+            let (leaf, depth) = self.leaf_and_way(at.from, by);
+            if depth != at.depth {
+                at = Cursor::at_leaf(at.from, depth);
+            }
+            let end = leaf.len().min(at.left as usize);
+            let start = end.saturating_sub(count);
+            visit(leaf, start..end, by);
+            if start > 0 {
+                at.left = start as u32;
+                return Some(at);
+            }
+            let next = at.end()?;
+            at = Cursor::at_leaf(next, self.leaf_with_depth(next).1);
+            count = count.saturating_sub((end - start).max(1));
+            if count == 0 {
+                return Some(at);
+            }
         }
     }
 

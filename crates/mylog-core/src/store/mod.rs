@@ -10,6 +10,7 @@ mod discarded;
 mod form;
 mod key;
 mod loader;
+mod moved;
 mod names;
 mod slab;
 mod slot;
@@ -24,6 +25,7 @@ pub use bounds::{Bounds, OutOfBounds};
 pub use discarded::Discarded;
 pub use form::Form;
 pub use loader::LoadError;
+pub use moved::TablesPlace;
 pub use slab::SlotId;
 
 use crate::effect::{Db, Effect, ExpireAt};

@@ -1,6 +1,7 @@
 //! The names of one space: slots by the hash of the entry's key. The keys stay with their entries.
 
-use crate::split::{Leaf, Split};
+use crate::relocate::{self, Relocate};
+use crate::split::{Cursor, LEAF_ITEMS, Leaf, Split};
 
 /// A slot with the hash of its entry's key: a leaf that grows or is split must not have to look up every key
 /// for its hash.
@@ -186,6 +187,16 @@ impl Names {
             leaf.take(at);
             Some(name.slot)
         })
+    }
+
+    /// Moves some of the leaves, from a number on; 0 is the beginning. The next number, 0 at the end.
+    pub(super) fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        let next = self
+            .0
+            .relocate(Cursor::from_number(from), LEAF_ITEMS, by, |row, _, by| {
+                relocate::items(&mut row.places, by);
+            });
+        next.map_or(0, Cursor::to_number)
     }
 
     /// All slots.

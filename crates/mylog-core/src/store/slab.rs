@@ -7,6 +7,7 @@
 use super::Entry;
 use super::slot::Slot;
 use crate::effect::{ExpireAt, NEVER};
+use crate::relocate::{self, Relocate};
 
 const CHUNK_SLOTS: usize = 1024;
 
@@ -243,6 +244,27 @@ impl Slab {
         if let Some(chunk) = self.chunk_mut(slot) {
             chunk.expire_at.set(slot as usize % CHUNK_SLOTS, expire_at);
         }
+    }
+
+    /// Moves the memory of a chunk, but for that of its entries. False past the last one.
+    pub(super) fn relocate_chunk(&mut self, at: usize, by: &mut impl Relocate) -> bool {
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            return false;
+        };
+        relocate::items(&mut chunk.slots, by);
+        relocate::items(&mut chunk.space.own, by);
+        relocate::items(&mut chunk.expire_at.own, by);
+        true
+    }
+
+    /// Moves the lists of chunks.
+    pub(super) fn relocate_lists(&mut self, by: &mut impl Relocate) {
+        relocate::items(&mut self.chunks, by);
+        relocate::items(&mut self.vacant, by);
+        for shelf in &mut self.shelves {
+            relocate::items(&mut shelf.chunks, by);
+        }
+        relocate::items(&mut self.shelves, by);
     }
 
     /// Adds an entry, which is in a slot already.

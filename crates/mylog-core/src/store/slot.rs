@@ -4,6 +4,7 @@
 use super::form::Form;
 use super::key::Key;
 use super::live_bytes;
+use crate::relocate::{self, Relocate};
 use crate::value::{Value, ValueRef};
 
 /// What is known of a slot beside its block. Packed, so that it shares a word with the tag of the variant.
@@ -103,6 +104,15 @@ macro_rules! slots {
                     $(Self::$class(_, block) => Some(block.as_mut_slice()),)*
                     Self::Full(..) | Self::Free(..) => None,
                 }
+            }
+
+            /// Moves its block.
+            fn relocate_block(&mut self, by: &mut impl Relocate) {
+                *self = match std::mem::replace(self, Self::Free(Head::NEW, 0)) {
+                    $(Self::$class(head, block) => Self::$class(head, by.boxed(block)),)*
+                    Self::Full(head, full) => Self::Full(head, by.boxed(full)),
+                    free => free,
+                };
             }
 
             /// A string in the smallest block that holds it and its key, if that is a short one.
@@ -229,6 +239,20 @@ impl Slot {
             Self::Full(_, full) => Some(full.value),
             _ => None,
         }
+    }
+
+    /// Moves its blocks of memory to others. See [`Value::relocate`].
+    pub(super) fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        if from == 0 {
+            self.relocate_block(by);
+        }
+        let Self::Full(_, full) = self else {
+            return 0;
+        };
+        if let (0, Key::Long(key)) = (from, &mut full.key) {
+            relocate::bytes(key, by);
+        }
+        full.value.relocate(from, by)
     }
 
     /// Becomes another one of the same generation. Gives back what it was.

@@ -2,6 +2,8 @@
 //! there or taken out, in steps of the logarithm of its length. No step moves more than a leaf and some
 //! branches.
 
+use crate::relocate::{self, Relocate};
+
 /// Most children of a branch.
 const FAN: usize = 32;
 
@@ -265,6 +267,44 @@ impl<L: Leaf> Counted<L> {
         cut_below(&mut self.root, from, count, &mut out);
         self.settle(Grown::Inside);
         out
+    }
+
+    /// Moves the branches above the item of this number, and what its leaf holds: by `visit`. The number of the first
+    /// item behind that leaf, 0 if there is none.
+    pub(super) fn relocate<R: Relocate>(
+        &mut self,
+        index: usize,
+        by: &mut R,
+        visit: impl FnOnce(&mut L, &mut R),
+    ) -> usize {
+        let (mut children, mut left, mut end) = (&mut self.root, index, 0);
+        loop {
+            relocate::items(children, by);
+            let at = children.iter().position(|child| {
+                let is_in = left < child.len;
+                if !is_in {
+                    left -= child.len;
+                    end += child.len;
+                }
+                is_in
+            });
+            match at.and_then(|at| children.get_mut(at)) {
+                Some(Child {
+                    node: Node::Branch(below),
+                    ..
+                }) => children = below,
+                Some(Child {
+                    node: Node::Leaf(leaf),
+                    len,
+                    ..
+                }) => {
+                    end += *len;
+                    visit(leaf, by);
+                    return if end < self.len { end } else { 0 };
+                }
+                None => return 0,
+            }
+        }
     }
 
     /// The one leaf, if there is one only.

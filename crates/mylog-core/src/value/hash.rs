@@ -9,6 +9,7 @@ use super::members::Members;
 use super::packed::{Packed, are_distinct, take_items};
 use super::walk::Pairs;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
+use crate::relocate::{self, Relocate};
 
 /// Most fields of a small hash, as `hash-max-listpack-entries` is by default.
 const SMALL_FIELDS: usize = 512;
@@ -210,6 +211,28 @@ impl Hash {
         match &self.0 {
             Form::Small(packed) => packed.data_bytes(),
             Form::Large(large) => large.bytes,
+        }
+    }
+
+    /// A step of moving its blocks to others. See [`Value::relocate`](super::Value::relocate).
+    pub(super) fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        if from == 0 {
+            self.0 = match std::mem::take(&mut self.0) {
+                Form::Small(mut packed) => {
+                    relocate::bytes(packed.block_mut(), by);
+                    Form::Small(packed)
+                }
+                Form::Large(large) => Form::Large(by.boxed(large)),
+            };
+        }
+        match &mut self.0 {
+            Form::Small(_) => 0,
+            Form::Large(large) => large
+                .fields
+                .relocate(from, relocate::STEP, by, |field, value, by| {
+                    relocate::bytes(field, by);
+                    relocate::bytes(value, by);
+                }),
         }
     }
 

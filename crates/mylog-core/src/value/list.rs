@@ -6,6 +6,7 @@ use super::packed::{self, Packed};
 use super::walk;
 use crate::effect::Side;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
+use crate::relocate::{self, Relocate};
 
 /// Most bytes of a small list and of a node, as `list-max-listpack-size` is by default (-2). A longer element is
 /// alone in its node.
@@ -263,6 +264,26 @@ impl List {
         match &self.0 {
             Form::Small(packed) => packed.data_bytes() + packed.len(),
             Form::Large(large) => large.bytes - large.nodes.len(),
+        }
+    }
+
+    /// A step of moving its blocks to others: those of a node. See [`Value::relocate`](super::Value::relocate).
+    pub(super) fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        if from == 0 {
+            self.0 = match std::mem::take(&mut self.0) {
+                Form::Small(mut packed) => {
+                    relocate::bytes(packed.block_mut(), by);
+                    Form::Small(packed)
+                }
+                Form::Large(large) => Form::Large(by.boxed(large)),
+            };
+        }
+        match &mut self.0 {
+            Form::Small(_) => 0,
+            Form::Large(large) => {
+                let visit = |node: &mut Packed, by: &mut _| relocate::bytes(node.block_mut(), by);
+                large.nodes.relocate(from as usize, by, visit) as u64
+            }
         }
     }
 

@@ -4,8 +4,10 @@
 use std::hash::BuildHasher;
 use std::ops::Deref;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
+use super::places::Places;
+use crate::relocate::{self, Relocate};
 use crate::split::{Cursor, Leaf, Split};
 
 /// So many are searched one by one: an index would cost more than it saves.
@@ -24,46 +26,34 @@ struct Member<V, N> {
 #[derive(Debug, Clone)]
 struct Row<V, N> {
     members: Vec<Member<V, N>>,
-    /// Places in `members`. Empty, or of all of them; never empty with more than `UNINDEXED`.
-    places: HashTable<u32>,
+    /// Places in `members`. Of none or of all of them; never of none with more than `UNINDEXED`.
+    places: Places,
 }
 
 impl<V, N> Default for Row<V, N> {
     fn default() -> Self {
         Self {
             members: Vec::new(),
-            places: HashTable::new(),
+            places: Places::default(),
         }
     }
-}
-
-/// The hash as the index wants it: it takes the place from the low bits, a tag from the high ones.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl<V, N: Deref<Target = [u8]>> Row<V, N> {
     fn find(&self, hash: u32, name: &[u8]) -> Option<usize> {
         let is_it = |member: &Member<V, N>| member.hash == hash && *member.name == *name;
-        if self.places.is_empty() {
+        if self.places.is_none() {
             return self.members.iter().position(is_it);
         }
-        let place = self.places.find(spread(hash), |&place| {
-            self.members.get(place as usize).is_some_and(is_it)
-        });
-        place.map(|&place| place as usize)
+        self.places
+            .find(hash, |place| self.members.get(place).is_some_and(is_it))
     }
 
-    fn index(&mut self, from: usize) {
-        let members = &self.members;
-        let hash_at = |place: &u32| {
-            members
-                .get(*place as usize)
-                .map_or(0, |member| spread(member.hash))
-        };
-        for (place, member) in members.iter().enumerate().skip(from) {
-            self.places
-                .insert_unique(spread(member.hash), place as u32, hash_at);
+    /// Makes the index anew, with room for so many.
+    fn index(&mut self, room: usize) {
+        self.places = Places::with_room(room);
+        for (place, member) in self.members.iter().enumerate() {
+            self.places.put(member.hash, place);
         }
     }
 
@@ -72,28 +62,24 @@ impl<V, N: Deref<Target = [u8]>> Row<V, N> {
             // By a quarter: doubling would leave a third of all this memory unused on average.
             self.members.reserve_exact((self.members.len() / 4).max(2));
         }
+        let (hash, place) = (member.hash, self.members.len());
         self.members.push(member);
-        let len = self.members.len();
-        if !self.places.is_empty() {
-            self.index(len - 1);
-        } else if len > UNINDEXED {
-            self.index(0);
+        if self.places.has_room_for(place + 1) {
+            self.places.put(hash, place);
+        } else if place >= UNINDEXED {
+            self.index(place + 1);
         }
     }
 
     /// Takes a member out: the last one fills the hole.
     fn remove(&mut self, place: usize) -> Option<Member<V, N>> {
         let last = self.members.len().checked_sub(1).filter(|&last| place <= last)?;
-        if !self.places.is_empty() {
-            let hash = spread(self.members.get(place)?.hash);
-            if let Ok(found) = self.places.find_entry(hash, |&at| at as usize == place) {
-                found.remove();
-            }
+        if !self.places.is_none() {
+            let members = &self.members;
+            let hash_of = |at: usize| members.get(at).map_or(0, |member| member.hash);
+            self.places.remove(hash_of(place), place, hash_of);
             if place != last {
-                let moved = spread(self.members.get(last)?.hash);
-                if let Some(at) = self.places.find_mut(moved, |&at| at as usize == last) {
-                    *at = place as u32;
-                }
+                self.places.change(hash_of(last), last, place);
             }
         }
         let removed = self.members.swap_remove(place);
@@ -106,17 +92,14 @@ impl<V, N: Deref<Target = [u8]>> Row<V, N> {
         let (len, room) = (self.members.len(), self.members.capacity());
         if room > ROOM_KEPT && len < room / 8 {
             self.members.shrink_to(2 * len);
-            let members = &self.members;
-            self.places.shrink_to(2 * len, |place| {
-                members
-                    .get(*place as usize)
-                    .map_or(0, |member| spread(member.hash))
-            });
+            if !self.places.is_none() {
+                self.index(2 * len);
+            }
         }
     }
 
     fn memory(&self) -> usize {
-        self.members.capacity() * size_of::<Member<V, N>>() + self.places.capacity() * (size_of::<u32>() + 1)
+        self.members.capacity() * size_of::<Member<V, N>>() + self.places.memory()
     }
 }
 
@@ -126,7 +109,7 @@ impl<V, N: Deref<Target = [u8]>> Leaf for Row<V, N> {
     fn with_room(members: usize) -> Self {
         Self {
             members: Vec::with_capacity(members),
-            places: HashTable::with_capacity(members),
+            places: Places::with_room(members),
         }
     }
 
@@ -234,6 +217,34 @@ impl<V, N: Deref<Target = [u8]>> Members<V, N> {
     /// True if a scan that stands at `cursor` has still to come to where this member is, or would be.
     pub(super) fn is_ahead(&self, cursor: u64, name: &[u8]) -> bool {
         cursor == 0 || Cursor::from_number(cursor).is_before(self.hash(name))
+    }
+
+    /// Moves the blocks of about `count` members from a cursor on, and those of the rows that they are in; `one` moves
+    /// what a member has behind its name and value. The next cursor, 0 at the end.
+    pub(super) fn relocate<R: Relocate>(
+        &mut self,
+        cursor: u64,
+        count: usize,
+        by: &mut R,
+        mut one: impl FnMut(&mut N, &mut V, &mut R),
+    ) -> u64 {
+        let from = Cursor::from_number(cursor);
+        let next = self.rows.relocate(from, count, by, |row, places, by| {
+            relocate::items(&mut row.members, by);
+            relocate::items(row.places.cells_mut(), by);
+            for member in row.members.get_mut(places).into_iter().flatten() {
+                one(&mut member.name, &mut member.value, by);
+            }
+        });
+        next.map_or(0, Cursor::to_number)
+    }
+
+    /// As `find`, with the name to be moved.
+    pub(super) fn name_mut(&mut self, name: &[u8]) -> Option<&mut N> {
+        let hash = self.hash(name);
+        let row = self.rows.leaf_mut(hash);
+        let place = row.find(hash, name)?;
+        row.members.get_mut(place).map(|member| &mut member.name)
     }
 
     /// Bytes of memory, without those behind the names and values.

@@ -10,10 +10,12 @@ pub mod list;
 mod member;
 mod members;
 mod packed;
+mod places;
 mod set;
 mod walk;
 pub mod zset;
 
+use crate::relocate::{self, Relocate};
 pub use decimal::{Decimal, integer};
 pub use hash::Hash;
 pub use list::List;
@@ -141,6 +143,26 @@ impl Value {
     /// As [`ValueRef::encode_body`].
     pub fn encode_body(&self, out: &mut Vec<u8>) {
         self.view().encode_body(out);
+    }
+
+    /// Moves its blocks of memory to others, from a number on that an earlier call gave; 0 is the beginning. Goes on
+    /// until `by` says to stop. The number to go on with, 0 if it is done; any number does no harm.
+    pub fn relocate(&mut self, mut from: u64, by: &mut impl Relocate) -> u64 {
+        loop {
+            from = match self {
+                Self::Str(bytes) => {
+                    relocate::items(bytes, by);
+                    0
+                }
+                Self::Hash(hash) => hash.relocate(from, by),
+                Self::List(list) => list.relocate(from, by),
+                Self::Set(set) => set.relocate(from, by),
+                Self::ZSet(zset) => zset.relocate(from, by),
+            };
+            if from == 0 || by.should_stop() {
+                return from;
+            }
+        }
     }
 
     /// As [`ValueRef::free_effort`].

@@ -9,6 +9,7 @@ use super::members::Members;
 use super::packed::{self, Packed};
 use super::walk;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
+use crate::relocate::{self, Relocate};
 
 /// Most members of a small set, as `set-max-listpack-entries` is by default.
 const SMALL_MEMBERS: usize = 128;
@@ -214,6 +215,27 @@ impl Set {
             View::Integers(integers) => integers.text_bytes(),
             View::Packed(packed) => packed.data_bytes(),
             View::Large(large) => large.bytes,
+        }
+    }
+
+    /// A step of moving its blocks to others. See [`Value::relocate`](super::Value::relocate).
+    pub(super) fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        if from == 0 {
+            self.0 = match std::mem::take(&mut self.0) {
+                Form::Small(mut packed) => {
+                    relocate::bytes(packed.block_mut(), by);
+                    Form::Small(packed)
+                }
+                Form::Large(large) => Form::Large(by.boxed(large)),
+            };
+        }
+        match &mut self.0 {
+            Form::Small(_) => 0,
+            Form::Large(large) => large
+                .members
+                .relocate(from, relocate::STEP, by, |member, (), by| {
+                    relocate::bytes(member, by);
+                }),
         }
     }
 

@@ -15,12 +15,16 @@ use super::members::Members;
 use super::packed::{self, Packed, take_items};
 use super::walk::Pairs;
 use crate::effect::varint::{self, put, put_bytes, take_bytes};
+use crate::relocate::{self, Relocate};
 use order::{Edge, Order, Spot};
 
 /// Most members of a small sorted set, as `zset-max-listpack-entries` is by default.
 const SMALL_MEMBERS: usize = 128;
 /// Longest member of a small sorted set, as `zset-max-listpack-value` is by default.
 const SMALL_BYTES: usize = 64;
+
+/// In the number of a step of `relocate`: the scores are done, and the rest is a rank.
+const BY_RANK: u64 = 1 << 63;
 
 /// Members by score. A score is never NaN, and -0.0 is kept as 0.0: a form that kept the sign, beside one that does
 /// not, would make another value of it in a snapshot.
@@ -275,6 +279,23 @@ impl ZSet {
         }
     }
 
+    /// A step of moving its blocks to others. See [`Value::relocate`](super::Value::relocate).
+    pub(super) fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        if from == 0 {
+            self.0 = match std::mem::take(&mut self.0) {
+                Form::Small(mut packed) => {
+                    relocate::bytes(packed.block_mut(), by);
+                    Form::Small(packed)
+                }
+                Form::Large(large) => Form::Large(by.boxed(large)),
+            };
+        }
+        match &mut self.0 {
+            Form::Small(_) => 0,
+            Form::Large(large) => large.relocate(from, by),
+        }
+    }
+
     /// Blocks of memory, about.
     pub(super) fn blocks(&self) -> usize {
         match &self.0 {
@@ -389,6 +410,26 @@ fn change_packed(packed: &mut Packed, (place, member): (usize, &[u8]), (held, sc
 }
 
 impl Large {
+    /// The rows of the scores first, then the order with the members themselves.
+    fn relocate(&mut self, from: u64, by: &mut impl Relocate) -> u64 {
+        if from & BY_RANK == 0 {
+            let next = self.scores.relocate(from, relocate::STEP, by, |_, _, _| {});
+            return if next == 0 { BY_RANK } else { next };
+        }
+        let scores = &mut self.scores;
+        let next = self.order.relocate((from & !BY_RANK) as usize, by, |member, by| {
+            if let Some(name) = scores.name_mut(member) {
+                // A copy of the value owns it too, as long as neither was moved.
+                if Arc::strong_count(member) > 2 {
+                    *member = (&**member).into();
+                    *name = Arc::clone(member);
+                }
+                by.shared(member, name);
+            }
+        });
+        if next == 0 { 0 } else { BY_RANK | next as u64 }
+    }
+
     fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
         if let Some((name, &old)) = self.scores.find(member) {
             if old.to_bits() != score.to_bits() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::counted::{At, Child, Counted, Grown, Leaf, Seek};
+use crate::relocate::{self, Relocate};
 
 /// Most items of a leaf.
 const LEAF_ITEMS: usize = 64;
@@ -213,6 +214,20 @@ impl Order {
             left: to.saturating_sub(from),
             rev,
         }
+    }
+
+    /// Moves the leaf of a rank and the branches above it, and its members by `one`. The first rank behind it, 0 if there
+    /// is none.
+    pub(super) fn relocate<R: Relocate>(
+        &mut self,
+        rank: usize,
+        by: &mut R,
+        mut one: impl FnMut(&mut Arc<[u8]>, &mut R),
+    ) -> usize {
+        self.0.relocate(rank, by, |row, by| {
+            relocate::items(&mut row.0, by);
+            row.0.iter_mut().for_each(|(_, member)| one(member, by));
+        })
     }
 
     /// Bytes of memory, about.
