@@ -40,8 +40,8 @@ const FORM_SHIFT: u32 = 14;
 /// The bits of the length.
 const LEN: u16 = (1 << FORM_SHIFT) - 1;
 
-// The largest block holds no string whose length takes a bit of the form.
-const _: () = assert!(LARGEST <= LEN as usize);
+// No string of the largest block, of 512 bytes, has a length that takes a bit of the form.
+const _: () = assert!(512 <= LEN as usize);
 
 /// The key and value of what is no short string.
 #[derive(Debug, Clone)]
@@ -145,8 +145,6 @@ const _: () = assert!(size_of::<Slot>() == 16);
 
 /// The smallest block there is.
 const SMALLEST: usize = 16;
-/// The largest one.
-const LARGEST: usize = 512;
 
 /// True if a string of `len` bytes may take room of `capacity`: it is enough, and half of it is not wasted, if there
 /// is a smaller one.
