@@ -49,6 +49,8 @@ struct Release {
     keys_before: u64,
     /// Keys that the server does not take as native ones.
     skipped: u64,
+    /// Seq of the last effect when the walks had ended: no deletion of theirs is after it. `None` before.
+    walked: Option<u64>,
 }
 
 /// What is known of releases, for INFO.
@@ -244,6 +246,7 @@ impl Release {
             keys: 0,
             keys_before: 0,
             skipped: 0,
+            walked: None,
         }
     }
 
@@ -257,14 +260,18 @@ impl Release {
         if DISTURBED.swap(false, Ordering::Relaxed) {
             self.walk_again();
             self.walks = 0;
+            self.walked = None;
         }
         let deadline = Instant::now() + STEP;
-        while Instant::now() < deadline {
+        while self.walked.is_none() && Instant::now() < deadline {
             if !self.advance(ctx) {
-                return Step::Over(Outcome::Done);
+                self.walked = engine::with(|engine| engine.last_seq());
             }
         }
-        Step::Again(PAUSE_MS)
+        match self.walked {
+            Some(seq) if is_on_disk(seq) => Step::Over(Outcome::Done),
+            _ => Step::Again(PAUSE_MS),
+        }
     }
 
     fn walk_again(&mut self) {
@@ -298,6 +305,16 @@ impl Release {
         self.walk_again();
         true
     }
+}
+
+/// True once the log has everything up to `seq` on disk, for which it is asked. A release that was told to be complete
+/// before that could lose native writes behind it: after a kill -9 the log would still have the durable key, which wins.
+fn is_on_disk(seq: u64) -> bool {
+    let done = engine::with(|engine| {
+        engine.ask_sync(seq);
+        engine.marks().durable() >= seq
+    });
+    done != Some(false)
 }
 
 /// Counts a key that was released outside of the steps.
