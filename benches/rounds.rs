@@ -45,6 +45,10 @@ impl<'s> Cell<'s> {
         self.requests = requests;
     }
 
+    fn run(&mut self) {
+        self.generator.run(self.server, self.requests);
+    }
+
     fn measure(&mut self) {
         let before = memory::main_thread_ns(self.server.pid());
         let seen = self.generator.run(self.server, self.requests);
@@ -80,13 +84,17 @@ pub fn take_turns(cells: &mut [Cell<'_>], scale: &Scale) {
 }
 
 /// Measures the cells in short turns, there and back, so many times: A B C, C B A. Both turns of each cell lie around
-/// the same moment, so whatever gets faster or slower evenly meanwhile meets all alike.
+/// the same moment, so whatever gets faster or slower evenly meanwhile meets all alike. Each leg begins with a turn of its
+/// last cell that is not measured: a server that has just run finds its memory in the caches, and that one and the first
+/// would be the only ones that ever do.
 pub fn there_and_back(cells: &mut [Cell<'_>], times: usize, seconds: f64) {
     for cell in cells.iter_mut() {
         cell.warm_up(seconds);
     }
     for _ in 0..times {
+        cells.last_mut().into_iter().for_each(Cell::run);
         cells.iter_mut().for_each(Cell::measure);
+        cells.first_mut().into_iter().for_each(Cell::run);
         cells.iter_mut().rev().for_each(Cell::measure);
     }
 }
