@@ -194,6 +194,14 @@ fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<Las
     Some(Reply::Native(Arc::new(reply)))
 }
 
+/// Runs a native command that the server's AOF has as one of ours.
+fn run_for_the_log(call: &Call<'_>, native: &[u8]) {
+    let args: Vec<&[u8]> = call.args.from(1).collect();
+    if let Ok(name) = CString::new(native) {
+        let _ = call.ctx.call(&name, "E", &args);
+    }
+}
+
 /// The server's AOF has a command of ours that the log has, too: what it made of its keys before, when they were
 /// native, must not come back. Of what the log lacks, it is all that there is.
 pub(crate) fn leave_to_the_log(call: &Call<'_>) {
@@ -202,6 +210,11 @@ pub(crate) fn leave_to_the_log(call: &Call<'_>) {
         Some(b"apply") => {
             unlogged::adopted(call.db, call.args.get(1), call.args.get(3));
             vec![1]
+        }
+        Some(native @ (b"rename" | b"renamenx")) if unlogged::keeps(call.db, call.args.get(1)) => {
+            // The native value that stands for the durable one goes with its name.
+            run_for_the_log(call, native);
+            Vec::new()
         }
         Some(native) => filter::keys_of(native, call.args).map_or_else(Vec::new, |keys| keys.places),
         None => Vec::new(),

@@ -24,10 +24,11 @@ fn adopted_and_not_written(aof: &str) -> (Server, Client, SyncGate) {
     client.ok("SET order:2 v");
     client.ok("MYLOG.SET durable v");
     client.ok("SAVE");
-    let gate = SyncGate::shut(&server);
-    wait_for("a sync hangs", || {
+    all_is_written(&mut client);
+    let gate = SyncGate::shut_to_writes(&server);
+    wait_for("a write hangs", || {
         client.ok("MYLOG.SET durable v");
-        info(&mut client, "oldest_unsynced_age_ms") > 1500
+        info(&mut client, "oldest_unwritten_age_ms") > 1500
     });
     client.ok("CONFIG SET mylog.capture order:");
     adopt(&mut client, "order:");

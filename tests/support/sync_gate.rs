@@ -15,6 +15,8 @@ use super::wait::wait_for;
 /// Far beyond any test.
 const FOR_EVER: &str = "delay_enter=1000000000";
 
+const WRITES: &str = "write,writev,pwrite64,pwritev,pwritev2";
+
 /// What stands between the writer and the disk. It opens when it goes out of scope.
 pub struct SyncGate(Child);
 
@@ -24,9 +26,14 @@ impl SyncGate {
         Self::between(server, "fdatasync", FOR_EVER)
     }
 
+    /// From now on not even a write begins. Without this the log is written while a sync hangs, and after a kill it has that.
+    pub fn shut_to_writes(server: &Server) -> Self {
+        Self::between(server, WRITES, FOR_EVER)
+    }
+
     /// From now on every write finds the disk full.
     pub fn full(server: &Server) -> Self {
-        Self::between(server, "write,writev,pwrite64,pwritev,pwritev2", "error=ENOSPC")
+        Self::between(server, WRITES, "error=ENOSPC")
     }
 
     /// The next sync fails, after time enough to do something meanwhile.
