@@ -10,12 +10,13 @@ use mylog_core::log::commit::Listener;
 use mylog_core::log::failure::Failure;
 use parking_lot::Mutex;
 
+use crate::acks::{self, Standing, Way};
 use crate::api::acl::UserName;
 use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{engine, grouped, pops, saving, unit, waits};
+use crate::{conditions, engine, grouped, pops, saving, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -102,6 +103,19 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
         if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
             return not_durable(seq, &reason).emit(ctx);
         }
+    }
+    let way = acks::way(Standing {
+        replicated: false,
+        loading: conditions::is_loading(),
+        in_unit: flags.any(CANT_HOLD),
+        gate: acks::is_on(),
+    });
+    if way == Way::Now {
+        return reply.emit(ctx);
+    }
+    if way == Way::Gate {
+        reply.emit(ctx);
+        return acks::gate_command(ctx, flags, seq);
     }
     // A client of another module's call is in no list: the grouping refuses it.
     if !flags.any(Flags::LUA | Flags::LOADING) && grouped::takes(ctx) {
@@ -201,6 +215,7 @@ impl Listener for Releaser {
         saving::on_durable(seq);
         waits::on_durable(seq);
         pops::on_durable(seq);
+        acks::on_durable(seq);
         let due: VecDeque<Waiting> = {
             let mut waiting = WAITING.lock();
             let still = waiting.partition_point(|waiting| waiting.answer.seq <= seq);

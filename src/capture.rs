@@ -18,7 +18,7 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log, server};
 use crate::gil::Gil;
 use crate::types::{Loaded, Word};
-use crate::{engine, evicted, rewrite, sentinel, startup, unit};
+use crate::{acks, engine, evicted, rewrite, sentinel, startup, unit};
 
 /// How many own changes are under way. Guarded by the global lock: an atomic only to be a static.
 static OWN_OPS: AtomicU32 = AtomicU32::new(0);
@@ -102,8 +102,8 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
     let is_told =
         engine::with(|engine| engine.store.find(db, key) == Some(id) || engine.store.entry(id).is_none());
     if is_told == Some(true) {
+        unit::watch(Some(key));
         set_pending(Pending::Unlinked(db, key.to_vec(), id));
-        unit::watch();
     }
 }
 
@@ -112,6 +112,8 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
 pub(crate) fn settle(cause: Cause) {
     match take_pending() {
         Pending::Nothing => {}
+        // Whoever did it was gated when it was heard of; by now another command may run.
+        pending if acks::is_on() && !unit::is_held() => finally(pending, cause),
         pending if cause == Cause::Command => waited_for(|| finally(pending, cause)),
         pending => finally(pending, cause),
     }
@@ -373,7 +375,7 @@ pub(crate) fn flush_begins(db: Option<Db>) {
             // A load that has begun, or one that failed, has a part in it: what it is to replace is kept elsewhere.
             if let Some(old) = old.flatten().and_then(startup::flushed_by_load) {
                 set_pending(Pending::Flushed(Flushed::now(old)));
-                unit::watch();
+                unit::watch(None);
             }
         }
     }

@@ -7,10 +7,10 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, Refused, Str, events, latency, log, settings};
+use crate::api::{Ctx, Refused, Str, clients, events, latency, log, settings};
 use crate::{
-    ack, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure, rewrite,
-    saving, sentinel, server_commands, startup, unit, waits,
+    ack, acks, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure,
+    rewrite, saving, sentinel, server_commands, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -75,11 +75,17 @@ unsafe extern "C" fn event_loop(
     _data: *mut c_void,
 ) {
     if sub != raw::REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP {
+        acks::woke_up();
         return ack::set_past_sleep_hook(false);
     }
     // SAFETY: the server hands a context that is alive during the call.
     let ctx = unsafe { Ctx::from_raw(ctx) };
     startup::enter(ctx);
+    // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
+    //    group, and its clients are gated before anything is sent.
+    acks::next_command();
+    waits::release();
+    clients::run_unblocked();
     unit::end(ctx);
     grouped::look_again();
     unit::prepare();
@@ -95,6 +101,8 @@ unsafe extern "C" fn event_loop(
     pressure::sample();
     waits::release();
     pops::turn();
+    // 2. Behind all that gates: whoever is let go now, or was never gated, is sent what he was told.
+    acks::before_sleep();
     ack::set_past_sleep_hook(true);
 }
 
@@ -131,6 +139,7 @@ unsafe extern "C" fn loading(
     match sub {
         raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED => {
             conditions::set_loading(false);
+            acks::load_ended();
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
             unit::emptied();
             adopt::disturbed();
@@ -291,6 +300,7 @@ unsafe extern "C" fn config_changed(
         }
     }
     if let Some(ctx) = unit::context() {
+        acks::refresh();
         grouped::refresh(ctx);
     }
 }
@@ -304,6 +314,7 @@ unsafe extern "C" fn modules_changed(
 ) {
     if let Some(ctx) = unit::context() {
         server_commands::refresh(ctx);
+        acks::refresh();
         grouped::refresh(ctx);
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::api::{Ctx, settings};
 use crate::gil::Gil;
-use crate::{ack, config, unit};
+use crate::{ack, acks, config, unit};
 
 /// Commands that the filter must know by their names.
 const NAMES: [&[u8]; 7] = [
@@ -64,7 +64,11 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
     if config::always_waits() {
         settings::need();
     }
-    let on = config::always_waits() && settings::io_threads() == 1 && alone(ctx) && names_known(ctx);
+    let on = config::always_waits()
+        && !acks::is_on()
+        && settings::io_threads() == 1
+        && alone(ctx)
+        && names_known(ctx);
     ON.store(on, Ordering::Relaxed);
     look_again();
 }

@@ -13,6 +13,7 @@
 //! 5. `load`: the entry.
 
 mod ack;
+mod acks;
 mod adopt;
 #[cfg(not(test))]
 mod alloc;

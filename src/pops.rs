@@ -34,7 +34,7 @@ use crate::call::{self, Access, Call, Done, Occasion};
 use crate::gil::Gil;
 use crate::reply::Reply;
 use crate::sight::Sight;
-use crate::{ack, engine, filter, grouped, unit};
+use crate::{ack, acks, engine, filter, grouped, unit};
 
 /// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
 pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
@@ -195,6 +195,12 @@ impl Waiter {
     fn answer(self: &Rc<Self>, ctx: Ctx<'_>, done: Done) {
         self.stop_alarm();
         let durable = durable();
+        if acks::is_on() {
+            if let Some(seq) = done.changed.max(done.seen).filter(|seq| *seq > durable) {
+                acks::gate_client(self.client_id, seq);
+            }
+            return due::answer(self, done.reply, 0);
+        }
         match done.changed.max(done.seen).filter(|seq| *seq > durable) {
             Some(seq) if !grouped::takes(ctx) => self.hold(done.reply, seq),
             Some(seq) => {
@@ -273,6 +279,10 @@ impl Sleeper for TimeOver {
             sight.note_name(waiter.db, name);
         }
         match sight.seen() {
+            Some(seq) if acks::is_on() => {
+                acks::gate_client(waiter.client_id, seq);
+                waiter.end();
+            }
             Some(seq) => waiter.hold(Reply::NullArray, seq),
             None => waiter.end(),
         }

@@ -74,6 +74,11 @@ impl Pressure {
         self.age.is_some() || self.size.is_some()
     }
 
+    /// True while the oldest write that is not on disk is older than it may be.
+    pub(crate) fn is_old(&self) -> bool {
+        self.age.is_some()
+    }
+
     /// Takes note of the size alone: cheap enough for every durable write.
     fn look_at_size(&mut self, gauges: Gauges) -> Option<Change> {
         let Gauges {

@@ -6,6 +6,8 @@
 //! is caught before the event loop sleeps.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use mylog_core::effect::Db;
 use mylog_core::log::writer::WaitOutcome;
@@ -14,7 +16,7 @@ use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, conditions, config, engine, grouped, pops, scripts, sentinel, strict};
+use crate::{ack, acks, conditions, config, engine, grouped, pops, scripts, sentinel, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -35,6 +37,8 @@ static UNIT: Gil<Unit> = Gil::new(Unit {
     held: 0,
     owed: 0,
 });
+
+static WAITED_USEC: AtomicU64 = AtomicU64::new(0);
 
 /// A context for callbacks that get none.
 static CONTEXT: Gil<Option<Ctx<'static>>> = Gil::new(None);
@@ -64,8 +68,20 @@ impl Drop for HeldCommand {
     }
 }
 
-/// A callback has, or may have, something for the log: the end of the unit must be heard of.
-pub(crate) fn watch() {
+/// A callback has, or may have, something for the log about this name, or about all: it will be known at the unit's end.
+pub(crate) fn watch(name: Option<&[u8]>) {
+    if acks::is_on() {
+        let waits = match name {
+            Some(name) => strict::is_name(name),
+            None => strict::anything(),
+        };
+        if waits && waits_for_anybody() && UNIT.with(|unit| unit.held == 0) {
+            // Nothing else gets a seq before it is settled what this is.
+            let next = engine::with(|engine| engine.last_seq() + 1);
+            acks::gate_callback(next.unwrap_or(0));
+        }
+        return;
+    }
     if strict::anything()
         && waits_for_anybody()
         && UNIT.with(|unit| unit.held == 0 && !unit.armed)
@@ -80,6 +96,9 @@ pub(crate) fn watch() {
 pub(crate) fn must_wait(seq: u64) {
     if !waits_for_anybody() {
         return;
+    }
+    if acks::is_on() && UNIT.with(|unit| unit.held == 0) {
+        return acks::gate_callback(seq);
     }
     let unheard = UNIT.with(|unit| {
         let owed = if unit.held == 0 {
@@ -98,6 +117,11 @@ pub(crate) fn must_wait(seq: u64) {
 /// As `must_wait`, for a client whose replies don't leave before the turn's end.
 pub(crate) fn waits_with_the_turn(seq: u64) {
     UNIT.with(|unit| unit.wait = seq.max(unit.wait));
+}
+
+/// True inside of an own command that is held for what callbacks report.
+pub(crate) fn is_held() -> bool {
+    UNIT.with(|unit| unit.held > 0)
 }
 
 /// Replies of this turn may leave before its end: they wait now. Between two units; a script that calls what
@@ -143,6 +167,9 @@ fn arm() {
 
 /// Between two units: from here on the end of each is heard of.
 pub(crate) fn prepare() {
+    if acks::is_on() {
+        return;
+    }
     if let (true, false, Some(ctx)) = (strict::anything(), Ctx::hears_unit_ends(), context()) {
         sentinel::prepare(ctx);
     }
@@ -197,9 +224,17 @@ pub(crate) fn end(ctx: Ctx<'_>) {
     }
 }
 
+/// Time since the start, in microseconds, for which the event loop has waited for the disk.
+pub(crate) fn waited_usec() -> u64 {
+    WAITED_USEC.load(Ordering::Relaxed)
+}
+
 /// Waits on the event loop until `seq` is on disk. Why it is not known to be, if it is not.
 pub(crate) fn wait_in_place(seq: u64) -> Option<String> {
+    let began = Instant::now();
     let outcome = engine::with(|engine| engine.wait_durable(seq, config::max_wait_ms()))?;
+    let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    WAITED_USEC.fetch_add(took, Ordering::Relaxed);
     match outcome {
         WaitOutcome::Durable => None,
         WaitOutcome::Failed(failure) => Some(failure.text),

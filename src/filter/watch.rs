@@ -4,7 +4,7 @@
 use super::replace_name;
 use crate::api::filter::Filtered;
 use crate::api::settings;
-use crate::{conditions, grouped, scripts, unit};
+use crate::{acks, conditions, grouped, scripts, unit};
 
 /// What a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,12 @@ fn name_of(name: &[u8]) -> Name {
 
 /// True if the command was given its held form.
 pub(super) fn look(command: Filtered<'_>, len: usize) -> bool {
+    acks::prepare();
+    if acks::is_on() {
+        acks::next_command();
+        acks::note(command.client_id());
+        return false;
+    }
     let Some(name) = super::name_of(command) else {
         return false;
     };

@@ -1,0 +1,358 @@
+//! Clients that are gated: the server keeps what they were told until it is durable.
+//!
+//! Each is protected (`api::clients`) when it is gated, and let go in BEFORE_SLEEP, where the server runs no command, so
+//! that no client is let go whom the server itself protects. The server ends its own protection at the end of a slow script,
+//! of another module's yield, of a DEBUG RELOAD: whoever may have been gated then is protected again before anything can
+//! be sent, before the next command and in BEFORE_SLEEP.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
+
+use super::{Author, author, everybody};
+use crate::api::{clients, event_loop, latency, log, settings};
+use crate::gil::Gil;
+use crate::{ack, capture, config, engine, unit};
+
+/// Seconds within which whoever is not known was active.
+const ACTIVE_S: u64 = 1;
+/// In a shorter turn the server protects nobody by itself: it lets a script or another module run for
+/// `busy-reply-threshold`, or a part of a second, before.
+const LONG_TURN: Duration = Duration::from_millis(1);
+const NOBODY: u64 = u64::MAX;
+
+/// What a client waits for.
+#[derive(Debug, Clone, Copy)]
+struct Gated {
+    /// The last seq.
+    seq: u64,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct State {
+    /// Each client that is gated once, in order of the seqs for which they were gated first, or again.
+    order: VecDeque<(u64, u64)>,
+    /// What each waits for.
+    clients: HashMap<u64, Gated>,
+    /// Those who were gated in this turn.
+    turn: Vec<u64>,
+    /// When this turn began.
+    woke: Option<Instant>,
+    /// Since when the log has been in trouble.
+    trouble: Option<Instant>,
+    /// The gate can't be used, and why.
+    off: Option<&'static str>,
+}
+
+static STATE: Gil<Option<State>> = Gil::new(None);
+static ON: AtomicBool = AtomicBool::new(false);
+/// What it depends on is known: the server's settings are asked for when they are needed first.
+static KNOWN: AtomicBool = AtomicBool::new(false);
+/// Lowest seq that anybody waits for: the writer wakes the event loop for it.
+static LEAST: AtomicU64 = AtomicU64::new(NOBODY);
+/// The event loop was woken for it.
+static WOKEN: AtomicBool = AtomicBool::new(false);
+/// Somebody who was gated in this turn may have lost the protection since.
+static AGAIN: AtomicBool = AtomicBool::new(false);
+/// Anybody who is gated may have.
+static ALL_AGAIN: AtomicBool = AtomicBool::new(false);
+static CLOSED: AtomicU64 = AtomicU64::new(0);
+static UNKNOWN: AtomicU64 = AtomicU64::new(0);
+
+fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with(|state| f(state.get_or_insert_with(State::default)))
+}
+
+/// Before the first command for which it matters: decides whether the gate is used.
+pub(crate) fn prepare() {
+    if !KNOWN.swap(true, Ordering::Relaxed) {
+        settings::need();
+        decide();
+    }
+}
+
+/// The server's configuration has changed.
+pub(crate) fn refresh() {
+    if KNOWN.load(Ordering::Relaxed) {
+        decide();
+    }
+}
+
+fn decide() {
+    let off = if !clients::can_be_protected() {
+        Some("this server has no protectClient")
+    } else if settings::io_threads() > 1 && !clients::run_behind_our_look() {
+        Some("io-threads is more than 1")
+    } else {
+        None
+    };
+    let (was, last) = with(|state| {
+        let last = state.clients.values().map(|gated| gated.seq).max();
+        (std::mem::replace(&mut state.off, off), last)
+    });
+    // What keeps the replies of those who are gated holds no longer.
+    if let (Some(last), Some(_)) = (last, off) {
+        unit::wait_in_place(last);
+    }
+    ON.store(off.is_none(), Ordering::Relaxed);
+    if let (Some(why), true) = (off, was != off) {
+        log::notice(&format!(
+            "clients that wait for the disk are held one command at a time: {why}"
+        ));
+    }
+}
+
+/// True where replies wait in their clients' own buffers.
+pub(crate) fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+/// For INFO.
+pub(crate) fn status() -> &'static std::ffi::CStr {
+    if is_on() { c"on" } else { c"fallback" }
+}
+
+/// Clients that are gated now.
+pub(crate) fn gated() -> usize {
+    with(|state| state.clients.len())
+}
+
+/// Clients that were closed since the start because the log was in trouble for longer than `mylog.max-wait`.
+pub(crate) fn closed() -> u64 {
+    CLOSED.load(Ordering::Relaxed)
+}
+
+/// Commands since the start whose client was not known.
+pub(crate) fn unknown() -> u64 {
+    UNKNOWN.load(Ordering::Relaxed)
+}
+
+/// Gates whoever it is until `seq` is durable.
+pub(super) fn hold(author: &Author, seq: u64) {
+    let everybody_since = |since| {
+        UNKNOWN.fetch_add(1, Ordering::Relaxed);
+        everybody(since)
+    };
+    match *author {
+        Author::Nobody => return,
+        Author::Client(id) => hold_client(id, seq),
+        Author::Unknown => everybody_since(Some(ACTIVE_S))
+            .into_iter()
+            .for_each(|id| hold_client(id, seq)),
+        Author::PutOff => everybody_since(None)
+            .into_iter()
+            .for_each(|id| hold_client(id, seq)),
+    }
+    engine::with(|engine| engine.ask_sync(seq));
+    if ack::past_sleep_hook() {
+        event_loop::wake();
+    }
+}
+
+fn hold_client(id: u64, seq: u64) {
+    if !clients::protect(id) {
+        return;
+    }
+    with(|state| state.gate(id, seq));
+    AGAIN.store(true, Ordering::Relaxed);
+}
+
+impl State {
+    fn gate(&mut self, id: u64, seq: u64) {
+        match self.clients.get_mut(&id) {
+            Some(gated) => gated.seq = seq.max(gated.seq),
+            None => {
+                let since = Instant::now();
+                self.clients.insert(id, Gated { seq, since });
+                self.enqueue(id, seq);
+            }
+        }
+        if self.turn.last() != Some(&id) {
+            self.turn.push(id);
+        }
+    }
+
+    /// A reader may wait for less than those before it, and must not wait behind them.
+    fn enqueue(&mut self, id: u64, seq: u64) {
+        let place = self.order.iter().rposition(|(earlier, _)| *earlier <= seq);
+        self.order.insert(place.map_or(0, |place| place + 1), (seq, id));
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let least = self.order.front().map_or(NOBODY, |(seq, _)| *seq);
+        LEAST.store(least, Ordering::Relaxed);
+    }
+
+    /// Takes out one who waits for no more than `reached`.
+    fn next_due(&mut self, reached: u64) -> Option<(u64, Gated)> {
+        while self.order.front().is_some_and(|(seq, _)| *seq <= reached) {
+            let (_, id) = self.order.pop_front()?;
+            match self.clients.get(&id) {
+                Some(gated) if gated.seq > reached => self.enqueue(id, gated.seq),
+                _ => {
+                    if let Some(gated) = self.clients.remove(&id) {
+                        return Some((id, gated));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// On the writer's thread: `seq` is durable.
+pub(crate) fn on_durable(seq: u64) {
+    // The writer has published how far it is, then looks who waits; the event loop does it the other way round. So one
+    // of the two sees the other.
+    fence(Ordering::SeqCst);
+    if seq >= LEAST.load(Ordering::Relaxed) && !WOKEN.swap(true, Ordering::Relaxed) {
+        event_loop::wake();
+    }
+}
+
+/// Before each command that the filter sees: it may run for long, and the server sends meanwhile.
+#[inline]
+pub(crate) fn next_command() {
+    if AGAIN.load(Ordering::Relaxed) {
+        protect_those_of_this_turn();
+    }
+}
+
+fn protect_those_of_this_turn() {
+    AGAIN.store(false, Ordering::Relaxed);
+    with(|state| {
+        for id in &state.turn {
+            clients::protect(*id);
+        }
+    });
+}
+
+/// A load has ended: the server has ended its protection of whoever asked for it.
+pub(crate) fn load_ended() {
+    ALL_AGAIN.store(true, Ordering::Relaxed);
+}
+
+/// AFTER_SLEEP.
+pub(crate) fn woke_up() {
+    if LEAST.load(Ordering::Relaxed) != NOBODY {
+        with(|state| state.woke = Some(Instant::now()));
+    }
+}
+
+/// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
+pub(crate) fn before_sleep() {
+    author::turn_ends();
+    let long = with(|state| state.woke.take().is_some_and(|woke| woke.elapsed() >= LONG_TURN));
+    let all = ALL_AGAIN.swap(false, Ordering::Relaxed) || long;
+    AGAIN.store(false, Ordering::Relaxed);
+    if LEAST.load(Ordering::Relaxed) == NOBODY {
+        return;
+    }
+    WOKEN.store(false, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    let mut longest = Duration::ZERO;
+    with(|state| {
+        let durable = reached();
+        while let Some((id, gated)) = state.next_due(durable) {
+            clients::unprotect(id);
+            longest = longest.max(gated.since.elapsed());
+        }
+        state.publish();
+        let again = std::mem::take(&mut state.turn);
+        let protect = |id: &u64| {
+            clients::protect(*id);
+        };
+        match all {
+            true => state.clients.keys().for_each(protect),
+            false => again
+                .iter()
+                .filter(|id| state.clients.contains_key(id))
+                .for_each(protect),
+        }
+        state.turn = again;
+        state.turn.clear();
+    });
+    if settings::io_threads() > 1 {
+        clients::send_from_this_thread();
+    }
+    if longest > Duration::ZERO {
+        latency::sample(
+            c"mylog-ack-wait",
+            i64::try_from(longest.as_millis()).unwrap_or(i64::MAX),
+        );
+    }
+    close_if_in_trouble();
+}
+
+/// How far the log is. Whoever was gated for what turned out to be nothing waits for no more than there is.
+fn reached() -> u64 {
+    engine::with(|engine| {
+        let durable = engine.marks().durable();
+        match durable >= engine.last_seq() && !capture::is_pending() {
+            true => NOBODY,
+            false => durable,
+        }
+    })
+    .unwrap_or(0)
+}
+
+/// A log in trouble has `mylog.max-wait` to heal, which makes durable what is waited for. Then it is not known what will
+/// become of that, and a closed connection says so.
+fn close_if_in_trouble() {
+    let in_trouble =
+        engine::with(|engine| engine.trouble().is_some() || engine.pressure.is_old()) == Some(true);
+    let over = with(|state| {
+        if !in_trouble {
+            state.trouble = None;
+            return false;
+        }
+        let since = *state.trouble.get_or_insert_with(Instant::now);
+        !state.clients.is_empty() && since.elapsed() >= Duration::from_millis(config::max_wait_ms())
+    });
+    if !over {
+        return;
+    }
+    let clients: Vec<u64> = with(|state| {
+        state.order.clear();
+        state.publish();
+        state.clients.drain().map(|(id, _)| id).collect()
+    });
+    for id in &clients {
+        clients::close(*id);
+    }
+    CLOSED.fetch_add(clients.len() as u64, Ordering::Relaxed);
+    log::warning(&format!(
+        "{} clients were closed: what they wrote, or saw, is not known to be on disk after mylog.max-wait ({} ms)",
+        clients.len(),
+        config::max_wait_ms()
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(state: &mut State, reached: u64) -> Option<u64> {
+        state.next_due(reached).map(|(id, _)| id)
+    }
+
+    #[test]
+    fn a_client_is_let_go_behind_the_last_of_what_it_waits_for() {
+        let mut state = State::default();
+        state.gate(7, 10);
+        state.gate(8, 11);
+        state.gate(7, 12);
+        state.gate(9, 4);
+        assert_eq!(next(&mut state, 3), None);
+        assert_eq!(next(&mut state, 10), Some(9));
+        assert_eq!(next(&mut state, 10), None);
+        assert_eq!(next(&mut state, 11), Some(8));
+        assert_eq!(next(&mut state, 11), None);
+        state.gate(7, 11);
+        assert_eq!(next(&mut state, NOBODY), Some(7));
+        assert_eq!(next(&mut state, NOBODY), None);
+        assert!(state.clients.is_empty() && state.order.is_empty());
+    }
+}

@@ -1,0 +1,49 @@
+//! Who waits for the disk, for what, and how: under `always` nobody is told of a change before it is on disk.
+//!
+//! A command that changed, or saw, what is not durable answers at once into its client's own output buffer, and the
+//! client is *gated*: the server sends nothing to it, and reads nothing from it, before that is durable. What the client
+//! has sent already goes on being run, and its replies queue up in their order, native ones among them. Nobody else waits.
+//!
+//! - `way`: the decision.
+//! - `author`: whose command it is.
+//! - `gate`: who is gated, and their release.
+
+mod author;
+mod gate;
+mod way;
+
+pub(crate) use author::{Author, note, of_callback, of_command};
+pub(crate) use gate::{
+    before_sleep, closed, gated, is_on, load_ended, next_command, on_durable, prepare, refresh, status,
+    unknown, woke_up,
+};
+pub(crate) use way::{Standing, Way, way};
+
+use crate::api::Ctx;
+use crate::api::context::Flags;
+use crate::unit;
+
+/// Gates the client of a command of ours for what the command changed or saw up to `seq`.
+pub(crate) fn gate_command(ctx: Ctx<'_>, flags: Flags, seq: u64) {
+    gate::hold(&of_command(ctx, flags), seq);
+}
+
+/// Gates whoever ran the native command that a callback hears of.
+pub(crate) fn gate_callback(seq: u64) {
+    gate::hold(&of_callback(), seq);
+}
+
+/// Gates a client that is known by its id.
+pub(crate) fn gate_client(id: u64, seq: u64) {
+    gate::hold(&Author::Client(id), seq);
+}
+
+/// Everybody who may have been active: where it can't be known whose command it was.
+fn everybody(since_s: Option<u64>) -> Vec<u64> {
+    let list = unit::context().and_then(|ctx| ctx.call(c"CLIENT", "", &[b"LIST"]));
+    let Some(list) = list else { return Vec::new() };
+    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    text.lines()
+        .filter_map(|line| author::active(line, since_s))
+        .collect()
+}
