@@ -16,7 +16,7 @@ use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{conditions, engine, grouped, pops, saving, unit, waits};
+use crate::{conditions, engine, grouped, saving, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -37,21 +37,6 @@ impl Answer {
             since: Instant::now(),
             failure: None,
         }
-    }
-
-    /// Last seq that it acknowledges.
-    pub(crate) fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// What it acknowledges is not known to be on disk, and the client is told so instead.
-    pub(crate) fn fail(&mut self, reason: &str) {
-        self.failure = Some(reason.into());
-    }
-
-    /// True if the client may be told: what it acknowledges is durable, or will not be.
-    pub(crate) fn is_due(&self) -> bool {
-        self.failure.is_some() || engine::with(|engine| engine.marks().durable() >= self.seq) == Some(true)
     }
 }
 
@@ -214,7 +199,6 @@ impl Listener for Releaser {
     fn on_durable(&self, seq: u64) {
         saving::on_durable(seq);
         waits::on_durable(seq);
-        pops::on_durable(seq);
         acks::on_durable(seq);
         let due: VecDeque<Waiting> = {
             let mut waiting = WAITING.lock();
@@ -232,7 +216,6 @@ impl Listener for Releaser {
         }
         saving::on_health(true);
         give_up_all(&failure.text);
-        pops::on_failure();
     }
 
     fn on_recovered(&self) {

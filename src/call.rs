@@ -25,7 +25,7 @@ use crate::capture;
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
-use crate::{ack, conditions, engine, filter, listeners, native, permission, sentinel, startup, types, unit};
+use crate::{ack, conditions, engine, listeners, native, permission, startup, types, unit};
 use target::{Left, read_as, read_str, report};
 pub(crate) use target::{OfKind, Target};
 
@@ -46,7 +46,6 @@ pub(crate) const WRONG_TYPE: Reply =
     Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
 /// What LCS says instead.
 pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
-const HIDDEN_KEY: Reply = Reply::error(c"ERR the module keeps this name for itself; nothing was done");
 const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
 
 /// The server's entry into a command with this handler.
@@ -174,9 +173,6 @@ impl<'c> Call<'c> {
         if let Some(denied) = permission::refusal(self.ctx, self.args) {
             return denied;
         }
-        if access == Access::Write && self.names_hidden_key() {
-            return HIDDEN_KEY;
-        }
         if access == Access::Write {
             // The log has all that the server's AOF could bring: it wins.
             if conditions::is_loading() {
@@ -200,19 +196,6 @@ impl<'c> Call<'c> {
             }
             Ok(reply) | Err(reply) => reply,
         }
-    }
-
-    /// True if one of its keys has the name that the module keeps for itself on Redis 7.0.
-    fn names_hidden_key(&self) -> bool {
-        if !self.args.from(1).any(sentinel::is_hidden) {
-            return false;
-        }
-        let name = self.args.get(0).to_ascii_lowercase();
-        let keys = name
-            .strip_prefix(b"mylog.")
-            .and_then(|native| filter::keys_of(native, self.args));
-        let mut places = keys.into_iter().flat_map(|keys| keys.places);
-        places.any(|place| sentinel::is_hidden(self.args.get(place)))
     }
 
     fn propagate(&self) {

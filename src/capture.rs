@@ -18,7 +18,13 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log, server};
 use crate::gil::Gil;
 use crate::types::{Loaded, Word};
-use crate::{acks, engine, evicted, rewrite, sentinel, startup, unit};
+use crate::{acks, engine, evicted, rewrite, startup, unit};
+
+/// The word of a key that is about to go, and whose entry has gone already.
+const NO_ENTRY: SlotId = SlotId {
+    slot: u32::MAX,
+    generation: u32::MAX >> 1,
+};
 
 /// How many own changes are under way. Guarded by the global lock: an atomic only to be a static.
 static OWN_OPS: AtomicU32 = AtomicU32::new(0);
@@ -97,10 +103,8 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
         return;
     }
     settle(Cause::Command);
-    // A RENAME may have been heard of before: then the entry has its new name already. A word of no entry, as the
-    // hidden key of `sentinel` has, may get another name as well.
-    let is_told =
-        engine::with(|engine| engine.store.find(db, key) == Some(id) || engine.store.entry(id).is_none());
+    // A RENAME may have been heard of before: then the entry has its new name already.
+    let is_told = engine::with(|engine| engine.store.find(db, key) == Some(id));
     if is_told == Some(true) {
         unit::watch(Some(key));
         set_pending(Pending::Unlinked(db, key.to_vec(), id));
@@ -250,11 +254,6 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
         return settle(Cause::Command);
     };
     let id = match Word::read(word) {
-        Word::Entry(_) if sentinel::is_hidden(name.bytes()) => {
-            // Its old name is gone for good.
-            settle(Cause::Command);
-            None
-        }
         Word::Entry(id) => rename_to(id, db, name.bytes()),
         Word::Loaded(loaded) => {
             // Values that were loaded in vain are counted still: never below zero.
@@ -293,7 +292,7 @@ fn take_away(key: &Key<'_>, kind: Kind, name: Str<'_>) {
     ));
     let _own = own_op();
     let gone = key
-        .replace_word(kind, sentinel::NO_ENTRY.to_word() as usize)
+        .replace_word(kind, NO_ENTRY.to_word() as usize)
         .and_then(|_| key.delete());
     if let Err(error) = gone {
         log::warning(&format!("it could not be deleted: {error}"));
@@ -336,9 +335,6 @@ fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
             set_pending(other);
             settle(Cause::Command);
         }
-    }
-    if sentinel::is_hidden(name) {
-        return None;
     }
     engine::with(|engine| match loaded {
         Loaded::Value(value) => engine.commit_value(db, name, NEVER, value, None).ok(),

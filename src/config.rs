@@ -13,7 +13,7 @@ use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Words};
-use crate::{engine, filter, release, server_commands, startup, strict};
+use crate::{acks, engine, filter, release, server_commands, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
 static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
@@ -197,6 +197,9 @@ static TEXTS: [Text; 3] = [
         get: || ALWAYS_PREFIXES.with(|prefixes| prefixes.clone()),
         set: |value| {
             let words = words("always-prefixes", value)?;
+            if let (false, Some(why)) = (value.is_empty(), acks::impossible()) {
+                return Err(format!("mylog.always-prefixes can't be used: {why}"));
+            }
             ALWAYS_PREFIXES.with(|prefixes| *prefixes = value.to_vec());
             strict::set_prefixes(Prefixes::of(&words));
             filter::watch(strict::anything());
@@ -213,6 +216,9 @@ static WORDS: [Word; 5] = [
         flags: 0,
         get: || FSYNC.load(Ordering::Relaxed),
         set: |value| {
+            if let (0, Some(why)) = (value, acks::impossible()) {
+                return Err(format!("mylog.appendfsync can't be always: {why}"));
+            }
             FSYNC.store(value, Ordering::Relaxed);
             engine::with(|engine| engine.set_fsync_policy(fsync_policy()));
             filter::watch(strict::anything());

@@ -9,8 +9,8 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, clients, events, latency, log, settings};
 use crate::{
-    ack, acks, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pops, pressure,
-    rewrite, saving, sentinel, server_commands, startup, unit, waits,
+    ack, acks, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pressure, rewrite,
+    saving, server_commands, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -88,9 +88,7 @@ unsafe extern "C" fn event_loop(
     clients::run_unblocked();
     unit::end(ctx);
     grouped::look_again();
-    unit::prepare();
     if let Some(own) = unit::context() {
-        sentinel::clean(own);
         evicted::tell_replicas(own);
         own.catch_up();
     }
@@ -100,7 +98,6 @@ unsafe extern "C" fn event_loop(
     release_if_down();
     pressure::sample();
     waits::release();
-    pops::turn();
     // 2. Behind all that gates: whoever is let go now, or was never gated, is sent what he was told.
     acks::before_sleep();
     ack::set_past_sleep_hook(true);
@@ -141,7 +138,6 @@ unsafe extern "C" fn loading(
             conditions::set_loading(false);
             acks::load_ended();
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
-            unit::emptied();
             adopt::disturbed();
             adopt::census::begin();
         }
@@ -176,7 +172,7 @@ unsafe extern "C" fn flushed(
     data: *mut c_void,
 ) {
     if sub == raw::REDISMODULE_SUBEVENT_FLUSHDB_END {
-        return unit::emptied();
+        return;
     }
     if !data.is_null() {
         // SAFETY: the server hands the info of this event, alive during the call.
@@ -197,7 +193,6 @@ unsafe extern "C" fn swapped(
         // SAFETY: the server hands the info of this event, alive during the call.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
         if let (Ok(a), Ok(b)) = (Db::try_from(info.dbnum_first), Db::try_from(info.dbnum_second)) {
-            unit::swapped(a, b);
             capture::swapped(a, b);
             adopt::disturbed();
         }
@@ -212,6 +207,7 @@ unsafe extern "C" fn cron(
     _data: *mut c_void,
 ) {
     pressure::sample();
+    acks::cron();
     each_second();
     rewrite::cron();
 }

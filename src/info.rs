@@ -9,7 +9,7 @@ use redis_module::raw;
 use crate::adopt::{self, Outcome, census};
 use crate::api::config::c_text;
 use crate::api::info::Info;
-use crate::{ack, acks, engine, loaded, native, pops, release, rewrite, startup, unit};
+use crate::{ack, acks, engine, loaded, native, release, rewrite, startup, unit};
 
 /// The callback.
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -57,10 +57,7 @@ fn log_fields(info: Info<'_>) {
         }
         info.number(c"fsync_p50_usec", marks.fsync_times().percentile_usec(50));
         info.number(c"fsync_p99_usec", marks.fsync_times().percentile_usec(99));
-        info.number(
-            c"acks_waiting",
-            (ack::waiting() + pops::held() + acks::gated()) as u64,
-        );
+        info.number(c"acks_waiting", (ack::waiting() + acks::gated()) as u64);
         info.text(c"gate", acks::status());
         info.number(c"gate_closed_clients", acks::closed());
         info.number(c"gate_unknown_authors", acks::unknown());

@@ -49,7 +49,6 @@ mod reply;
 mod rewrite;
 mod saving;
 mod scripts;
-mod sentinel;
 mod server_commands;
 mod sight;
 mod startup;

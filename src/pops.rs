@@ -1,10 +1,9 @@
 //! Blocking pops: clients that wait for a list or a sorted set, and are served in the order in which they came,
 //! right behind the unit that made one of their keys. The order, and who is to be asked, is the server's doing.
 //!
-//! A pop for such a client is an effect of its own, as if the client had come just then. Where its
-//! acknowledgement waits for the disk, the client goes on being blocked, with its answer kept here; there is no
-//! other way to hold it. So it is with one that waits for nothing, up to the end of its turn (`due`). It has no
-//! timeout of the server's, which would end that: an alarm of our own is its timeout, and is stopped by the pop.
+//! A pop for such a client is an effect of its own, as if the client had come just then. Its answer is given at the
+//! end of the turn (`due`), and waits for the disk as any other (`acks`). The client has no timeout of the server's, which
+//! would end that: an alarm of our own is its timeout, and is stopped by the pop.
 //!
 //! While nothing may be written, for want of a disk or in a pause, a client that could be served waits on, and is
 //! asked again afterwards: nobody gets an error for having waited, and nothing leaves the list.
@@ -15,26 +14,23 @@ mod due;
 pub(crate) use due::{are_due, let_go};
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use mylog_core::value::Kind;
 
-use crate::ack::Answer;
-use crate::api::block::Waiter as _;
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::on_keys::{OnKeys, Wish};
 use crate::api::string::Args;
 use crate::api::timer::{Alarm, Sleeper};
-use crate::api::{Ctx, Str, event_loop};
+use crate::api::{Ctx, Str};
 use crate::call::{self, Access, Call, Done, Occasion};
 use crate::gil::Gil;
 use crate::reply::Reply;
 use crate::sight::Sight;
-use crate::{ack, acks, engine, filter, grouped, unit};
+use crate::{acks, engine, filter, unit};
 
 /// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
 pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
@@ -64,28 +60,20 @@ struct Waiter {
     names: Vec<Vec<u8>>,
     client: Cell<Option<OnKeys>>,
     alarm: Cell<Option<Alarm>>,
-    /// Set once it was served, or its time is over.
-    answer: RefCell<Option<Answer>>,
-    /// It is among those who are held, or due.
-    held: Cell<bool>,
+    /// Set once it was served: what it is told at the end of the turn.
+    answer: RefCell<Option<Reply>>,
 }
 
 #[derive(Default)]
 struct State {
     last_id: u64,
     waiting: BTreeMap<u64, Rc<Waiter>>,
-    /// Those with an answer, in order of its seq.
-    held: VecDeque<Rc<Waiter>>,
 }
 
 static STATE: Gil<State> = Gil::new(State {
     last_id: 0,
     waiting: BTreeMap::new(),
-    held: VecDeque::new(),
 });
-/// Lowest seq that any held one waits for: the writer wakes the event loop for it.
-static LOWEST: AtomicU64 = AtomicU64::new(NOBODY);
-const NOBODY: u64 = u64::MAX;
 
 /// Serves the client of a blocking command, or lets it wait.
 pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
@@ -112,7 +100,6 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
         client: Cell::new(None),
         alarm: Cell::new(None),
         answer: RefCell::new(None),
-        held: Cell::new(false),
     });
     let Some(client) = OnKeys::block(call.ctx, call.args, pop.keys, Rc::clone(&waiter)) else {
         return Err(pop.at_once);
@@ -153,23 +140,14 @@ impl Wish for Rc<Waiter> {
             (self.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))
         });
         if done.reply != Reply::Later {
-            self.answer(ctx, done);
+            self.answer(done);
         }
         ctx.send_replicated();
     }
 
     fn ended(&self, ctx: Ctx<'_>) {
         self.leave();
-        let Some(mut answer) = self.answer.take() else {
-            return Reply::NullArray.emit(ctx);
-        };
-        // CLIENT UNBLOCK came before the disk, out of an EXEC: where the filter did not see it run.
-        if !answer.is_due() {
-            if let Some(reason) = unit::wait_in_place(answer.seq()) {
-                answer.fail(&reason);
-            }
-        }
-        answer.reply(ctx);
+        self.answer.take().unwrap_or(Reply::NullArray).emit(ctx);
     }
 
     fn gone(&self) {
@@ -191,61 +169,28 @@ impl Waiter {
         }
     }
 
-    /// It was served: it is answered at the turn's end, or once the answer is durable.
-    fn answer(self: &Rc<Self>, ctx: Ctx<'_>, done: Done) {
+    /// It was served: it is answered at the turn's end.
+    fn answer(self: &Rc<Self>, done: Done) {
         self.stop_alarm();
-        let durable = durable();
-        if acks::is_on() {
-            if let Some(seq) = done.changed.max(done.seen).filter(|seq| *seq > durable) {
-                acks::gate_client(self.client_id, seq);
-            }
-            return due::answer(self, done.reply, 0);
+        if let Some(seq) = done.changed.max(done.seen) {
+            self.waits_for(seq);
         }
-        match done.changed.max(done.seen).filter(|seq| *seq > durable) {
-            Some(seq) if !grouped::takes(ctx) => self.hold(done.reply, seq),
-            Some(seq) => {
-                unit::waits_with_the_turn(seq);
-                due::answer(self, done.reply, seq);
-            }
-            None => due::answer(self, done.reply, 0),
-        }
+        due::answer(self, done.reply);
     }
 
-    fn hold(self: &Rc<Self>, reply: Reply, seq: u64) {
-        *self.answer.borrow_mut() = Some(Answer::new(reply, seq));
-        self.held.set(true);
-        STATE.with(|state| {
-            let place = state.held.iter().rposition(|earlier| earlier.waits_for() <= seq);
-            state
-                .held
-                .insert(place.map_or(0, |place| place + 1), Rc::clone(self));
-        });
-        LOWEST.fetch_min(seq, Ordering::Relaxed);
-        // The writer publishes how far it is, then looks who waits; here it is the other way round. So one of
-        // the two sees the other.
-        fence(Ordering::SeqCst);
-        if durable() >= seq {
-            return due::release_soon();
+    /// What it is told waits until `seq` is durable.
+    fn waits_for(&self, seq: u64) {
+        match acks::is_on() {
+            true => acks::gate_client(self.client_id, seq),
+            false => unit::must_wait(seq),
         }
-        engine::with(|engine| {
-            engine.ask_sync(seq);
-            if ack::past_sleep_hook() {
-                engine.seal();
-            }
-        });
-    }
-
-    fn waits_for(&self) -> u64 {
-        self.answer.borrow().as_ref().map_or(0, Answer::seq)
     }
 
     /// It waits no more.
     fn leave(&self) {
         self.stop_alarm();
         STATE.with(|state| state.waiting.remove(&self.id));
-        if self.held.take() {
-            STATE.with(|state| state.held.retain(|held| held.id != self.id));
-            refresh_lowest();
+        if self.answer.borrow().is_some() {
             due::forget(self.id);
         }
     }
@@ -278,79 +223,9 @@ impl Sleeper for TimeOver {
         for name in &waiter.names {
             sight.note_name(waiter.db, name);
         }
-        match sight.seen() {
-            Some(seq) if acks::is_on() => {
-                acks::gate_client(waiter.client_id, seq);
-                waiter.end();
-            }
-            Some(seq) => waiter.hold(Reply::NullArray, seq),
-            None => waiter.end(),
+        if let Some(seq) = sight.seen() {
+            waiter.waits_for(seq);
         }
+        waiter.end();
     }
-}
-
-/// On the writer's thread: `seq` is durable.
-pub(crate) fn on_durable(seq: u64) {
-    fence(Ordering::SeqCst);
-    if seq >= LOWEST.load(Ordering::Relaxed) {
-        event_loop::run_soon(due::release_soon);
-    }
-}
-
-/// On the writer's thread: what waits will not become durable soon.
-pub(crate) fn on_failure() {
-    fence(Ordering::SeqCst);
-    if LOWEST.load(Ordering::Relaxed) != NOBODY {
-        event_loop::run_soon(due::release_soon);
-    }
-}
-
-/// Before the event loop sleeps: what the writer's call has missed.
-pub(crate) fn turn() {
-    if LOWEST.load(Ordering::Relaxed) != NOBODY && engine::with(|engine| engine.trouble()).flatten().is_some()
-    {
-        due::release_soon();
-    }
-}
-
-/// Answers all whose answer waits that what it acknowledges is not known to be on disk, at the turn's end.
-pub(crate) fn give_up_all(reason: &str) {
-    due::fail_all(reason);
-    if are_due() {
-        due::release_soon();
-    }
-}
-
-/// Takes those out who are held for no more than `seq`.
-fn take_held(seq: u64) -> Vec<Rc<Waiter>> {
-    let taken = STATE.with(|state| {
-        let count = state.held.partition_point(|waiter| waiter.waits_for() <= seq);
-        state.held.drain(..count).collect()
-    });
-    refresh_lowest();
-    taken
-}
-
-/// Those whose answer waits for the disk.
-pub(crate) fn held() -> usize {
-    STATE.with(|state| state.held.len())
-}
-
-/// True while there are any of these: the filter asks before every command.
-pub(crate) fn are_held() -> bool {
-    LOWEST.load(Ordering::Relaxed) != NOBODY
-}
-
-/// True if this client's answer waits for the disk.
-pub(crate) fn is_held(client_id: u64) -> bool {
-    STATE.with(|state| state.held.iter().any(|waiter| waiter.client_id == client_id))
-}
-
-fn durable() -> u64 {
-    engine::with(|engine| engine.marks().durable()).unwrap_or(0)
-}
-
-fn refresh_lowest() {
-    let lowest = STATE.with(|state| state.held.front().map(|held| held.waits_for()));
-    LOWEST.store(lowest.unwrap_or(NOBODY), Ordering::Relaxed);
 }

@@ -21,7 +21,7 @@ use crate::api::io::Io;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, later, log};
 use crate::gil::Gil;
-use crate::{adopt, capture, conditions, config, engine, filter, sentinel};
+use crate::{adopt, capture, conditions, config, engine, filter};
 
 use reload::{append_difference, remember_lineage};
 pub(crate) use reload::{became_primary, flushed_by_load, flushed_in_vain, load_begins, load_ended, synced};
@@ -133,7 +133,6 @@ pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
 /// Before the first client: the log's keys enter the keyspace.
 pub(crate) fn enter(ctx: Ctx<'_>) {
     if START.with(|start| std::mem::take(&mut start.follows)) {
-        sentinel::drop_loaded(ctx);
         census::begin();
         return unlogged::forget();
     }
@@ -148,7 +147,6 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
             start.rdb_at_start,
         )
     });
-    sentinel::drop_loaded(ctx);
     census::begin();
     if rdb {
         refuse_partial_syncs(ctx);

@@ -144,8 +144,7 @@ unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     // SAFETY: the server hands the stream of this callback.
     let io = unsafe { Io::from_raw(io) };
     let saved = with_value(word_of(value), |value| body::save(io, value));
-    // The hidden key of `sentinel` holds nothing, and a FLUSHALL in its unit saves an RDB on 7.0: a value
-    // without a body would end the next start.
+    // A value without a body would end the next start.
     if saved.is_none() {
         io.save_bytes(&[]);
     }
@@ -251,7 +250,7 @@ unsafe extern "C" fn copy(names: *mut raw::RedisModuleKeyOptCtx, value: *const c
     // SAFETY: the server hands the names of this callback.
     let names = unsafe { KeyNames::from_raw(names) };
     let copy = match Word::read(word_of(value)) {
-        // Of the hidden key of `sentinel`, which holds nothing, there is no copy: COPY answers with an error.
+        // Of a key that holds nothing there is no copy: COPY answers with an error.
         Word::Entry(id) => engine::with(|engine| engine.store.entry(id).is_some())
             .filter(|&is_there| is_there)
             .map(|_| Loaded::CopyOf(names.db(), names.key().to_vec())),

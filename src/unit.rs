@@ -1,22 +1,20 @@
 //! The end of a unit: where the event loop waits for the disk on behalf of clients that can't be held (EXEC,
 //! scripts, native commands on durable keys), once for all that the unit changed.
 //!
-//! On 7.2 and later a post-notification job marks the end. 7.0 has none: a hidden key, on which a client of
-//! our own is blocked for ever, is made in the unit and served right behind it (`sentinel`). What both miss
-//! is caught before the event loop sleeps.
+//! Only where there is no gate (`acks`). A post-notification job marks the end, which Redis before 7.2 lacks: there is a gate
+//! there. What it misses is caught before the event loop sleeps.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use mylog_core::effect::Db;
 use mylog_core::log::writer::WaitOutcome;
 
 use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, acks, conditions, config, engine, grouped, pops, scripts, sentinel, strict};
+use crate::{ack, acks, conditions, config, engine, grouped, scripts, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -158,32 +156,14 @@ fn arm() {
     if Flags::of_server().any(Flags::LUA) {
         scripts::wrote();
     }
-    match ctx.after_unit(end) {
-        // Refused on a read-only replica, where nobody waits.
-        Some(_) => {}
-        None => sentinel::arm(ctx),
-    }
-}
-
-/// Between two units: from here on the end of each is heard of.
-pub(crate) fn prepare() {
-    if acks::is_on() {
-        return;
-    }
-    if let (true, false, Some(ctx)) = (strict::anything(), Ctx::hears_unit_ends(), context()) {
-        sentinel::prepare(ctx);
-    }
+    // Refused on a read-only replica, where nobody waits.
+    let _ = ctx.after_unit(end);
 }
 
 /// A load begins, during which buffers are sent: what this turn has grouped waits now. What the running command
 /// has flushed for the load is not for the log, so nothing is made final.
 pub(crate) fn before_load() {
     grouped::look_again();
-    // The RDB that was saved in this unit has the hidden key, and what was flushed behind that has made it again: the
-    // server would end itself over a key that is there already.
-    if let (true, Some(ctx)) = (UNIT.with(|unit| unit.armed), context()) {
-        sentinel::clean(ctx);
-    }
     // DEBUG RELOAD in EXEC: to wait here would put half of a unit to disk. What came before the EXEC has waited by
     // now, and its own replies are no acknowledgement before the last of them.
     if Flags::of_server().any(Flags::MULTI) {
@@ -195,20 +175,6 @@ pub(crate) fn before_load() {
     });
     if let (true, Some(ctx)) = (due > 0, context()) {
         wait_for_disk(ctx, due);
-    }
-}
-
-/// Databases were swapped in the running unit.
-pub(crate) fn swapped(a: Db, b: Db) {
-    if let Some(ctx) = context() {
-        sentinel::swapped(ctx, a, b);
-    }
-}
-
-/// A flush, or a load, in the running unit is over.
-pub(crate) fn emptied() {
-    if let (true, Some(ctx)) = (UNIT.with(|unit| unit.armed), context()) {
-        sentinel::flushed(ctx);
     }
 }
 
@@ -249,7 +215,6 @@ pub(crate) fn wait_in_place(seq: u64) -> Option<String> {
 fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
     let Some(reason) = wait_in_place(seq) else { return };
     ack::give_up_all(&reason);
-    pops::give_up_all(&reason);
     let cut = cut_off_unsent(ctx);
     log::warning(&format!(
         "{cut} clients were cut off, since their replies would acknowledge what is not known to be on disk: {reason}"

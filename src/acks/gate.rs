@@ -9,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::{Author, author, everybody};
-use crate::api::{clients, event_loop, latency, log, settings};
+use super::{Author, author, everybody, leavers};
+use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::gil::Gil;
 use crate::{ack, capture, config, engine, unit};
 
@@ -37,6 +37,8 @@ struct State {
     clients: HashMap<u64, Gated>,
     /// Those who were gated in this turn.
     turn: Vec<u64>,
+    /// Who was looked at last, whether the server is to close him.
+    looked_at: u64,
     /// When this turn began.
     woke: Option<Instant>,
     /// Since when the log has been in trouble.
@@ -101,6 +103,13 @@ fn decide() {
             "clients that wait for the disk are held one command at a time: {why}"
         ));
     }
+}
+
+/// Why no reply can wait for the disk on this server, if it is so: there is no gate, and the end of a unit is not told.
+pub(crate) fn impossible() -> Option<&'static str> {
+    (!clients::can_be_protected() && !Ctx::hears_unit_ends()).then_some(
+        "this server has no protectClient among its symbols: nothing would keep a reply back until it is durable",
+    )
 }
 
 /// True where replies wait in their clients' own buffers.
@@ -183,6 +192,12 @@ impl State {
     fn publish(&self) {
         let least = self.order.front().map_or(NOBODY, |(seq, _)| *seq);
         LEAST.store(least, Ordering::Relaxed);
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.clients.remove(&id);
+        self.order.retain(|(_, other)| *other != id);
+        self.publish();
     }
 
     /// Takes out one who waits for no more than `reached`.
@@ -283,7 +298,31 @@ pub(crate) fn before_sleep() {
             i64::try_from(longest.as_millis()).unwrap_or(i64::MAX),
         );
     }
+    if leavers::were_asked_for() {
+        let_leave(&with(|state| state.clients.keys().copied().collect::<Vec<u64>>()));
+    }
     close_if_in_trouble();
+}
+
+/// The server's cron.
+pub(crate) fn cron() {
+    if LEAST.load(Ordering::Relaxed) == NOBODY {
+        return;
+    }
+    let part = with(|state| {
+        let part = leavers::part(state.clients.keys().copied().collect(), state.looked_at);
+        state.looked_at = part.last().copied().unwrap_or(0);
+        part
+    });
+    let_leave(&part);
+}
+
+/// Lets those of these clients go that the server is to close.
+fn let_leave(gated: &[u64]) {
+    for id in leavers::among(gated) {
+        with(|state| state.forget(id));
+        clients::unprotect(id);
+    }
 }
 
 /// How far the log is. Whoever was gated for what turned out to be nothing waits for no more than there is.

@@ -7,16 +7,19 @@
 //! - `way`: the decision.
 //! - `author`: whose command it is.
 //! - `gate`: who is gated, and their release.
+//! - `leavers`: gated clients that are to be closed.
 
 mod author;
 mod gate;
+mod leavers;
 mod way;
 
 pub(crate) use author::{Author, note, of_callback, of_command};
 pub(crate) use gate::{
-    before_sleep, closed, gated, is_on, load_ended, next_command, on_durable, prepare, refresh, status,
-    unknown, woke_up,
+    before_sleep, closed, cron, gated, impossible, is_on, load_ended, next_command, on_durable, prepare,
+    refresh, status, unknown, woke_up,
 };
+pub(crate) use leavers::may_have_come as leavers_may_have_come;
 pub(crate) use way::{Standing, Way, way};
 
 use crate::api::Ctx;

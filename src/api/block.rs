@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use redis_module::raw;
 
-use super::{Ctx, Str, api};
+use super::{Ctx, api};
 
 /// What answers a held client.
 pub(crate) trait Waiter {
@@ -71,42 +71,4 @@ unsafe extern "C" fn drop_waiter<W: Waiter>(_ctx: *mut raw::RedisModuleCtx, wait
         // SAFETY: made by `Box::into_raw` in `unblock`, and given back once.
         drop(unsafe { Box::from_raw(waiter.cast::<W>()) });
     }
-}
-
-/// Blocks the context's own client for ever on a key: `served` is called right behind every unit that makes
-/// the key. `ctx` is a detached context, so the client is nobody's.
-pub(crate) fn for_ever_on(ctx: Ctx<'static>, key: Str<'_>, served: fn(Ctx<'_>)) {
-    SERVED.with(|slot| *slot = Some(served));
-    let mut keys = [key.raw()];
-    // SAFETY: context and key are alive, the server keeps its own share of the key; the callback lives as
-    // long as the library; no timeout, nothing to free.
-    unsafe {
-        let block = api!(RedisModule_BlockClientOnKeys);
-        block(
-            ctx.raw(),
-            Some(run_served),
-            None,
-            None,
-            0,
-            keys.as_mut_ptr(),
-            1,
-            std::ptr::null_mut(),
-        );
-    }
-}
-
-static SERVED: crate::gil::Gil<Option<fn(Ctx<'_>)>> = crate::gil::Gil::new(None);
-
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-unsafe extern "C" fn run_served(
-    ctx: *mut raw::RedisModuleCtx,
-    _argv: *mut *mut raw::RedisModuleString,
-    _argc: c_int,
-) -> c_int {
-    if let Some(served) = SERVED.with(|slot| *slot) {
-        // SAFETY: the server hands a context that is alive during the call.
-        served(unsafe { Ctx::from_raw(ctx) });
-    }
-    // An error keeps the client blocked.
-    1
 }

@@ -44,9 +44,6 @@ pub(crate) use unrouted::treatments;
 /// handler tells by it that the user may lack the native command.
 pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 
-/// The id of no client.
-const NOBODY: &[u8] = b"0";
-
 struct State {
     prefixes: Prefixes,
 }
@@ -125,9 +122,6 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     if pops::are_due() && may_unblock(command) {
         pops::let_go();
     }
-    if pops::are_held() {
-        spare_held(command, len);
-    }
     if ATTENTIVE.load(Ordering::Relaxed) {
         attend(command, len);
     } else if len <= 2 && is_flush(command, len) {
@@ -183,26 +177,6 @@ fn may_unblock(command: Filtered<'_>) -> bool {
     const NAMES: [&[u8]; 6] = [b"client", b"exec", b"info", b"replicaof", b"slaveof", b"failover"];
     let is = |name: &[u8]| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
     name_of(command).is_some_and(is)
-}
-
-/// CLIENT UNBLOCK of a client that was served, and is blocked only until the disk has that: natively it had its reply
-/// by now. So it is told of as a client that is not blocked. An error would cost it what was popped for it.
-fn spare_held(command: Filtered<'_>, len: usize) {
-    let is = |place, word: &[u8]| {
-        command
-            .arg(place)
-            .is_some_and(|arg| arg.eq_ignore_ascii_case(word))
-    };
-    let is_client = || name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"client"));
-    if (3..=4).contains(&len) && is(1, b"unblock") && is_client() {
-        let id = command
-            .arg(2)
-            .filter(|id| matches!(id.first(), Some(b'1'..=b'9')));
-        let id = id.and_then(number);
-        if id.is_some_and(pops::is_held) {
-            let _ = command.replace(2, OwnedStr::new(NOBODY));
-        }
-    }
 }
 
 /// FLUSHALL or FLUSHDB.

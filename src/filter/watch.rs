@@ -44,6 +44,9 @@ pub(super) fn look(command: Filtered<'_>, len: usize) -> bool {
     if acks::is_on() {
         acks::next_command();
         acks::note(command.client_id());
+        if super::name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"client")) {
+            acks::leavers_may_have_come();
+        }
         return false;
     }
     let Some(name) = super::name_of(command) else {

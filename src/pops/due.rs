@@ -8,12 +8,12 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Waiter, durable, take_held};
-use crate::ack::{self, Answer};
+use super::Waiter;
+use crate::ack;
 use crate::api::event_loop;
 use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::{engine, unit};
+use crate::unit;
 
 static DUE: Gil<Vec<Rc<Waiter>>> = Gil::new(Vec::new());
 /// There is one: the filter asks before every command.
@@ -26,10 +26,9 @@ pub(crate) fn are_due() -> bool {
     ANY.load(Ordering::Relaxed)
 }
 
-/// This one is answered at the end of the turn, which waits for `seq`, too.
-pub(super) fn answer(waiter: &Rc<Waiter>, reply: Reply, seq: u64) {
-    *waiter.answer.borrow_mut() = Some(Answer::new(reply, seq));
-    waiter.held.set(true);
+/// This one is answered at the end of the turn.
+pub(super) fn answer(waiter: &Rc<Waiter>, reply: Reply) {
+    *waiter.answer.borrow_mut() = Some(reply);
     DUE.with(|due| due.push(Rc::clone(waiter)));
     ANY.store(true, Ordering::Relaxed);
     release_soon();
@@ -45,7 +44,7 @@ pub(super) fn forget(id: u64) {
 }
 
 /// Between the last command of this turn and the server's look at those who were let go.
-pub(super) fn release_soon() {
+fn release_soon() {
     let Some(ctx) = unit::context() else { return };
     if !ASKED.swap(true, Ordering::Relaxed) {
         ctx.after_commands(release);
@@ -58,12 +57,8 @@ pub(super) fn release_soon() {
 
 fn release() {
     ASKED.store(false, Ordering::Relaxed);
-    admit(take_held(durable()));
-    if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
-        fail_all(&reason);
-    }
-    for waiter in take() {
-        waiter.held.set(false);
+    ANY.store(false, Ordering::Relaxed);
+    for waiter in DUE.with(std::mem::take) {
         waiter.end();
     }
 }
@@ -76,29 +71,4 @@ pub(crate) fn let_go() {
         // The only way to end a wait at once, and it asks for the answer.
         ctx.call(c"CLIENT", "", &[b"UNBLOCK", id.as_bytes(), b"TIMEOUT"]);
     }
-}
-
-/// What is not durable by now is not known to become so: all who wait are due, and those for that are told so.
-pub(super) fn fail_all(reason: &str) {
-    admit(take_held(u64::MAX));
-    let durable = durable();
-    for waiter in DUE.with(|due| due.clone()) {
-        match &mut *waiter.answer.borrow_mut() {
-            Some(answer) if answer.seq() > durable => answer.fail(reason),
-            _ => {}
-        }
-    }
-}
-
-fn admit(waiters: Vec<Rc<Waiter>>) {
-    let any = DUE.with(|due| {
-        due.extend(waiters);
-        !due.is_empty()
-    });
-    ANY.store(any, Ordering::Relaxed);
-}
-
-fn take() -> Vec<Rc<Waiter>> {
-    ANY.store(false, Ordering::Relaxed);
-    DUE.with(std::mem::take)
 }

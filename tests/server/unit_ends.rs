@@ -1,9 +1,7 @@
-//! The end of a unit is heard of by means that must not show anywhere else.
+//! That a unit waits for the disk shows nowhere else.
 
 use crate::support::{Reply, Server, wait_for};
 
-/// On 7.0 a flush inside a unit saves an RDB while the hidden key that marks the unit's end is there: the
-/// RDB had a value without a body, and no start got past it.
 #[test]
 fn a_flush_inside_a_unit_saves_an_rdb_that_loads() {
     for unit in ["MULTI", "script"] {
@@ -35,4 +33,33 @@ fn a_flush_inside_a_unit_saves_an_rdb_that_loads() {
         assert_eq!(client.run("MYLOG.GET after").text(), "3", "{unit}");
         assert_eq!(client.run("DBSIZE").int(), 2, "{unit}");
     }
+}
+
+#[test]
+fn a_unit_that_waits_for_the_disk_finds_its_own_keys_and_no_other() {
+    let server = Server::build().mylog("appendfsync", "always").start();
+    let mut client = server.client();
+    client.ok("MYLOG.SET before 1");
+    client.ok("MULTI");
+    for line in [
+        "MYLOG.SET a 2",
+        "DEL before",
+        "DBSIZE",
+        "KEYS *",
+        "RANDOMKEY",
+        "SCAN 0",
+    ] {
+        client.run(line);
+    }
+    let seen = client.run("EXEC").items().split_off(2);
+    let name = || Reply::Bulk(b"a".to_vec());
+    let names = || Reply::Array(vec![name()]);
+    let scanned = Reply::Array(vec![Reply::Bulk(b"0".to_vec()), names()]);
+    assert_eq!(seen, [Reply::Int(1), names(), name(), scanned]);
+    let script = "redis.call('MYLOG.SET','b','1') return {redis.call('DBSIZE'), #redis.call('KEYS','*')}";
+    assert_eq!(
+        client.cmd(["EVAL", script, "0"]).items(),
+        [Reply::Int(2), Reply::Int(2)]
+    );
+    assert_eq!(client.run("DBSIZE").int(), 2);
 }

@@ -1,0 +1,84 @@
+//! Gated clients that the server has been asked to close: by CLIENT KILL, for their output, to make room. It frees no protected
+//! client, so they are let go at once. They get nothing of what they were told: who is to be closed is not written to.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::unit;
+
+/// So many are looked at in one tick of the server's cron.
+const IN_A_TICK: usize = 256;
+
+/// A command has come that may close clients.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// The filter has seen CLIENT.
+pub(crate) fn may_have_come() {
+    ASKED.store(true, Ordering::Relaxed);
+}
+
+/// True once behind `may_have_come`.
+pub(super) fn were_asked_for() -> bool {
+    ASKED.load(Ordering::Relaxed) && ASKED.swap(false, Ordering::Relaxed)
+}
+
+/// The part of the gated that this tick looks at, behind `last`: all are looked at in turns.
+pub(super) fn part(mut gated: Vec<u64>, last: u64) -> Vec<u64> {
+    gated.sort_unstable();
+    let begin = gated.partition_point(|id| *id <= last);
+    gated.rotate_left(begin);
+    gated.truncate(IN_A_TICK);
+    gated
+}
+
+/// Those of these clients that are to be closed.
+pub(super) fn among(gated: &[u64]) -> Vec<u64> {
+    if gated.is_empty() {
+        return Vec::new();
+    }
+    let ids: Vec<String> = gated.iter().map(u64::to_string).collect();
+    let words: [&[u8]; 2] = [b"LIST", b"ID"];
+    let args: Vec<&[u8]> = words
+        .into_iter()
+        .chain(ids.iter().map(String::as_bytes))
+        .collect();
+    let list = unit::context().and_then(|ctx| ctx.call(c"CLIENT", "", &args));
+    let Some(list) = list else { return Vec::new() };
+    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    text.lines().filter_map(to_be_closed).collect()
+}
+
+/// The id in a line of CLIENT LIST, of a client that the server is about to close.
+fn to_be_closed(line: &str) -> Option<u64> {
+    let field = |name: &str| {
+        line.split(' ')
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    field("flags")?.contains('A').then(|| field("id")?.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_to_be_closed_is_told_by_a_flag() {
+        assert_eq!(to_be_closed("id=3 name=A flags=A db=0"), Some(3));
+        assert_eq!(to_be_closed("id=4 name=A flags=bx db=0"), None);
+        assert_eq!(to_be_closed(""), None);
+    }
+
+    #[test]
+    fn all_are_looked_at_in_turns() {
+        let gated: Vec<u64> = (1..=600).collect();
+        let (mut last, mut seen) = (0, Vec::new());
+        for _ in 0..3 {
+            let part = part(gated.clone(), last);
+            assert_eq!(part.len(), IN_A_TICK);
+            last = *part.last().unwrap();
+            seen.extend(part);
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, gated);
+    }
+}
