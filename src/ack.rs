@@ -16,7 +16,7 @@ use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
 use crate::reply::Reply;
-use crate::{conditions, engine, grouped, saving, unit, waits};
+use crate::{conditions, engine, saving, unit, waits};
 
 /// What a held client is answered.
 pub(crate) struct Answer {
@@ -101,11 +101,6 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
     if way == Way::Gate {
         reply.emit(ctx);
         return acks::gate_command(ctx, flags, seq);
-    }
-    // A client of another module's call is in no list: the grouping refuses it.
-    if !flags.any(Flags::LUA | Flags::LOADING) && grouped::takes(ctx) {
-        unit::waits_with_the_turn(seq);
-        return reply.emit(ctx);
     }
     if flags.any(CANT_HOLD) {
         unit::must_wait(seq);

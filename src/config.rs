@@ -20,7 +20,6 @@ static CAPTURE: Gil<Vec<u8>> = Gil::new(Vec::new());
 static ALWAYS_PREFIXES: Gil<Vec<u8>> = Gil::new(Vec::new());
 static READ_MODE: AtomicI32 = AtomicI32::new(0);
 static FSYNC: AtomicI32 = AtomicI32::new(1);
-static ALWAYS_MODE: AtomicI32 = AtomicI32::new(0);
 static FLUSH: AtomicI32 = AtomicI32::new(0);
 static LOAD_MISSING: AtomicI32 = AtomicI32::new(0);
 static LOAD_TRUNCATED: AtomicBool = AtomicBool::new(true);
@@ -55,11 +54,6 @@ pub(crate) fn fsync_policy() -> FsyncPolicy {
         1 => FsyncPolicy::EverySec,
         _ => FsyncPolicy::No,
     }
-}
-
-/// True where the event loop waits once a turn, false where each client that wrote is held.
-pub(crate) fn always_waits() -> bool {
-    ALWAYS_MODE.load(Ordering::Relaxed) != 0
 }
 
 /// True where a read of durable data sees durable data only.
@@ -208,7 +202,7 @@ static TEXTS: [Text; 3] = [
     },
 ];
 
-static WORDS: [Word; 5] = [
+static WORDS: [Word; 4] = [
     Word {
         name: c"appendfsync",
         words: &[c"always", c"everysec", c"no"],
@@ -222,18 +216,6 @@ static WORDS: [Word; 5] = [
             FSYNC.store(value, Ordering::Relaxed);
             engine::with(|engine| engine.set_fsync_policy(fsync_policy()));
             filter::watch(strict::anything());
-            Ok(())
-        },
-    },
-    Word {
-        name: c"always-mode",
-        words: &[c"hold", c"wait"],
-        default: 0,
-        flags: 0,
-        get: || ALWAYS_MODE.load(Ordering::Relaxed),
-        // In force once the server tells that its configuration has changed: `grouped`.
-        set: |value| {
-            ALWAYS_MODE.store(value, Ordering::Relaxed);
             Ok(())
         },
     },

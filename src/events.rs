@@ -9,7 +9,7 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, clients, events, latency, log, settings};
 use crate::{
-    ack, acks, adopt, astray, capture, conditions, engine, evicted, grouped, listeners, pressure, rewrite,
+    ack, acks, adopt, astray, capture, conditions, engine, evicted, listeners, pressure, rewrite,
     saving, server_commands, startup, unit, waits,
 };
 
@@ -87,7 +87,6 @@ unsafe extern "C" fn event_loop(
     waits::release();
     clients::run_unblocked();
     unit::end(ctx);
-    grouped::look_again();
     if let Some(own) = unit::context() {
         evicted::tell_replicas(own);
         own.catch_up();
@@ -142,7 +141,6 @@ unsafe extern "C" fn loading(
             adopt::census::begin();
         }
         _ => {
-            unit::before_load();
             // Clients are served from the present data set while another one is loaded beside it.
             conditions::set_loading(Flags::of_server().any(Flags::LOADING));
             startup::load_begins(sub == raw::REDISMODULE_SUBEVENT_LOADING_RDB_START);
@@ -295,10 +293,7 @@ unsafe extern "C" fn config_changed(
             settings::changed(names.iter().map(|&name| CStr::from_ptr(name)));
         }
     }
-    if let Some(ctx) = unit::context() {
-        acks::refresh();
-        grouped::refresh(ctx);
-    }
+    acks::refresh();
 }
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
@@ -311,7 +306,6 @@ unsafe extern "C" fn modules_changed(
     if let Some(ctx) = unit::context() {
         server_commands::refresh(ctx);
         acks::refresh();
-        grouped::refresh(ctx);
     }
 }
 

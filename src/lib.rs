@@ -4,7 +4,7 @@
 //! each using those before it:
 //!
 //! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock.
-//! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`, `grouped`,
+//! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`,
 //!    `waits`: when a reply may leave. `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`, `saving`: what the server tells, and what becomes of it. `listeners`: whether
 //!    anybody hears what is replicated.
@@ -32,7 +32,6 @@ mod events;
 mod evicted;
 mod filter;
 mod gil;
-mod grouped;
 mod info;
 mod listeners;
 mod load;

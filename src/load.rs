@@ -29,8 +29,8 @@ use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
 use crate::{
-    astray, commands, conditions, defrag, engine, events, filter, grouped, info, loaded, panic, rewrite,
-    saving, scripts, server_commands, startup, types, unit,
+    astray, commands, conditions, defrag, engine, events, filter, info, loaded, panic, rewrite, saving,
+    scripts, server_commands, startup, types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -138,7 +138,6 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     meet(edition);
     conditions::ask();
     settings::attach(own);
-    grouped::refresh(own);
     server_commands::refresh(own);
     if server_commands::are_hidden() && filter::captures() {
         return Err(LoadError::Capture(config::HIDDEN));

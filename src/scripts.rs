@@ -151,8 +151,6 @@ fn run_next() {
     if conditions::is_replica() {
         return ack::answer_now(queued.client, NOT_RUN);
     }
-    // It may run for long: then the server sends what clients have in their buffers.
-    unit::before_yield();
     let held = unit::held_command();
     let reply = run(ctx, &queued);
     capture::settle(Cause::Command);

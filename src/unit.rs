@@ -14,7 +14,7 @@ use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, acks, conditions, config, engine, grouped, scripts, strict};
+use crate::{ack, acks, conditions, config, engine, scripts, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -80,11 +80,7 @@ pub(crate) fn watch(name: Option<&[u8]>) {
         }
         return;
     }
-    if strict::anything()
-        && waits_for_anybody()
-        && UNIT.with(|unit| unit.held == 0 && !unit.armed)
-        && !grouped::takes_everybody()
-    {
+    if strict::anything() && waits_for_anybody() && UNIT.with(|unit| unit.held == 0 && !unit.armed) {
         arm();
     }
 }
@@ -107,31 +103,14 @@ pub(crate) fn must_wait(seq: u64) {
         *owed = seq.max(*owed);
         unit.held == 0 && !unit.armed
     });
-    if unheard && !grouped::takes_everybody() {
+    if unheard {
         arm();
     }
-}
-
-/// As `must_wait`, for a client whose replies don't leave before the turn's end.
-pub(crate) fn waits_with_the_turn(seq: u64) {
-    UNIT.with(|unit| unit.wait = seq.max(unit.wait));
 }
 
 /// True inside of an own command that is held for what callbacks report.
 pub(crate) fn is_held() -> bool {
     UNIT.with(|unit| unit.held > 0)
-}
-
-/// Replies of this turn may leave before its end: they wait now. Between two units; a script that calls what
-/// must not be called from scripts comes here in the middle of one, and is left alone.
-pub(crate) fn before_yield() {
-    grouped::look_again();
-    let due = UNIT.with(|unit| unit.wait > 0 && !unit.armed && unit.held == 0) || capture::is_pending();
-    if due && waits_for_anybody() && !Flags::of_server().any(Flags::LUA) {
-        if let Some(ctx) = context() {
-            end(ctx);
-        }
-    }
 }
 
 /// What an own command that ends now is to be held for, beside what it knows itself.
@@ -158,24 +137,6 @@ fn arm() {
     }
     // Refused on a read-only replica, where nobody waits.
     let _ = ctx.after_unit(end);
-}
-
-/// A load begins, during which buffers are sent: what this turn has grouped waits now. What the running command
-/// has flushed for the load is not for the log, so nothing is made final.
-pub(crate) fn before_load() {
-    grouped::look_again();
-    // DEBUG RELOAD in EXEC: to wait here would put half of a unit to disk. What came before the EXEC has waited by
-    // now, and its own replies are no acknowledgement before the last of them.
-    if Flags::of_server().any(Flags::MULTI) {
-        return;
-    }
-    let due = UNIT.with(|unit| match unit.armed {
-        true => 0,
-        false => std::mem::take(&mut unit.wait),
-    });
-    if let (true, Some(ctx)) = (due > 0, context()) {
-        wait_for_disk(ctx, due);
-    }
 }
 
 /// The unit has ended and its replies have not left.

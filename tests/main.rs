@@ -21,7 +21,6 @@ mod server {
     mod adopt_crashes;
     mod adopt_rdb;
     mod always_prefixes;
-    mod always_wait;
     mod astray;
     mod blocking_acks;
     mod blocking_crowd;
@@ -85,6 +84,7 @@ mod server {
     mod parity_strings;
     mod parity_zset;
     mod persistence;
+    mod pipelines;
     mod rdb_without_the_module;
     mod redis_py;
     mod redis_rs;

@@ -110,10 +110,9 @@ fn contents(client: &mut Client, prefix: &str) -> Vec<Vec<u8>> {
     all.map(|line| client.raw(line.split(' ')).1).collect()
 }
 
-fn crowd(policy: &str, mode: &str) {
+fn crowd(policy: &str) {
     let mut server = Server::build()
         .mylog("appendfsync", policy)
-        .mylog("always-mode", mode)
         .mylog("capture", CAPTURED)
         .mylog("auto-rewrite-percentage", "0")
         .start();
@@ -149,15 +148,10 @@ fn crowd(policy: &str, mode: &str) {
 
 #[test]
 fn a_hundred_are_served_in_order_logged_once_and_exact_after_a_crash() {
-    crowd("everysec", "hold");
+    crowd("everysec");
 }
 
 #[test]
 fn a_hundred_whose_answers_wait_for_the_disk_are_served_in_order() {
-    crowd("always", "hold");
-}
-
-#[test]
-fn a_hundred_for_whom_the_event_loop_waits_are_served_in_order() {
-    crowd("always", "wait");
+    crowd("always");
 }

@@ -73,10 +73,9 @@ fn play(server: &Server, turn: &[&str], key: &str) -> (Vec<Reply>, Vec<Reply>) {
 
 #[test]
 fn who_was_served_is_told_once_and_no_longer_waits_as_with_native_keys() {
-    for (policy, mode) in [("everysec", "hold"), ("always", "wait")] {
+    for policy in ["everysec", "always"] {
         let server = Server::build()
             .mylog("appendfsync", policy)
-            .mylog("always-mode", mode)
             .mylog("capture", "q:")
             .start();
         for turn in TURNS {

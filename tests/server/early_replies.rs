@@ -19,10 +19,9 @@ const PUT: &str = "return redis.call('MYLOG.SET',KEYS[1],ARGV[1])";
 
 type Line = (Vec<String>, Option<String>);
 
-fn start(disk: &SlowDisk, threads: &str, mode: &str) -> Server {
+fn start(disk: &SlowDisk, threads: &str) -> Server {
     let server = disk
         .build()
-        .mylog("always-mode", mode)
         .mylog("auto-rewrite-percentage", "0")
         .config("io-threads", threads)
         .config("busy-reply-threshold", "20")
@@ -92,9 +91,9 @@ fn write_in_every_form(witness: &mut Witness, writer: usize) {
     ]);
 }
 
-fn every_form(threads: &str, mode: &str) {
+fn every_form(threads: &str) {
     let disk = SlowDisk::traced(DELAY);
-    let server = start(&disk, threads, mode);
+    let server = start(&disk, threads);
     let witnesses = thread::scope(|scope| {
         let writers: Vec<_> = (0..12)
             .map(|writer| {
@@ -111,28 +110,18 @@ fn every_form(threads: &str, mode: &str) {
             .map(|writer| writer.join().expect("a writer"))
             .collect()
     });
-    let checked = judge(server, &disk, witnesses, &format!("io-threads {threads}, {mode}"));
+    let checked = judge(server, &disk, witnesses, &format!("io-threads {threads}"));
     assert!(checked >= 1000, "{checked}");
 }
 
 #[test]
-fn no_reply_leaves_before_its_sync_when_clients_are_held() {
-    every_form("1", "hold");
+fn no_reply_leaves_before_its_sync() {
+    every_form("1");
 }
 
 #[test]
-fn no_reply_leaves_before_its_sync_when_clients_are_held_and_threads_send() {
-    every_form("4", "hold");
-}
-
-#[test]
-fn no_reply_leaves_before_its_sync_when_the_event_loop_waits() {
-    every_form("1", "wait");
-}
-
-#[test]
-fn no_reply_leaves_before_its_sync_when_the_event_loop_waits_and_threads_send() {
-    every_form("4", "wait");
+fn no_reply_leaves_before_its_sync_with_io_threads() {
+    every_form("4");
 }
 
 /// One change in each form. `n` is a number of the try; `key:n!` exists.
@@ -188,13 +177,9 @@ impl Scene<'_> {
 }
 
 /// Runs `situation` once with each form.
-fn in_situation(mode: &str, name: &str, situation: impl Fn(&mut Scene<'_>)) {
-    with_threads("1", mode, name, situation);
-}
-
-fn with_threads(threads: &str, mode: &str, name: &str, situation: impl Fn(&mut Scene<'_>)) {
+fn in_situation(threads: &str, name: &str, situation: impl Fn(&mut Scene<'_>)) {
     let disk = SlowDisk::traced(DELAY);
-    let server = start(&disk, threads, mode);
+    let server = start(&disk, threads);
     let mut other = server.client();
     other.ok("MYLOG.SET warm up");
     let mut witness = Witness::new(&server, "witness");
@@ -211,14 +196,19 @@ fn with_threads(threads: &str, mode: &str, name: &str, situation: impl Fn(&mut S
     }
     let told = witness.acknowledgements();
     assert!(told >= count);
-    let checked = judge(server, &disk, vec![witness], &format!("{name}, {mode}"));
+    let checked = judge(
+        server,
+        &disk,
+        vec![witness],
+        &format!("{name}, io-threads {threads}"),
+    );
     assert_eq!(checked, told);
 }
 
 /// What a blocked client has sent is run when it is woken: on some servers behind our look at the turn.
-fn woken(mode: &str) {
+fn woken(threads: &str) {
     for blocking in ["BLPOP list 0", "BLMOVE list to LEFT LEFT 0"] {
-        in_situation(mode, blocking, |scene| {
+        in_situation(threads, blocking, |scene| {
             scene.witness.send(&[plain(blocking)]);
             scene.send_while_blocked();
             scene.other.run("RPUSH list x");
@@ -228,13 +218,13 @@ fn woken(mode: &str) {
 }
 
 /// The pop itself has to be on disk: told by the last record with the list's name in it.
-fn served(threads: &str, mode: &str) {
+fn served(threads: &str) {
     for blocking in [
         "MYLOG.BLPOP # 0",
         "MYLOG.BLMOVE # to LEFT LEFT 0",
         "MYLOG.BLMPOP 0 1 # RIGHT COUNT 9",
     ] {
-        with_threads(threads, mode, blocking, |scene| {
+        in_situation(threads, blocking, |scene| {
             let list = format!("list:{}!", scene.number);
             scene
                 .witness
@@ -244,7 +234,7 @@ fn served(threads: &str, mode: &str) {
             scene.witness.read_all();
         });
     }
-    with_threads(threads, mode, "served behind a unit", |scene| {
+    in_situation(threads, "served behind a unit", |scene| {
         let zset = format!("zset:{}!", scene.number);
         scene
             .witness
@@ -258,8 +248,8 @@ fn served(threads: &str, mode: &str) {
     });
 }
 
-fn paused(mode: &str) {
-    in_situation(mode, "paused", |scene| {
+fn paused(threads: &str) {
+    in_situation(threads, "paused", |scene| {
         scene.other.ok("CLIENT PAUSE 60000 WRITE");
         scene.witness.send(scene.lines);
         wait_for("it is paused", || scene.seen("flags").contains('b'));
@@ -269,8 +259,8 @@ fn paused(mode: &str) {
 }
 
 /// A client with a little output that its socket did not take is written to right behind a read.
-fn behind_unsent_output(mode: &str) {
-    in_situation(mode, "behind unsent output", |scene| {
+fn behind_unsent_output(threads: &str) {
+    in_situation(threads, "behind unsent output", |scene| {
         scene.other.ok(&format!("SET piece {}", "x".repeat(16 << 10)));
         let mut pieces = 0;
         while !scene.seen("events").contains('w') {
@@ -292,8 +282,9 @@ const SLOW: &str = "local t = redis.call('TIME') local e = t[1] * 1000000 + t[2]
     repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > e";
 
 /// While a script runs for long the server sends what others have in their buffers.
-fn beside_a_slow_script(mode: &str) {
-    in_situation(mode, "beside a slow script", |scene| {
+/// On one thread only: with more nobody can say which of two clients is served first.
+fn beside_a_slow_script() {
+    in_situation("1", "beside a slow script", |scene| {
         let mut slow = scene.server.client();
         // All reach the server in one turn: it sleeps while they are sent.
         scene.other.send(["DEBUG", "SLEEP", "0.05"]);
@@ -303,7 +294,7 @@ fn beside_a_slow_script(mode: &str) {
         slow.recv();
         scene.other.recv();
     });
-    in_situation(mode, "beside a slow script in EXEC", |scene| {
+    in_situation("1", "beside a slow script in EXEC", |scene| {
         let mut slow = scene.server.client();
         slow.ok("MULTI");
         slow.cmd(["EVAL", SLOW, "0"]);
@@ -319,56 +310,46 @@ fn beside_a_slow_script(mode: &str) {
 }
 
 #[test]
-fn no_reply_to_a_woken_client_leaves_early_when_clients_are_held() {
-    woken("hold");
+fn no_reply_to_a_woken_client_leaves_early() {
+    woken("1");
 }
 
 #[test]
-fn no_reply_to_a_woken_client_leaves_early_when_the_event_loop_waits() {
-    woken("wait");
+fn no_reply_to_a_woken_client_leaves_early_with_io_threads() {
+    woken("4");
 }
 
 #[test]
-fn no_served_pop_is_told_early_when_clients_are_held() {
-    served("1", "hold");
+fn no_served_pop_is_told_early() {
+    served("1");
 }
 
 #[test]
-fn no_served_pop_is_told_early_when_clients_are_held_and_threads_send() {
-    served("4", "hold");
+fn no_served_pop_is_told_early_with_io_threads() {
+    served("4");
 }
 
 #[test]
-fn no_served_pop_is_told_early_when_the_event_loop_waits() {
-    served("1", "wait");
+fn no_reply_to_a_paused_client_leaves_early() {
+    paused("1");
 }
 
 #[test]
-fn no_reply_to_a_paused_client_leaves_early_when_clients_are_held() {
-    paused("hold");
+fn no_reply_to_a_paused_client_leaves_early_with_io_threads() {
+    paused("4");
 }
 
 #[test]
-fn no_reply_to_a_paused_client_leaves_early_when_the_event_loop_waits() {
-    paused("wait");
+fn no_reply_behind_unsent_output_leaves_early() {
+    behind_unsent_output("1");
 }
 
 #[test]
-fn no_reply_behind_unsent_output_leaves_early_when_clients_are_held() {
-    behind_unsent_output("hold");
+fn no_reply_behind_unsent_output_leaves_early_with_io_threads() {
+    behind_unsent_output("4");
 }
 
 #[test]
-fn no_reply_behind_unsent_output_leaves_early_when_the_event_loop_waits() {
-    behind_unsent_output("wait");
-}
-
-#[test]
-fn no_reply_leaves_early_beside_a_slow_script_when_clients_are_held() {
-    beside_a_slow_script("hold");
-}
-
-#[test]
-fn no_reply_leaves_early_beside_a_slow_script_when_the_event_loop_waits() {
-    beside_a_slow_script("wait");
+fn no_reply_leaves_early_beside_a_slow_script() {
+    beside_a_slow_script();
 }

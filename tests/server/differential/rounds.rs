@@ -154,7 +154,6 @@ fn settings(rng: &mut Rng) -> Vec<(&'static str, &'static str)> {
     let mut settings = vec![
         ("notify-keyspace-events", "AKE"),
         ("mylog.appendfsync", pick(rng, &["always", "everysec", "no"])),
-        ("mylog.always-mode", pick(rng, &["hold", "wait"])),
         ("mylog.read-mode", pick(rng, &["committed", "latest"])),
         (
             "mylog.always-prefixes",

@@ -1,20 +1,22 @@
-//! `mylog.always-mode wait`: the event loop waits once a turn. That no reply leaves early is told in `early_replies`.
+//! Pipelines of changes under `always`: what comes in one turn shares a sync. That no reply leaves early is told in
+//! `early_replies`.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::support::slow_disk::{SlowDisk, words};
+use crate::support::sync_gate::Later;
 use crate::support::trace::Trace;
-use crate::support::{Client, Reply, Server, artifacts};
+use crate::support::{Reply, Server, artifacts, wait_for};
 
 const DELAY: Duration = Duration::from_millis(5);
 
-/// Syncs that a server made for 128 changes, in pipelines of 64 commands or more.
-fn syncs(mode: &str, threads: &str, pipeline: impl Fn(usize) -> Vec<Vec<String>>) -> usize {
+/// Syncs that a server made for 128 changes, in pipelines of 64 commands or more, and what its gate was.
+fn syncs(threads: &str, pipeline: impl Fn(usize) -> Vec<Vec<String>>) -> (usize, String) {
     let disk = SlowDisk::traced(DELAY);
     let mut server = disk
         .build()
-        .mylog("always-mode", mode)
         .mylog("auto-rewrite-percentage", "0")
         .config("io-threads", threads)
         .start();
@@ -26,9 +28,13 @@ fn syncs(mode: &str, threads: &str, pipeline: impl Fn(usize) -> Vec<Vec<String>>
             "{replies:?}"
         );
     }
+    let gate = client.info("mylog")["mylog_gate"].clone();
+    assert_eq!(client.info_u64("mylog", "mylog_acks_waiting"), 0);
+    let marks = ["mylog_queued_seq", "mylog_durable_seq"].map(|mark| client.info_u64("mylog", mark));
+    assert_eq!(marks[0], marks[1]);
     let pid = server.pid();
     server.kill9();
-    Trace::of_killed(&disk.trace(), pid).syncs()
+    (Trace::of_killed(&disk.trace(), pid).syncs(), gate)
 }
 
 fn sets(first: usize) -> Vec<Vec<String>> {
@@ -60,43 +66,26 @@ fn deletions(first: usize) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_pipeline_of_changes_waits_once_a_turn() {
+fn a_pipeline_of_changes_shares_its_syncs() {
     for (what, pipeline) in [
         ("sets", sets as fn(usize) -> _),
         ("units", units),
         ("deletions", deletions),
     ] {
-        let made = syncs("wait", "1", pipeline);
+        let (made, gate) = syncs("1", pipeline);
+        assert_eq!(gate, "on");
         // A few are the start's own; a pipeline may come in more than one turn.
         assert!(made < 32, "{what}: {made}");
     }
 }
 
 #[test]
-fn where_waiting_once_a_turn_is_not_strict_clients_are_held() {
-    assert!(syncs("hold", "1", sets) >= 128);
-    assert!(syncs("wait", "4", sets) >= 128);
-}
-
-#[test]
-fn the_mode_changes_at_run_time() {
-    let server = Server::build().mylog("appendfsync", "always").start();
-    let mut client = server.client();
-    for (n, mode) in ["hold", "wait", "hold", "wait"].into_iter().enumerate() {
-        client.ok(&format!("CONFIG SET mylog.always-mode {mode}"));
-        assert_eq!(client.config("mylog.always-mode"), mode);
-        let replies = client.pipeline(&sets(64 * n));
-        assert!(replies.iter().all(Reply::is_ok));
+fn with_io_threads_they_are_shared_where_replies_can_be_kept_and_else_one_command_waits_at_a_time() {
+    let (made, gate) = syncs("4", sets);
+    match &*gate {
+        "on" => assert!(made < 32, "{made}"),
+        _ => assert!(made >= 128, "{made}"),
     }
-    assert_eq!(client.run("DBSIZE").int(), 256);
-    assert_eq!(client.info_u64("mylog", "mylog_acks_waiting"), 0);
-    let marks = ["mylog_queued_seq", "mylog_durable_seq"].map(|mark| client.info_u64("mylog", mark));
-    assert_eq!(marks[0], marks[1]);
-}
-
-/// Sends changes until the connection is cut; true if it ever was.
-fn is_cut_off(client: &mut Client) -> bool {
-    (0..10).any(|n| client.try_cmd(["MYLOG.SET", &format!("key:{n}"), "v"]).is_err())
 }
 
 #[test]
@@ -112,17 +101,33 @@ fn nobody_hears_of_a_change_when_its_sync_fails() {
     let server = Server::build()
         .binary(script)
         .mylog("appendfsync", "always")
-        .mylog("always-mode", "wait")
+        .mylog("max-wait", "200")
         .mylog("auto-rewrite-percentage", "0")
         .start();
-    let mut client = server.client();
-    client.ok("MYLOG.DEBUG REWRITE-PAUSE start");
-    assert!(
-        is_cut_off(&mut client),
-        "every change was acknowledged though a sync has failed"
-    );
     let mut other = server.client();
+    other.ok("MYLOG.DEBUG REWRITE-PAUSE start");
+    let unanswered = (1..10).find_map(|seq| {
+        let reply = Later::send(server.client(), &format!("MYLOG.SET key:{seq} v"));
+        let mut is_closed = false;
+        wait_for("it is durable, or its client is closed", || {
+            is_closed = other.info_u64("mylog", "mylog_gate_closed_clients") == 1;
+            is_closed || other.info_u64("mylog", "mylog_durable_seq") == seq
+        });
+        if is_closed {
+            return Some(reply);
+        }
+        assert!(reply.reply().is_ok());
+        None
+    });
+    let unanswered = unanswered.expect("every change was acknowledged though a sync has failed");
+    unanswered.is_not_there("a failed sync");
     assert!(other.run("MYLOG.SET key v").is_error("MYLOGDOWN"));
     assert!(other.run("PING").text() == "PONG");
+    // The child has a share of the connection.
     other.ok("MYLOG.DEBUG REWRITE-PAUSE off");
+    let ended = unanswered.outcome().0.expect_err("no reply").kind();
+    assert!(
+        matches!(ended, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
+        "{ended}"
+    );
 }
