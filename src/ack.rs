@@ -11,7 +11,6 @@ use mylog_core::log::failure::Failure;
 use parking_lot::Mutex;
 
 use crate::acks::{self, Standing, Way};
-use crate::api::acl::UserName;
 use crate::api::block::{Held, Waiter};
 use crate::api::context::Flags;
 use crate::api::{Ctx, latency, log};
@@ -115,22 +114,8 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
     }
 }
 
-/// Holds the client of a command that runs later, and tells who he is. `None` where it can't be held.
-pub(crate) fn hold(ctx: Ctx<'_>) -> Option<(Held<Answer>, UserName)> {
-    if ctx.flags().any(CANT_HOLD | Flags::REPLICATED) {
-        return None;
-    }
-    let user = ctx.user_name()?;
-    Some((Held::new(ctx)?, user))
-}
-
-/// Answers a held client at the end of this turn: nothing that he is told waits for the disk.
-pub(crate) fn answer_now(client: Held<Answer>, reply: Reply) {
-    client.unblock(Box::new(Answer::new(reply, 0)));
-}
-
 /// Answers a held client once `seq` is durable.
-pub(crate) fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
+fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     let answer = Box::new(Answer::new(reply, seq));
     let mut waiting = WAITING.lock();
     // What was seen may have become durable since. The writer publishes that before it comes for the lock:

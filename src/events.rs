@@ -9,8 +9,8 @@ use redis_module::raw;
 use crate::api::context::Flags;
 use crate::api::{Ctx, Refused, Str, clients, events, latency, log, settings};
 use crate::{
-    ack, acks, adopt, astray, capture, conditions, engine, evicted, listeners, pressure, rewrite,
-    saving, server_commands, startup, unit, waits,
+    ack, acks, adopt, astray, capture, conditions, engine, evicted, listeners, pressure, rewrite, saving,
+    server_commands, startup, unit, waits,
 };
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache

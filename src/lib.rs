@@ -8,7 +8,7 @@
 //!    `waits`: when a reply may leave. `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`, `saving`: what the server tells, and what becomes of it. `listeners`: whether
 //!    anybody hears what is replicated.
-//! 4. `call`, `permission`, `commands`, `pops`, `scripts`, `filter`, `server_commands`: what clients send. `adopt`, `native`: keys that were there before
+//! 4. `call`, `permission`, `commands`, `pops`, `filter`, `server_commands`: what clients send. `adopt`, `native`: keys that were there before
 //!    they were captured. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
 
@@ -47,7 +47,6 @@ mod release;
 mod reply;
 mod rewrite;
 mod saving;
-mod scripts;
 mod server_commands;
 mod sight;
 mod startup;

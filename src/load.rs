@@ -30,7 +30,7 @@ use crate::edition::Edition;
 use crate::gil::Gil;
 use crate::{
     astray, commands, conditions, defrag, engine, events, filter, info, loaded, panic, rewrite, saving,
-    scripts, server_commands, startup, types, unit,
+    server_commands, startup, types, unit,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -142,7 +142,6 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     if server_commands::are_hidden() && filter::captures() {
         return Err(LoadError::Capture(config::HIDDEN));
     }
-    scripts::attach(ctx.detached());
     saving::prepare();
     process::without_size_signal(|| open_log(bounds(own)))?;
     types::register(ctx)?;

@@ -126,7 +126,7 @@ fn of_first_servers(name: &str, of_key: bool, in_script: bool) -> Reply {
 }
 
 /// The words of 7.0, and ours where the server has none.
-pub(crate) fn not_permitted(native: &[u8]) -> Reply {
+fn not_permitted(native: &[u8]) -> Reply {
     let native = String::from_utf8_lossy(native);
     Reply::error_text(&format!(
         "NOPERM this user has no permissions to run the '{native}' command"

@@ -10,11 +10,10 @@ use std::time::Instant;
 
 use mylog_core::log::writer::WaitOutcome;
 
-use crate::api::context::Flags;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, acks, conditions, config, engine, scripts, strict};
+use crate::{ack, acks, conditions, config, engine, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -132,9 +131,6 @@ fn arm() {
         return;
     }
     let Some(ctx) = context() else { return };
-    if Flags::of_server().any(Flags::LUA) {
-        scripts::wrote();
-    }
     // Refused on a read-only replica, where nobody waits.
     let _ = ctx.after_unit(end);
 }

@@ -30,7 +30,7 @@ impl Drop for User {
 static DEFAULT: Gil<Option<User>> = Gil::new(None);
 const DEFAULT_NAME: &[u8] = b"default";
 
-/// The name of a client's user, for what is done on his behalf later.
+/// The name of a client's user.
 pub(crate) struct UserName(OwnedStr);
 
 /// What the server says of a user and a command.
@@ -196,27 +196,10 @@ fn listed_user(ctx: Ctx<'_>, id: u64) -> Result<OwnedStr, Nameless> {
     })
 }
 
-impl Ctx<'static> {
-    /// Runs `f`, whose calls with the modifier `C` are that user's, if he may run this command, its name
-    /// first. `None` if he may not, or is gone.
-    pub(crate) fn as_user<R>(self, name: &UserName, args: &[&[u8]], f: impl FnOnce() -> R) -> Option<R> {
-        let user = User::named(&name.0)?;
-        if user.verdict(self.db(), args) != Verdict::Allowed {
-            return None;
-        }
-        // SAFETY: the context is never freed, and forgets the user before the handle is freed.
-        unsafe { api!(RedisModule_SetContextUser)(self.raw(), user.0) };
-        let done = f();
-        // SAFETY: as above; null is "none".
-        unsafe { api!(RedisModule_SetContextUser)(self.raw(), std::ptr::null()) };
-        Some(done)
-    }
-}
-
 impl Ctx<'_> {
-    /// The user of the client; `None` for one that has none.
-    pub(crate) fn user_name(self) -> Option<UserName> {
-        self.current_user().map(UserName)
+    /// False for what is no user's: replication, and calls that are nobody's.
+    pub(crate) fn is_users(self) -> bool {
+        self.current_user().is_some()
     }
 
     fn current_user(self) -> Option<OwnedStr> {

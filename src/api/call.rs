@@ -59,7 +59,7 @@ pub(crate) struct Part<'r> {
 /// not the call alone: what a script runs would be left out with it. Used on the main thread only.
 static UNFILTERED: AtomicU8 = AtomicU8::new(NOTHING);
 const NOTHING: u8 = 0;
-/// The next command: a script that is called by us.
+/// The next command: one that may run others.
 const NEXT: u8 = 1;
 /// All, inside of another call.
 const ALL: u8 = 2;
@@ -77,31 +77,17 @@ pub(crate) fn is_own() -> bool {
 }
 
 impl Ctx<'_> {
-    /// Runs a script. What it runs goes through the filter, as from clients; itself it does not.
-    pub(crate) fn call_script(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
-        self.call_past_filter(NEXT, command, modifiers, args)
-    }
-
     /// Runs a command and returns its reply, in RESP2. `modifiers` are those of RM_Call: `!` propagates it,
     /// `E` turns a refusal into an error reply. `None` where the server would not run it at all. A command is called by
     /// its name: `rename-command` may have given it another spelling.
     pub(crate) fn call(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
-        self.call_past_filter(ALL, command, modifiers, args)
+        self.call_as_spelt(ALL, &spelling::of(command)?, modifiers, args)
     }
 
-    /// As `call_script`, of a command that a client has spelt.
+    /// Runs a command that a client has spelt. What it runs, as a script does, goes through the filter, as from
+    /// clients; itself it does not.
     pub(crate) fn call_spelt(self, spelling: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
         self.call_as_spelt(NEXT, spelling, modifiers, args)
-    }
-
-    fn call_past_filter(
-        self,
-        unfiltered: u8,
-        command: &CStr,
-        modifiers: &str,
-        args: &[&[u8]],
-    ) -> Option<CallReply> {
-        self.call_as_spelt(unfiltered, &spelling::of(command)?, modifiers, args)
     }
 
     fn call_as_spelt(
@@ -126,16 +112,6 @@ impl Ctx<'_> {
 }
 
 impl Ctx<'static> {
-    /// As `call_script`, with a reply to keep.
-    pub(crate) fn call_script_to_keep(
-        self,
-        command: &CStr,
-        modifiers: &str,
-        args: &[&[u8]],
-    ) -> Option<LastingReply> {
-        self.call_script(command, modifiers, args).map(LastingReply)
-    }
-
     /// As `call_spelt`, with a reply to keep.
     pub(crate) fn call_spelt_to_keep(
         self,

@@ -10,16 +10,13 @@ use crate::gil::Gil;
 
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
-static BUSY_REPLY_MS: AtomicI64 = AtomicI64::new(UNKNOWN);
-const UNKNOWN: i64 = -1;
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
 /// Their names in the server.
-static ALL: [(&CStr, &AtomicI64); 4] = [
+static ALL: [(&CStr, &AtomicI64); 3] = [
     (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
     (c"proto-max-bulk-len", &LONGEST_STRING),
     (c"io-threads", &IO_THREADS),
-    (c"busy-reply-threshold", &BUSY_REPLY_MS),
 ];
 
 /// They were asked for.
@@ -77,33 +74,6 @@ pub(crate) fn longest_string() -> usize {
 /// The server's `io-threads`; 0 if it does not tell.
 pub(crate) fn io_threads() -> i64 {
     IO_THREADS.load(Ordering::Relaxed)
-}
-
-/// True if the server tells when scripts let it do something else, so that it can be kept from that.
-pub(crate) fn scripts_can_be_undisturbed() -> bool {
-    BUSY_REPLY_MS.load(Ordering::Relaxed) != UNKNOWN
-}
-
-/// Runs `f`, during which no script lets the server do anything else: neither `-BUSY` nor SCRIPT KILL. `None` if
-/// the server does not let us say so.
-pub(crate) fn with_scripts_undisturbed<R>(ctx: Ctx<'_>, f: impl FnOnce() -> R) -> Option<R> {
-    let threshold = BUSY_REPLY_MS.load(Ordering::Relaxed);
-    if threshold == 0 {
-        return Some(f());
-    }
-    if !set_busy_reply(ctx, 0) {
-        return None;
-    }
-    let done = f();
-    set_busy_reply(ctx, threshold);
-    Some(done)
-}
-
-fn set_busy_reply(ctx: Ctx<'_>, ms: i64) -> bool {
-    let ms = ms.to_string();
-    let args: [&[u8]; 3] = [b"SET", b"busy-reply-threshold", ms.as_bytes()];
-    ctx.call(c"CONFIG", "", &args)
-        .is_some_and(|reply| reply.whole().bytes() == b"OK")
 }
 
 /// A setting that is a number; `None` if the server does not tell, with CONFIG renamed away for example.

@@ -39,8 +39,6 @@ mod random;
 mod range;
 mod release;
 mod rename;
-mod script;
-mod script_table;
 mod set;
 mod sets;
 mod sets_combine;
@@ -99,7 +97,6 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         sort_table::SORT,
         forward_table::FORWARD,
         keyspace_table::KEYSPACE,
-        script_table::SCRIPT,
         admin_table::ADMIN,
     ];
     families

@@ -157,7 +157,7 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
     let args = call.args;
     let asks_others = patterns(|place| args.get(place), args.len()).next().is_some();
     let unchecked = call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING);
-    if !asks_others || unchecked || call.ctx.user_name().is_none() {
+    if !asks_others || unchecked || !call.ctx.is_users() {
         return Ok(());
     }
     let mut question = vec![args.get(1)];

@@ -17,7 +17,6 @@ mod replica;
 mod route;
 mod stand_in;
 mod unrouted;
-mod watch;
 
 use std::iter::{Chain, StepBy};
 use std::ops::Range;
@@ -33,7 +32,7 @@ use crate::api::{Ctx, OwnedStr, Refused};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Standing};
-use crate::{astray, conditions, engine, pops, server_commands};
+use crate::{acks, astray, conditions, engine, pops, server_commands};
 pub(crate) use names::{is_check_for_all, is_copy_for_all, native_string, routed_from};
 pub(crate) use payload::is_ours as is_durable_payload;
 use route::{Keys, Route, Twin};
@@ -54,7 +53,7 @@ static STATE: Gil<State> = Gil::new(State {
 /// Set while the log is down: then every command is looked at.
 static DOWN: AtomicBool = AtomicBool::new(false);
 
-/// Set while replies may have to wait for the disk: then every command's name is looked at.
+/// Set while replies may have to wait for the disk: then it counts whose command each is.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Set while there is any of it, prefixes included: otherwise only flushes are looked for.
@@ -151,8 +150,8 @@ fn lead_copy(command: Filtered<'_>) {
 
 /// Looks at a command while there is more than flushes to look for.
 fn attend(command: Filtered<'_>, len: usize) {
-    if WATCHED.load(Ordering::Relaxed) && watch::look(command, len) {
-        return;
+    if WATCHED.load(Ordering::Relaxed) {
+        note_author(command);
     }
     let Some(first) = command.arg(1) else {
         if is_flush(command, len) {
@@ -169,6 +168,19 @@ fn attend(command: Filtered<'_>, len: usize) {
     let captured = STATE.with(|state| is_led(&state.prefixes, first));
     if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && unrouted::may_have_later_keys(command)) {
         look(command, len, captured);
+    }
+}
+
+/// Replies may have to wait for the disk: that of this command, and a client that is gated may be closed by it.
+fn note_author(command: Filtered<'_>) {
+    acks::prepare();
+    if !acks::is_on() {
+        return;
+    }
+    acks::next_command();
+    acks::note(command.client_id());
+    if name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"client")) {
+        acks::leavers_may_have_come();
     }
 }
 

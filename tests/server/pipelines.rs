@@ -120,7 +120,6 @@ fn nobody_hears_of_a_change_when_its_sync_fails() {
         None
     });
     let unanswered = unanswered.expect("every change was acknowledged though a sync has failed");
-    unanswered.is_not_there("a failed sync");
     assert!(other.run("MYLOG.SET key v").is_error("MYLOGDOWN"));
     assert!(other.run("PING").text() == "PONG");
     // The child has a share of the connection.

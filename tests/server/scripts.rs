@@ -1,10 +1,9 @@
-//! Scripts under `always`: one that was seen to change durable keys holds its client, not the event loop, and
-//! answers as the native command does. A server under `everysec`, which runs every script natively, is the oracle.
+//! Scripts under `always`: one that has changed, or seen, what is not durable is answered once that is, as a server under
+//! `everysec` answers at once. Nobody else waits.
 
-use std::time::Duration;
-
+use crate::support::client::encode;
 use crate::support::keyspace::kind;
-use crate::support::slow_disk::SlowDisk;
+use crate::support::sync_gate::{Later, SyncGate, wait_held};
 use crate::support::{Client, Reply, Server, wait_for};
 
 const PUT: &str = "return redis.call('MYLOG.SET', KEYS[1], ARGV[1])";
@@ -69,17 +68,6 @@ fn server(policy: &str) -> Server {
         .start()
 }
 
-/// Scripts whose client was held.
-fn held_runs(client: &mut Client) -> u64 {
-    let stats = client.info("commandstats");
-    let calls = |name: &str| {
-        let line = stats.get(&format!("cmdstat_mylog.{name}"))?;
-        let calls = line.strip_prefix("calls=")?.split(',').next()?;
-        calls.parse::<u64>().ok()
-    };
-    ["eval", "evalsha", "fcall"].into_iter().filter_map(calls).sum()
-}
-
 fn raw(client: &mut Client, args: &[&str]) -> Vec<u8> {
     client.send(args);
     client.recv_raw().1
@@ -119,21 +107,20 @@ fn calls() -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_held_script_answers_as_the_native_one_does() {
-    let (native, held) = (server("everysec"), server("always"));
+fn a_script_answers_as_under_another_policy() {
+    let servers = [server("everysec"), server("always")];
     for protocol in ["2", "3"] {
-        let mut clients = [native.client(), held.client()];
+        let mut clients = servers.each_ref().map(Server::client);
         for client in &mut clients {
             client.run(&format!("HELLO {protocol}"));
             client.cmd(["FUNCTION", "LOAD", "REPLACE", LIBRARY]);
             client.ok("SET native-text text");
         }
-        let [native, held] = &mut clients;
+        let [everysec, always] = &mut clients;
         for call in calls() {
             let call: Vec<&str> = call.iter().map(String::as_str).collect();
-            // The first run tells that it changes durable keys, so it is the second that is held.
             for _ in 0..2 {
-                let (wanted, got) = (raw(native, &call), raw(held, &call));
+                let (wanted, got) = (raw(everysec, &call), raw(always, &call));
                 assert_eq!(
                     got.escape_ascii().to_string(),
                     wanted.escape_ascii().to_string(),
@@ -141,110 +128,115 @@ fn a_held_script_answers_as_the_native_one_does() {
                 );
             }
         }
-        assert_eq!(held_runs(native), 0);
     }
-    assert!(held_runs(&mut held.client()) as usize >= 3 * ANSWERS.len());
 }
 
-/// The digest is known to both servers, so that only what runs differs.
 #[test]
-fn a_digest_and_the_key_specs_are_as_the_native_ones() {
-    let held = server("always");
-    let mut client = held.client();
+fn a_script_is_run_by_its_digest() {
+    let server = server("always");
+    let mut client = server.client();
     let digest = client.cmd(["SCRIPT", "LOAD", PUT]).text();
     for n in 0..3 {
         assert!(client.run(&format!("EVALSHA {digest} 1 key {n}")).is_ok());
     }
-    assert_eq!(held_runs(&mut client), 2);
     assert_eq!(client.run("MYLOG.GET key").text(), "2");
-    for name in ["EVAL", "EVALSHA", "FCALL"] {
-        let keys =
-            |name: &str, client: &mut Client| client.run(&format!("COMMAND GETKEYS {name} code 2 a b c"));
-        assert_eq!(
-            keys(&format!("MYLOG.{name}"), &mut client),
-            keys(name, &mut client)
-        );
-        let none = |name: &str, client: &mut Client| client.run(&format!("COMMAND GETKEYS {name} code 0 a"));
-        assert_eq!(
-            none(&format!("MYLOG.{name}"), &mut client),
-            none(name, &mut client)
-        );
-    }
-    assert!(
-        client
-            .cmd(["EVAL", "return redis.call('MYLOG.EVAL', 'return 1', 0)", "0"])
-            .is_error("ERR")
-    );
 }
 
 #[test]
-fn a_script_that_changes_nothing_durable_is_never_held() {
+fn a_script_waits_for_what_it_changed_and_what_it_saw_and_nobody_else_waits() {
     let server = server("always");
-    let mut client = server.client();
-    for _ in 0..5 {
-        client.cmd(["EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "native"]);
-        client.cmd(["EVAL", "return redis.call('MYLOG.GET', KEYS[1])", "1", "key"]);
-    }
-    assert_eq!(held_runs(&mut client), 0);
-    // One that no longer does is let go.
-    let sometimes = "if ARGV[1] == 'write' then redis.call('MYLOG.SET', KEYS[1], 'v') end return 1";
-    client.cmd(["EVAL", sometimes, "1", "key", "write"]);
-    for _ in 0..40 {
-        assert_eq!(client.cmd(["EVAL", sometimes, "1", "key", "read"]).int(), 1);
-    }
-    let held = held_runs(&mut client);
-    assert!((1..40).contains(&held), "{held}");
+    let mut other = server.client();
+    other.ok("MYLOG.SET durable v");
+    let gate = SyncGate::shut(&server);
+    let script = |code: &str, key: &str| {
+        let mut client = server.client();
+        client.send(["EVAL", code, "1", key, "v"]);
+        Later::of(client)
+    };
+    let changes = script(PUT, "key");
+    wait_held(&mut other, 1);
+    let sees = script("return redis.call('MYLOG.GET', KEYS[1])", "key");
+    wait_held(&mut other, 2);
+    // These two have nothing to wait for.
+    let native = script("return redis.call('SET', KEYS[1], 'v')", "native");
+    assert!(native.reply().is_ok());
+    let durable = script("return redis.call('MYLOG.GET', KEYS[1])", "durable");
+    assert_eq!(durable.reply().text(), "v");
+    assert_eq!(other.info_u64("mylog", "mylog_event_loop_waited_usec"), 0);
+    changes.is_not_there("it has changed a key");
+    sees.is_not_there("it has seen that");
+    gate.open();
+    assert!(changes.reply().is_ok());
+    assert_eq!(sees.reply().text(), "v");
 }
 
+/// What the script runs goes through the filter as from a client: captured keys are durable ones.
 #[test]
-fn a_held_script_stops_nobody_else() {
-    let disk = SlowDisk::traced(Duration::from_millis(500));
-    let server = disk.build().start();
-    let (mut client, mut other) = (server.client(), server.client());
-    client.cmd(["EVAL", PUT, "1", "key", "before"]);
-    client.send(["EVAL", PUT, "1", "key", "after"]);
-    // A server that waits for the disk itself answers nobody before that.
-    wait_for("the client is held", || {
-        other.info_u64("mylog", "mylog_acks_waiting") == 1
-    });
-    assert!(client.recv().is_ok());
-    assert_eq!(client.run("MYLOG.GET key").text(), "after");
-}
-
-/// What a script ran inside a call of ours went past the filter: captured keys became native ones.
-#[test]
-fn a_held_script_writes_captured_keys_to_the_durable_types() {
+fn a_script_writes_captured_keys_to_the_durable_types() {
     let server = Server::build()
         .mylog("appendfsync", "always")
         .mylog("capture", "own:")
         .start();
     let mut client = server.client();
-    for n in 0..3 {
-        client.cmd([
-            "EVAL",
-            "return redis.call('SET', KEYS[1], 'v')",
-            "1",
-            &format!("own:{n}"),
-        ]);
-        assert_eq!(kind(&mut client, format!("own:{n}").as_bytes()), "mylog-str");
-    }
+    let put = "return redis.call('SET', KEYS[1], 'v')";
+    client.cmd(["EVAL", put, "1", "own:alone"]);
     client.ok("MULTI");
-    client.cmd(["EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "own:unit"]);
+    client.cmd(["EVAL", put, "1", "own:unit"]);
     client.run("EXEC");
-    assert_eq!(kind(&mut client, b"own:unit"), "mylog-str");
-    assert_eq!(held_runs(&mut client), 3);
+    for name in ["own:alone", "own:unit"] {
+        assert_eq!(kind(&mut client, name.as_bytes()), "mylog-str");
+    }
+}
+
+/// The client of a slow script is one that is gated already: the server ends its own protection of it with the script.
+#[test]
+fn a_gated_client_whose_script_is_slow_is_told_all_in_order_and_nothing_early() {
+    for opened_meanwhile in [false, true] {
+        let server = server("always");
+        let mut other = server.client();
+        let gate = SyncGate::shut(&server);
+        let mut client = server.client();
+        let mut bytes = Vec::new();
+        encode(["MYLOG.SET", "before", "v"], &mut bytes);
+        let slow = "redis.call('MYLOG.SET', KEYS[1], 'v') local t = redis.call('TIME') \
+            local e = t[1] * 1000000 + t[2] + 200000 \
+            repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > e return 'slow'";
+        encode(["EVAL", slow, "1", "key"], &mut bytes);
+        for n in 0..10 {
+            encode(["ECHO", &n.to_string()], &mut bytes);
+        }
+        client.try_send_bytes(&bytes).expect("a live connection");
+        let first = Later::of(client);
+        let mut gate = Some(gate);
+        wait_for("the script is slow", || other.run("PING").is_error("BUSY"));
+        first.is_not_there("in the middle of a script");
+        if opened_meanwhile {
+            gate = None;
+        }
+        wait_for("the script is over", || other.run("PING").text() == "PONG");
+        if !opened_meanwhile {
+            wait_held(&mut other, 1);
+            assert_eq!(other.run("EXISTS before key").int(), 2);
+            first.is_not_there("behind a script");
+        }
+        drop(gate);
+        let (reply, mut client) = first.outcome();
+        assert!(reply.expect("a reply").is_ok());
+        assert_eq!(client.recv().text(), "slow");
+        for n in 0..10 {
+            assert_eq!(client.recv().text(), n.to_string());
+        }
+    }
 }
 
 /// Both are told the same, and the server goes on.
-fn killed(kill: &str, learn: &[&str], turn: &[&str]) {
+fn killed(kill: &str, write: &[&str], turn: &[&str]) {
     let mut told = Vec::new();
     for policy in ["everysec", "always"] {
         let server = server(policy);
         let (mut client, mut other) = (server.client(), server.client());
         client.cmd(["FUNCTION", "LOAD", LIBRARY]);
-        for _ in 0..2 {
-            assert!(client.cmd(learn).is_ok());
-        }
+        assert!(client.cmd(write).is_ok());
         client.send(turn);
         // What a busy client sends waits for its script.
         client.send(["ECHO", "behind"]);
@@ -256,18 +248,15 @@ fn killed(kill: &str, learn: &[&str], turn: &[&str]) {
         assert!(other.run(kill).is_ok());
         let reply = client.recv();
         assert_eq!(client.recv().text(), "behind");
-        assert!(client.cmd(learn).is_ok());
+        assert!(client.cmd(write).is_ok());
         // 7.0 tells the digest of the script.
         told.push((busy, reply));
-        if policy == "always" {
-            assert!(held_runs(&mut client) >= 2);
-        }
     }
     assert_eq!(told[0], told[1]);
 }
 
 #[test]
-fn a_held_script_is_killed_as_the_native_one() {
+fn a_script_is_killed_as_under_another_policy() {
     const TURN: &str =
         "if ARGV[1] == 'write' then return redis.call('MYLOG.SET', KEYS[1], 'v') end while true do end";
     killed(
@@ -278,7 +267,7 @@ fn a_held_script_is_killed_as_the_native_one() {
 }
 
 #[test]
-fn a_held_function_is_killed_as_the_native_one() {
+fn a_function_is_killed_as_under_another_policy() {
     killed(
         "FUNCTION KILL",
         &["FCALL", "turn", "1", "key", "write"],
@@ -286,15 +275,13 @@ fn a_held_function_is_killed_as_the_native_one() {
     );
 }
 
-/// In a call from a module nothing protects the client that a long script runs for: it was freed meanwhile.
 #[test]
-fn a_client_may_leave_while_its_held_script_runs_for_long() {
+fn a_client_may_leave_while_its_script_runs_for_long() {
     const LONG: &str = "redis.call('MYLOG.SET', KEYS[1], 'v') local t = redis.call('TIME') \
         local e = t[1] * 1000000 + t[2] + ARGV[1] * 1000 \
         repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > e return 1";
     let server = server("always");
     let mut other = server.client();
-    other.cmd(["EVAL", LONG, "1", "key", "0"]);
     let mut seen_running = 0;
     let mut ms = 150;
     for round in 0.. {
@@ -319,14 +306,8 @@ fn a_client_may_leave_while_its_held_script_runs_for_long() {
             break;
         }
     }
-    // Later servers don't count the call of a client that has left.
-    other.cmd(["EVAL", LONG, "1", "key", "0"]);
-    assert!(held_runs(&mut other) >= 1);
-    // In a unit it can't be interrupted, and so no harm is done either.
+    // In a unit, too.
     const LOOP: &str = "redis.call('MYLOG.SET', KEYS[1], 'v') for i = 1, ARGV[1] do end return 1";
-    for _ in 0..2 {
-        other.cmd(["EVAL", LOOP, "1", "key", "1"]);
-    }
     let mut leaving = server.client();
     leaving.ok("MULTI");
     leaving.cmd(["EVAL", LOOP, "1", "left:unit", "30000000"]);
@@ -334,17 +315,15 @@ fn a_client_may_leave_while_its_held_script_runs_for_long() {
     leaving.send(["MYLOG.SET", "behind", "v"]);
     drop(leaving);
     wait_for("it has ended", || other.run("EXISTS left:unit") == Reply::Int(1));
-    assert_eq!(other.config("busy-reply-threshold"), "20");
 }
 
 #[test]
-fn a_held_script_runs_in_exec_as_in_its_place() {
+fn a_script_runs_in_exec_as_alone() {
     let server = server("always");
     let mut client = server.client();
     client.run("HELLO 3");
     let script = "redis.call('MYLOG.SET', KEYS[1], 'v') redis.setresp(3) return {double=0.5}";
     let alone = client.cmd(["EVAL", script, "1", "key"]);
-    assert_eq!(client.cmd(["EVAL", script, "1", "key"]), alone);
     client.ok("MULTI");
     client.run("MYLOG.SET before v");
     client.cmd(["EVAL", script, "1", "key"]);
@@ -355,38 +334,25 @@ fn a_held_script_runs_in_exec_as_in_its_place() {
 }
 
 #[test]
-fn a_held_script_asks_for_the_permissions_of_the_native_one() {
+fn a_script_is_run_for_whom_may_run_it_and_does_what_he_may_do() {
     let server = server("always");
     let mut client = server.client();
-    for _ in 0..2 {
-        client.cmd(["EVAL", PUT, "1", "own:key", "v"]);
-    }
+    client.cmd(["EVAL", PUT, "1", "own:key", "v"]);
     client.ok("ACL SETUSER user on nopass ~own:* +@all");
     client.ok("ACL SETUSER lacks on nopass ~* +@all -eval");
-    client.ok("ACL SETUSER few on nopass ~* +eval +mylog.eval +mylog.get");
+    client.ok("ACL SETUSER few on nopass ~* +eval +mylog.get");
     let mut user = server.client();
     user.ok("AUTH user x");
     assert!(user.cmd(["EVAL", PUT, "1", "own:key", "v"]).is_ok());
     assert!(user.cmd(["EVAL", PUT, "1", "other:key", "v"]).is_error("NOPERM"));
-    assert!(
-        user.cmd(["MYLOG.EVAL", PUT, "1", "other:key", "v"])
-            .is_error("NOPERM")
-    );
     // What the script itself does is the user's as well.
     let other = "return redis.call('MYLOG.SET', 'other:key', 'v')";
-    for _ in 0..2 {
-        assert!(client.cmd(["EVAL", other, "0"]).is_ok());
-        assert!(user.cmd(["EVAL", other, "0"]).text().contains("key"));
-    }
+    assert!(client.cmd(["EVAL", other, "0"]).is_ok());
+    assert!(user.cmd(["EVAL", other, "0"]).text().contains("key"));
     let mut lacks = server.client();
     lacks.ok("AUTH lacks x");
-    for name in ["EVAL", "MYLOG.EVAL", "mylog.eval"] {
-        assert!(
-            lacks.cmd([name, PUT, "1", "own:key", "v"]).is_error("NOPERM"),
-            "{name}"
-        );
-        assert!(lacks.cmd([name, "return 1", "0"]).is_error("NOPERM"), "{name}");
-    }
+    assert!(lacks.cmd(["EVAL", PUT, "1", "own:key", "v"]).is_error("NOPERM"));
+    assert!(lacks.cmd(["EVAL", "return 1", "0"]).is_error("NOPERM"));
     let mut few = server.client();
     few.ok("AUTH few x");
     assert!(matches!(
@@ -394,11 +360,10 @@ fn a_held_script_asks_for_the_permissions_of_the_native_one() {
         Reply::Error(_)
     ));
     assert_eq!(client.run("MYLOG.GET own:key").text(), "v");
-    assert!(held_runs(&mut client) >= 4);
 }
 
 #[test]
-fn a_held_script_is_refused_without_memory_as_the_native_one() {
+fn a_script_is_refused_without_memory_as_under_another_policy() {
     let mut told = Vec::new();
     for policy in ["everysec", "always"] {
         let server = server(policy);
@@ -410,7 +375,6 @@ fn a_held_script_is_refused_without_memory_as_the_native_one() {
             "redis.call('MYLOG.DEL', KEYS[1]) return redis.call('MYLOG.EXISTS', KEYS[1])",
         ];
         let run = |client: &mut Client| scripts.map(|script| client.cmd(["EVAL", script, "1", "key"]));
-        run(&mut client);
         run(&mut client);
         client.ok("CONFIG SET maxmemory 1");
         told.push(run(&mut client));
@@ -424,7 +388,7 @@ fn a_held_script_is_refused_without_memory_as_the_native_one() {
 }
 
 #[test]
-fn a_held_script_is_one_unit_for_the_servers_own_aof() {
+fn a_script_is_one_unit_for_the_servers_own_aof() {
     let server = Server::build()
         .mylog("appendfsync", "always")
         .config("appendonly", "yes")
@@ -434,7 +398,6 @@ fn a_held_script_is_one_unit_for_the_servers_own_aof() {
     for n in 0..3 {
         client.run(&format!("FCALL twice 2 a{n} b{n} v"));
     }
-    assert_eq!(held_runs(&mut client), 2);
     let mut lines = Vec::new();
     let folder = server.data_dir().join("appendonlydir");
     wait_for("it is in the AOF", || {
@@ -467,7 +430,7 @@ fn a_held_script_is_one_unit_for_the_servers_own_aof() {
 }
 
 #[test]
-fn the_keys_of_a_held_script_are_checked_in_a_cluster() {
+fn the_keys_of_a_script_are_checked_in_a_cluster() {
     let server = Server::build()
         .with_port()
         .mylog("appendfsync", "always")
@@ -479,10 +442,7 @@ fn the_keys_of_a_held_script_are_checked_in_a_cluster() {
         client.run("CLUSTER INFO").text().contains("cluster_state:ok")
     });
     let script = "return redis.call('MYLOG.SET', KEYS[1], 'v')";
-    for _ in 0..2 {
-        assert!(client.cmd(["EVAL", script, "2", "{a}1", "{a}2"]).is_ok());
-    }
+    assert!(client.cmd(["EVAL", script, "2", "{a}1", "{a}2"]).is_ok());
     let reply = client.cmd(["EVAL", script, "2", "a", "b"]);
     assert!(reply.is_error("CROSSSLOT"), "{reply:?}");
-    assert_eq!(held_runs(&mut client), 1);
 }

@@ -1,5 +1,5 @@
-//! What happens between a script's command and its held run, in the same turn of the event loop, and what ends a
-//! server in the middle of a script.
+//! What comes behind a script in its turn of the event loop, before it is answered, and what ends a server in the middle
+//! of one.
 
 use crate::support::{Client, Reply, Server, wait_for};
 
@@ -14,16 +14,7 @@ fn server() -> Server {
         .start()
 }
 
-/// A client whose `PUT` is held.
-fn learned(server: &Server) -> Client {
-    let mut client = server.client();
-    for _ in 0..2 {
-        client.cmd(["EVAL", PUT, "1", "key", "learned"]);
-    }
-    client
-}
-
-/// Sends a held script and, most likely in the same turn, what another one sends behind it; what that one
+/// Sends a script and, most likely in the same turn, what another one sends behind it; what that one
 /// is answered.
 fn in_one_turn(server: &Server, script: &mut Client, value: &str, line: &str) -> Reply {
     let (mut sleeper, mut other) = (server.client(), server.client());
@@ -39,12 +30,12 @@ fn in_one_turn(server: &Server, script: &mut Client, value: &str, line: &str) ->
 
 /// The server ends itself if anything is replicated, or goes into its AOF, while writes are paused.
 #[test]
-fn a_held_script_waits_for_the_end_of_a_pause() {
+fn a_script_and_a_pause_in_one_turn_harm_nobody() {
     let server = Server::build()
         .mylog("appendfsync", "always")
         .config("appendonly", "yes")
         .start();
-    let mut client = learned(&server);
+    let mut client = server.client();
     for round in 0..ROUNDS {
         let value = format!("{round}");
         let reply = in_one_turn(&server, &mut client, &value, "CLIENT PAUSE 100000 WRITE");
@@ -58,9 +49,8 @@ fn a_held_script_waits_for_the_end_of_a_pause() {
 }
 
 #[test]
-fn a_held_script_of_a_user_that_is_deleted_harms_nobody() {
+fn a_script_of_a_user_that_is_deleted_harms_nobody() {
     let server = server();
-    learned(&server);
     for round in 0..ROUNDS {
         server.client().ok("ACL SETUSER user on nopass ~* +@all");
         let mut client = server.client();
@@ -79,15 +69,11 @@ fn a_held_script_of_a_user_that_is_deleted_harms_nobody() {
 fn a_script_that_a_shutdown_cuts_off_leaves_no_half_behind() {
     const HALF: &str = "redis.call('MYLOG.SET', 'first', 'v') while ARGV[1] == 'turn' do end \
         redis.call('MYLOG.SET', 'second', 'v') return 1";
-    for (policy, held) in [("everysec", false), ("always", false), ("always", true)] {
+    for policy in ["everysec", "always"] {
         let mut server = server();
         let mut client = server.client();
         client.ok(&format!("CONFIG SET mylog.appendfsync {policy}"));
         client.ok("MYLOG.SET before v");
-        if held {
-            client.cmd(["EVAL", HALF, "0", "end"]);
-            client.run("MYLOG.DEL first second");
-        }
         client.send(["EVAL", HALF, "0", "turn"]);
         let mut other = server.client();
         wait_for("the script is busy", || other.run("GET native").is_error("BUSY"));
@@ -95,6 +81,6 @@ fn a_script_that_a_shutdown_cuts_off_leaves_no_half_behind() {
         server.wait_exit();
         server.restart();
         let found = server.client().run("EXISTS before first second");
-        assert_eq!(found, Reply::Int(1), "{policy} {held}");
+        assert_eq!(found, Reply::Int(1), "{policy}");
     }
 }

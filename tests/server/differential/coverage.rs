@@ -28,7 +28,7 @@ const NO_TWINS: [&str; 12] = [
     "WAIT",
 ];
 /// Twins that the steps themselves are made of.
-const IN_STEPS: [&str; 5] = ["EVAL", "EVALSHA", "FCALL", "FLUSHALL", "FLUSHDB"];
+const IN_STEPS: [&str; 2] = ["FLUSHALL", "FLUSHDB"];
 
 /// The native commands of the groups whose every command is looked for.
 const GROUPS: [&str; 6] = ["string", "bitmap", "hash", "list", "set", "sortedset"];

@@ -104,15 +104,13 @@ impl Sides {
             }
             Step::Script {
                 script,
-                held,
                 protected,
                 resp,
                 calls,
             } => {
-                let head = |held: bool| self.script_head(*script, held, *protected, *resp, calls.len());
-                let [native, durable] = [head(false), head(*held)];
-                let native = with_commands(native, calls.iter().map(Call::native));
-                let durable = with_commands(durable, calls.iter().map(Call::durable));
+                let head = self.script_head(*script, *protected, *resp, calls.len());
+                let native = with_commands(head.clone(), calls.iter().map(Call::native));
+                let durable = with_commands(head, calls.iter().map(Call::durable));
                 self.script(native, durable, calls, answered);
             }
             Step::Flush { name, by_twin } => {
@@ -223,29 +221,23 @@ impl Sides {
         compare_all(calls, &native, &durable, |raw| raw.to_vec(), answered);
     }
 
-    fn script_head(
-        &self,
-        script: Script,
-        held: bool,
-        protected: bool,
-        resp: u8,
-        calls: usize,
-    ) -> Vec<Vec<u8>> {
+    fn script_head(&self, script: Script, protected: bool, resp: u8, calls: usize) -> Vec<Vec<u8>> {
         assert!(calls > 0);
         let (name, what) = match script {
             Script::Eval => ("EVAL", self::script()),
             Script::EvalSha => ("EVALSHA", self.sha.clone()),
             Script::Fcall => ("FCALL", "run_steps".to_owned()),
         };
-        let name = if held {
-            format!("MYLOG.{name}")
-        } else {
-            name.to_owned()
-        };
         let how = if protected { "pcall" } else { "call" };
-        [name, what, "0".to_owned(), how.to_owned(), resp.to_string()]
-            .map(String::into_bytes)
-            .to_vec()
+        [
+            name.to_owned(),
+            what,
+            "0".to_owned(),
+            how.to_owned(),
+            resp.to_string(),
+        ]
+        .map(String::into_bytes)
+        .to_vec()
     }
 
     fn script(

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::calls::{Call, Taste};
 use crate::server::parity_commands::pick;
 
-/// How a script is called. The durable side may ask for the held form.
+/// How a script is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
     Eval,
@@ -34,7 +34,6 @@ pub enum Step {
     },
     Script {
         script: Script,
-        held: bool,
         /// By redis.pcall, which goes on after an error.
         protected: bool,
         resp: u8,
@@ -84,7 +83,6 @@ impl Step {
             },
             8..=11 => Self::Script {
                 script: pick(rng, &[Script::Eval, Script::EvalSha, Script::Fcall]),
-                held: rng.bool(),
                 protected: rng.u8(..4) > 0,
                 resp: rng.u8(2..=3),
                 calls: calls(rng),
