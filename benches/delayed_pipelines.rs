@@ -7,27 +7,21 @@ use crate::generator::Generator;
 use crate::report::{Section, count, two};
 use crate::rounds::{median, ratio};
 use crate::scale::Scale;
-use crate::settings;
 use crate::slow_syncs::SlowSyncs;
 use crate::targets::Limit::AtLeast;
 
 const PIPELINE: u32 = 16;
-/// Name, side and `mylog.always-mode` of each row.
-const CASES: [(&str, Contender, Option<&str>); 3] = [
-    ("ours, hold", Ours, None),
-    ("ours, wait", Ours, Some("wait")),
-    ("AOF, always", Stock, None),
-];
+/// Name and side of each row.
+const CASES: [(&str, Contender); 2] = [("ours, always", Ours), ("AOF, always", Stock)];
 
-/// Writes a second in each round, or why there are none.
-type Rates = Result<Vec<f64>, String>;
+/// Writes a second in each round.
+type Rates = Vec<f64>;
 
 /// Measures it on each server.
 pub fn section(scale: &Scale) -> Section {
     let about = format!(
         "{WRITERS} clients write with a pipeline of {PIPELINE} under `always`; every fdatasync of either server is held up for\n\
-         {} ms before it begins. Under `hold` a client runs one command a sync, so the bound is clients by syncs a\n\
-         second; the others' is that by the pipeline.",
+         {} ms before it begins. The bound is one pipeline of each client a sync.",
         DELAY.as_millis()
     );
     let head = ["server", "log", "writes/s", "to AOF", "bound"];
@@ -44,20 +38,15 @@ pub fn section(scale: &Scale) -> Section {
     section
 }
 
-fn measure(scale: &Scale, edition: &Edition) -> Result<[Rates; 3], String> {
+fn measure(scale: &Scale, edition: &Edition) -> Result<[Rates; 2], String> {
     let slow = SlowSyncs::new(&edition.binary, DELAY)?;
     let [ours, stock] = [Ours, Stock].map(|who| who.build(&slow.program(), "always").start());
-    let mut rates: [Rates; 3] = [Ok(Vec::new()), Ok(Vec::new()), Ok(Vec::new())];
+    let mut rates: [Rates; 2] = [Vec::new(), Vec::new()];
     for turns in 0..scale.slow_rounds {
         for turn in 0..CASES.len() {
             let place = (turns + turn) % CASES.len();
-            let (_, who, mode) = CASES[place];
+            let (_, who) = CASES[place];
             let server = if who == Ours { &ours } else { &stock };
-            let set = settings::set(&mut server.client(), "mylog.always-mode", mode.unwrap_or("hold"));
-            if let (Some(_), Err(why)) = (mode, set) {
-                rates[place] = Err(why);
-                continue;
-            }
             let command = format!("{} durable:__rand_int__ __value__", who.set());
             let load = Generator::new(WRITERS, PIPELINE, scale.keys, &command);
             let rough = load.run(server, u64::from(WRITERS * PIPELINE)).rate;
@@ -65,40 +54,25 @@ fn measure(scale: &Scale, edition: &Edition) -> Result<[Rates; 3], String> {
                 server,
                 ((rough * scale.seconds) as u64).max(u64::from(WRITERS * PIPELINE)),
             );
-            if let Ok(rates) = &mut rates[place] {
-                rates.push(seen.rate);
-            }
+            rates[place].push(seen.rate);
         }
     }
     Ok(rates)
 }
 
-fn rows(section: &mut Section, server: &str, rates: &[Rates; 3]) {
-    let stock = rates[2].clone().unwrap_or_default();
-    for ((name, who, mode), rates) in CASES.iter().zip(rates) {
-        let rates = match rates {
-            Ok(rates) => rates,
-            Err(why) => {
-                section.unmeasured(&[server, name], why);
-                continue;
-            }
-        };
-        let at_once = if *who == Ours && mode.is_none() {
-            1
-        } else {
-            PIPELINE
-        };
-        let bound = f64::from(WRITERS * at_once) / DELAY.as_secs_f64();
+fn rows(section: &mut Section, server: &str, rates: &[Rates; 2]) {
+    let [ours, stock] = rates;
+    let bound = f64::from(WRITERS * PIPELINE) / DELAY.as_secs_f64();
+    for ((name, _), rates) in CASES.iter().zip(rates) {
         section.row([
             server.to_owned(),
             (*name).to_owned(),
             count(median(rates)),
-            two(ratio(rates, &stock)),
+            two(ratio(rates, stock)),
             count(bound),
         ]);
     }
-    let waiting = rates[1].as_ref().ok().map(|rates| ratio(rates, &stock));
-    target(section, server, waiting);
+    target(section, server, Some(ratio(ours, stock)));
 }
 
 fn unmeasured(section: &mut Section, server: &str, why: &str) {
@@ -108,7 +82,7 @@ fn unmeasured(section: &mut Section, server: &str, why: &str) {
 
 fn target(section: &mut Section, server: &str, to_stock: Option<f64>) {
     section.target(
-        format!("slow disk: writes/s of `always-mode wait`, pipeline of 16, to stock `always` ({server})"),
+        format!("slow disk: writes/s, pipeline of 16, to stock `always` ({server})"),
         AtLeast(1.0),
         to_stock,
     );

@@ -9,7 +9,6 @@ use crate::plot;
 use crate::report::{Section, count, two};
 use crate::rounds::{median, ratio};
 use crate::scale::Scale;
-use crate::settings;
 use crate::slow_syncs::SlowSyncs;
 use crate::support::Server;
 use crate::targets::Limit::{AtLeast, AtMost};
@@ -20,52 +19,37 @@ pub const DELAY: Duration = Duration::from_millis(20);
 pub const WRITERS: u32 = 20;
 const READERS: u32 = 30;
 
-/// A row: who, the module's `always-mode`, and whether anybody writes.
+/// A row: who, and whether anybody writes.
 struct Case {
     name: &'static str,
     who: Contender,
-    mode: Option<&'static str>,
     writers: u32,
     rounds: Vec<Round>,
-    /// Why it can't be measured.
-    unknown: Option<String>,
 }
 
 impl Case {
-    fn new(name: &'static str, who: Contender, mode: Option<&'static str>, writers: u32) -> Self {
+    fn new(name: &'static str, who: Contender, writers: u32) -> Self {
         Self {
             name,
             who,
-            mode,
             writers,
             rounds: Vec::new(),
-            unknown: None,
         }
     }
 
-    fn all() -> [Self; 5] {
+    fn all() -> [Self; 4] {
         [
-            Self::new("ours", Ours, None, 0),
-            Self::new("ours, hold", Ours, None, WRITERS),
-            Self::new("ours, wait", Ours, Some("wait"), WRITERS),
-            Self::new("AOF", Stock, None, 0),
-            Self::new("AOF, always", Stock, None, WRITERS),
+            Self::new("ours", Ours, 0),
+            Self::new("ours, always", Ours, WRITERS),
+            Self::new("AOF", Stock, 0),
+            Self::new("AOF, always", Stock, WRITERS),
         ]
     }
 
     fn measure(&mut self, scale: &Scale, ours: &Server, stock: &Server) {
         let server = if self.who == Ours { ours } else { stock };
-        if let Some(mode) = self.mode {
-            if let Err(why) = settings::set(&mut server.client(), "mylog.always-mode", mode) {
-                self.unknown = Some(why);
-                return;
-            }
-        }
         self.rounds
             .push(round(scale, self.who, server, READERS, self.writers));
-        if self.mode.is_some() {
-            settings::set(&mut server.client(), "mylog.always-mode", "hold").expect("the default");
-        }
     }
 
     fn each(&self, of: fn(&Round) -> f64) -> Vec<f64> {
@@ -77,7 +61,7 @@ impl Case {
 pub fn section(scale: &Scale) -> Section {
     let about = format!(
         "{READERS} clients GET cache keys while {WRITERS} others write durable ones (AOF: SET) under `always`, and every\n\
-         fdatasync of either server is held up for {} ms before it begins. `hold` and `wait` are `mylog.always-mode`.\n\
+         fdatasync of either server is held up for {} ms before it begins.\n\
          `to none` is p99 to that without writers, `AOF to it` is p99 of the stock server with its writers to it.",
         DELAY.as_millis()
     );
@@ -113,7 +97,7 @@ pub fn section(scale: &Scale) -> Section {
     section
 }
 
-fn measure(scale: &Scale, edition: &Edition) -> Result<[Case; 5], String> {
+fn measure(scale: &Scale, edition: &Edition) -> Result<[Case; 4], String> {
     let slow = SlowSyncs::new(&edition.binary, DELAY)?;
     let [ours, stock] = [Ours, Stock].map(|who| who.build(&slow.program(), "always").start());
     let mut cases = Case::all();
@@ -126,15 +110,11 @@ fn measure(scale: &Scale, edition: &Edition) -> Result<[Case; 5], String> {
     Ok(cases)
 }
 
-fn rows(section: &mut Section, server: &str, cases: &[Case; 5], bars: &mut Vec<plot::Group>) {
+fn rows(section: &mut Section, server: &str, cases: &[Case; 4], bars: &mut Vec<plot::Group>) {
     let p99 = |case: &Case| case.each(|round| round.p99_ms);
-    let slow = p99(&cases[4]);
+    let slow = p99(&cases[3]);
     for case in cases {
-        if let Some(why) = &case.unknown {
-            section.unmeasured(&[server, case.name], why);
-            continue;
-        }
-        let alone = &cases[if case.who == Ours { 0 } else { 3 }];
+        let alone = &cases[if case.who == Ours { 0 } else { 2 }];
         let of_none = ratio(&p99(case), &p99(alone));
         let of_slow = ratio(&slow, &p99(case));
         section.row([
@@ -149,11 +129,11 @@ fn rows(section: &mut Section, server: &str, cases: &[Case; 5], bars: &mut Vec<p
         ]);
         bars.push((format!("{server}, {}", case.name), vec![median(&p99(case))]));
     }
-    let held = p99(&cases[1]);
+    let ours = p99(&cases[1]);
     targets(
         section,
         server,
-        Some([ratio(&held, &p99(&cases[0])), ratio(&slow, &held)]),
+        Some([ratio(&ours, &p99(&cases[0])), ratio(&slow, &ours)]),
     );
 }
 
@@ -165,7 +145,7 @@ fn unmeasured(section: &mut Section, server: &str, why: &str) {
 /// Of the p99: ours with writers to ours without, and stock with writers to that.
 fn targets(section: &mut Section, server: &str, ratios: Option<[f64; 2]>) {
     section.target(
-        format!("slow disk: GET p99 beside held writers, to without writers ({server})"),
+        format!("slow disk: GET p99 beside writers, to without writers ({server})"),
         AtMost(1.3),
         ratios.map(|[to_none, _]| to_none),
     );
