@@ -50,14 +50,9 @@ pub(super) fn turn_ends() {
 /// That of a command of ours.
 pub(crate) fn of_command(ctx: Ctx<'_>, flags: Flags) -> Author {
     if flags.any(Flags::LUA) {
-        return clients::of_running_script().map_or_else(nobody_known, Author::Client);
+        return clients::of_running_script().map_or_else(not_known, Author::Client);
     }
-    let id = ctx.client_id();
-    match clients::is_there(id) {
-        true => Author::Client(id),
-        // Another module calls.
-        false => nobody_known(),
-    }
+    Author::Client(ctx.client_id())
 }
 
 /// That of the native command which a callback hears of.
@@ -66,16 +61,17 @@ pub(crate) fn of_callback() -> Author {
         return Author::Nobody;
     }
     if Flags::of_server().any(Flags::LUA) {
-        return clients::of_running_script().map_or_else(nobody_known, Author::Client);
+        return clients::of_running_script().map_or_else(not_known, Author::Client);
     }
     let seen = SEEN.load(Ordering::Relaxed);
-    if PUT_OFF.load(Ordering::Relaxed) > 0 || seen == 0 || !clients::is_there(seen) {
-        return nobody_known();
+    if PUT_OFF.load(Ordering::Relaxed) > 0 || seen == 0 {
+        return not_known();
     }
     Author::Client(seen)
 }
 
-fn nobody_known() -> Author {
+/// That of a command that may be anybody's.
+pub(super) fn not_known() -> Author {
     match PUT_OFF.load(Ordering::Relaxed) {
         0 => Author::Unknown,
         _ => Author::PutOff,

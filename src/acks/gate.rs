@@ -145,13 +145,15 @@ pub(super) fn hold(author: &Author, seq: u64) {
     };
     match *author {
         Author::Nobody => return,
-        Author::Client(id) => hold_client(id, seq),
-        Author::Unknown => everybody_since(Some(ACTIVE_S))
-            .into_iter()
-            .for_each(|id| hold_client(id, seq)),
-        Author::PutOff => everybody_since(None)
-            .into_iter()
-            .for_each(|id| hold_client(id, seq)),
+        Author::Client(id) if hold_client(id, seq) => {}
+        // A client of another module's call, which is nobody's.
+        Author::Client(_) => return hold(&author::not_known(), seq),
+        Author::Unknown => everybody_since(Some(ACTIVE_S)).into_iter().for_each(|id| {
+            hold_client(id, seq);
+        }),
+        Author::PutOff => everybody_since(None).into_iter().for_each(|id| {
+            hold_client(id, seq);
+        }),
     }
     engine::with(|engine| engine.ask_sync(seq));
     if ack::past_sleep_hook() {
@@ -159,12 +161,14 @@ pub(super) fn hold(author: &Author, seq: u64) {
     }
 }
 
-fn hold_client(id: u64, seq: u64) {
-    if !clients::protect(id) {
-        return;
+/// False if there is no such client.
+fn hold_client(id: u64, seq: u64) -> bool {
+    let is_there = clients::protect(id);
+    if is_there {
+        with(|state| state.gate(id, seq));
+        AGAIN.store(true, Ordering::Relaxed);
     }
-    with(|state| state.gate(id, seq));
-    AGAIN.store(true, Ordering::Relaxed);
+    is_there
 }
 
 impl State {

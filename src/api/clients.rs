@@ -172,8 +172,3 @@ pub(crate) fn send_from_this_thread() {
         unsafe { (behind.send)() };
     }
 }
-
-/// True for the id of a client.
-pub(crate) fn is_there(id: u64) -> bool {
-    with(id, |_, _| ()).is_some()
-}
