@@ -104,9 +104,15 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
     }
     settle(Cause::Command);
     // A RENAME may have been heard of before: then the entry has its new name already.
-    let is_told = engine::with(|engine| engine.store.find(db, key) == Some(id));
-    if is_told == Some(true) {
-        unit::watch(Some(key));
+    let end = engine::with(|engine| {
+        let is_told = engine.store.find(db, key) == Some(id);
+        is_told.then(|| engine.store.entry(id).map_or(NEVER, |entry| entry.expire_at()))
+    });
+    if let Some(Some(end)) = end {
+        // Nobody waits for what is deleted because its time is over: after a crash it would be gone, too.
+        if end == NEVER || end > server::now_ms() {
+            unit::watch(Some(key));
+        }
         set_pending(Pending::Unlinked(db, key.to_vec(), id));
     }
 }
