@@ -84,7 +84,7 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
         return reply.emit(ctx);
     }
     if changed.is_none() {
-        if let Some(reason) = engine::with(|engine| engine.trouble()).flatten() {
+        if let Some(reason) = engine::with(|engine| engine.doubt()).flatten() {
             return not_durable(seq, &reason).emit(ctx);
         }
     }

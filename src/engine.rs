@@ -278,6 +278,17 @@ impl Engine {
         Some(reason)
     }
 
+    /// True while nothing new becomes durable, or has not for longer than `mylog.max-unsynced-age`.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        self.marks().is_down() || self.pressure.is_old()
+    }
+
+    /// Why what is not durable may not become so; `None` while the log is in no trouble.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let is_old = || self.pressure.is_old().then(|| self.pressure_reason()).flatten();
+        self.trouble().or_else(is_old)
+    }
+
     /// True if there is no reason to refuse a durable write, and none begins now: as nearly always.
     fn takes_all(&self) -> bool {
         self.refusing.is_none()

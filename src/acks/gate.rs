@@ -266,6 +266,8 @@ pub(crate) fn before_sleep() {
     let long = with(|state| state.woke.take().is_some_and(|woke| woke.elapsed() >= LONG_TURN));
     let all = ALL_AGAIN.swap(false, Ordering::Relaxed) || long;
     AGAIN.store(false, Ordering::Relaxed);
+    // Whether anybody is gated or not: a trouble that is over is no part of the next one.
+    let trouble = in_trouble_for();
     if LEAST.load(Ordering::Relaxed) == NOBODY {
         return;
     }
@@ -305,7 +307,9 @@ pub(crate) fn before_sleep() {
     if leavers::were_asked_for() {
         let_leave(&with(|state| state.clients.keys().copied().collect::<Vec<u64>>()));
     }
-    close_if_in_trouble();
+    if trouble.is_some_and(|since| since >= Duration::from_millis(config::max_wait_ms())) {
+        close_all();
+    }
 }
 
 /// The server's cron.
@@ -341,30 +345,34 @@ fn reached() -> u64 {
     .unwrap_or(0)
 }
 
+/// For how long the log has been in trouble; `None` while it is not.
+fn in_trouble_for() -> Option<Duration> {
+    let in_trouble = engine::with(|engine| engine.is_in_trouble()) == Some(true);
+    with(|state| match in_trouble {
+        true => Some(state.trouble.get_or_insert_with(Instant::now).elapsed()),
+        false => {
+            state.trouble = None;
+            None
+        }
+    })
+}
+
 /// A log in trouble has `mylog.max-wait` to heal, which makes durable what is waited for. Then it is not known what will
 /// become of that, and a closed connection says so.
-fn close_if_in_trouble() {
-    let in_trouble =
-        engine::with(|engine| engine.trouble().is_some() || engine.pressure.is_old()) == Some(true);
-    let over = with(|state| {
-        if !in_trouble {
-            state.trouble = None;
-            return false;
-        }
-        let since = *state.trouble.get_or_insert_with(Instant::now);
-        !state.clients.is_empty() && since.elapsed() >= Duration::from_millis(config::max_wait_ms())
-    });
-    if !over {
-        return;
-    }
+fn close_all() {
     let clients: Vec<u64> = with(|state| {
         state.order.clear();
         state.publish();
         state.clients.drain().map(|(id, _)| id).collect()
     });
-    for id in &clients {
-        clients::close(*id);
+    if clients.is_empty() {
+        return;
     }
+    let sockets = leavers::sockets(&clients);
+    clients.iter().for_each(|id| clients::close(*id));
+    // The server closes its own end at the end of this turn. A child that was forked meanwhile, the one that makes a tainted log
+    // anew among them, has the sockets as well: without this the clients would hear of nothing before that child ends.
+    sockets.into_iter().for_each(clients::hang_up);
     CLOSED.fetch_add(clients.len() as u64, Ordering::Relaxed);
     log::warning(&format!(
         "{} clients were closed: what they wrote, or saw, is not known to be on disk after mylog.max-wait ({} ms)",

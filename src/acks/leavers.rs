@@ -1,6 +1,7 @@
 //! Gated clients that the server has been asked to close: by CLIENT KILL, for their output, to make room. It frees no protected
 //! client, so they are let go at once. They get nothing of what they were told: who is to be closed is not written to.
 
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::unit;
@@ -32,6 +33,16 @@ pub(super) fn part(mut gated: Vec<u64>, last: u64) -> Vec<u64> {
 
 /// Those of these clients that are to be closed.
 pub(super) fn among(gated: &[u64]) -> Vec<u64> {
+    of_each(gated, to_be_closed)
+}
+
+/// The sockets of these clients.
+pub(super) fn sockets(gated: &[u64]) -> Vec<RawFd> {
+    of_each(gated, socket)
+}
+
+/// What the lines of CLIENT LIST tell of these clients.
+fn of_each<R>(gated: &[u64], what: fn(&str) -> Option<R>) -> Vec<R> {
     if gated.is_empty() {
         return Vec::new();
     }
@@ -44,16 +55,23 @@ pub(super) fn among(gated: &[u64]) -> Vec<u64> {
     let list = unit::context().and_then(|ctx| ctx.call(c"CLIENT", "", &args));
     let Some(list) = list else { return Vec::new() };
     let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
-    text.lines().filter_map(to_be_closed).collect()
+    text.lines().filter_map(what).collect()
+}
+
+fn field<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    line.split(' ')
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The id in a line of CLIENT LIST, of a client that the server is about to close.
 fn to_be_closed(line: &str) -> Option<u64> {
-    let field = |name: &str| {
-        line.split(' ')
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
-    field("flags")?.contains('A').then(|| field("id")?.parse().ok())?
+    let id = || field(line, "id")?.parse().ok();
+    field(line, "flags")?.contains('A').then(id)?
+}
+
+/// The socket in a line of CLIENT LIST.
+fn socket(line: &str) -> Option<RawFd> {
+    field(line, "fd")?.parse().ok().filter(|fd| *fd >= 0)
 }
 
 #[cfg(test)]
@@ -65,6 +83,13 @@ mod tests {
         assert_eq!(to_be_closed("id=3 name=A flags=A db=0"), Some(3));
         assert_eq!(to_be_closed("id=4 name=A flags=bx db=0"), None);
         assert_eq!(to_be_closed(""), None);
+    }
+
+    #[test]
+    fn who_has_no_socket_has_none() {
+        assert_eq!(socket("id=3 addr=/s:0 fd=8 name=fd=9"), Some(8));
+        assert_eq!(socket("id=3 fd=-1 name="), None);
+        assert_eq!(socket(""), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! A client is named by its id, as CLIENT LIST has it, and looked up each time: no pointer to one is kept.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::os::fd::RawFd;
 use std::sync::OnceLock;
 
 use super::Ctx;
@@ -126,6 +127,12 @@ pub(crate) fn close(id: u64) {
         // SAFETY: the client is marked, not freed: that happens at the end of the turn.
         unsafe { (functions.unprotect)(client) };
     });
+}
+
+/// Ends a connection for both sides, whoever else has the socket. Only for a client that was closed in this turn.
+pub(crate) fn hang_up(socket: RawFd) {
+    // SAFETY: takes numbers only. The server has told the number in this turn, at the end of which it closes the socket.
+    unsafe { libc::shutdown(socket, libc::SHUT_RDWR) };
 }
 
 /// The client whose script runs; `None` if no script runs, or it is nobody's.
