@@ -54,6 +54,7 @@ mod server {
     mod file_size_limit;
     mod forkless_saves;
     mod full_disk_load;
+    mod gate_trouble;
     mod generic_cases;
     mod generic_commands;
     mod generic_random;

@@ -31,13 +31,21 @@ fn set(client: &mut Client, key: &str, bytes: usize) -> crate::support::Reply {
     client.cmd(["MYLOG.SET", key, &"v".repeat(bytes)])
 }
 
-fn wait_until_refused(client: &mut Client) -> u64 {
-    let mut acked = 0;
+/// How many are acknowledged before. Under `always` whoever writes the next one is told nothing, but closed.
+fn wait_until_refused(server: &Server, policy: &str) -> u64 {
+    let mut client = server.client();
+    let (mut acked, mut closed) = (0, 0);
+    let value = "v".repeat(5000);
     wait_for("durable writes are refused", || {
-        let reply = set(client, &format!("key:{acked}"), 5000);
+        let Some(reply) = client.answer_to(["MYLOG.SET", &format!("key:{acked}"), &value]) else {
+            client = server.client();
+            closed += 1;
+            return false;
+        };
         acked += u64::from(reply.is_ok());
         reply.is_error("MYLOGDOWN ")
     });
+    assert_eq!(closed, u64::from(policy == "always"));
     acked
 }
 
@@ -64,10 +72,13 @@ fn assert_goes_on(server: &mut Server, client: &mut Client, acked: u64) {
 #[test]
 fn a_file_size_limit_stops_durable_writes_only_and_for_as_long_as_it_holds() {
     for policy in ["always", "everysec"] {
-        let mut server = build(policy).mylog("read-mode", "latest").start();
+        let mut server = build(policy)
+            .mylog("read-mode", "latest")
+            .mylog("max-wait", "300")
+            .start();
         let mut client = server.client();
         limit(&server, "200000");
-        let acked = wait_until_refused(&mut client);
+        let acked = wait_until_refused(&server, policy);
         assert!(acked > 20, "{acked}");
         let reply = client.run("MYLOG.SET key:0 other");
         assert!(reply.text().contains("File too large"));

@@ -280,8 +280,10 @@ fn while_the_log_is_down_sort_reads_and_stores_nothing() {
     client.ok("MYLOG.SET durable v");
     client.run("RPUSH native 2 1");
     let value = "v".repeat(100_000);
+    client.ok("CONFIG SET mylog.max-wait 100");
+    let mut writer = server.client();
     wait_for("the disk is full", || {
-        !client.cmd(["MYLOG.SET", "big", &value]).is_ok()
+        writer.answer_to(["MYLOG.SET", "big", &value]).is_none()
     });
     let digest = client.run("MYLOG.DEBUG DIGEST");
     for line in ["MYLOG.SORT l STORE d", "SORT native STORE durable"] {

@@ -60,6 +60,20 @@ impl Client {
         self.cmd(line.split_ascii_whitespace())
     }
 
+    /// As `run`, where the server may close the connection without an answer: `None` then. Panics where neither comes.
+    pub fn answer(&mut self, line: &str) -> Option<Reply> {
+        self.answer_to(line.split_ascii_whitespace())
+    }
+
+    /// As `answer`, with words of any bytes.
+    pub fn answer_to<A: AsRef<[u8]>>(&mut self, args: impl IntoIterator<Item = A>) -> Option<Reply> {
+        match self.try_cmd(args) {
+            Ok(reply) => Some(reply),
+            Err(why) if is_the_end(&why) => None,
+            Err(why) => panic!("neither an answer nor the end of the connection: {why}"),
+        }
+    }
+
     /// As `run`, but panics unless the reply is `+OK`.
     pub fn ok(&mut self, line: &str) {
         let reply = self.run(line);
@@ -147,6 +161,12 @@ impl Client {
             .1;
         String::from_utf8(value).expect("text")
     }
+}
+
+/// True where the server has closed the connection, and not where the time is over.
+pub fn is_the_end(why: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(why.kind(), UnexpectedEof | ConnectionReset | BrokenPipe)
 }
 
 /// Appends one command in the protocol's own form.
