@@ -55,6 +55,7 @@ mod server {
     mod forkless_saves;
     mod full_disk_load;
     mod gate_trouble;
+    mod gate;
     mod generic_cases;
     mod generic_commands;
     mod generic_random;

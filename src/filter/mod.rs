@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
-use crate::api::call;
+use crate::api::{call, clients};
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
@@ -152,6 +152,9 @@ fn lead_copy(command: Filtered<'_>) {
 fn attend(command: Filtered<'_>, len: usize) {
     if WATCHED.load(Ordering::Relaxed) {
         note_author(command);
+        if lead_off_durable(command, len) {
+            return;
+        }
     }
     let Some(first) = command.arg(1) else {
         if is_flush(command, len) {
@@ -169,6 +172,26 @@ fn attend(command: Filtered<'_>, len: usize) {
     if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && unrouted::may_have_later_keys(command)) {
         look(command, len, captured);
     }
+}
+
+/// Redis before 7.2 tells no callback whose command it hears of. So a command that takes keys of any type and has a durable
+/// one goes to its twin, which is told. Only while replies may have to wait for the disk: a name costs a look into the store.
+fn lead_off_durable(command: Filtered<'_>, len: usize) -> bool {
+    if !clients::run_behind_our_look() || !acks::is_on() || conditions::is_replica() {
+        return false;
+    }
+    let Some(place) = name_of(command).and_then(route::place) else {
+        return false;
+    };
+    let Some(route) = route::at_place(place).filter(|route| route.generic_write && route.accepts(len)) else {
+        return false;
+    };
+    let mut places = key_places(|place| command.arg(place), len, route.keys);
+    let leads = places.any(|place| command.arg(place).is_some_and(is_durable));
+    if leads {
+        lead_to_twin(command, place);
+    }
+    leads
 }
 
 /// Replies may have to wait for the disk: that of this command, and a client that is gated may be closed by it.
