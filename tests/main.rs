@@ -54,8 +54,8 @@ mod server {
     mod file_size_limit;
     mod forkless_saves;
     mod full_disk_load;
-    mod gate_trouble;
     mod gate;
+    mod gate_trouble;
     mod generic_cases;
     mod generic_commands;
     mod generic_random;

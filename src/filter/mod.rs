@@ -25,10 +25,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
-use crate::api::{call, clients};
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
+use crate::api::{call, clients};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Standing};
