@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::{Author, author, everybody, leavers};
+use super::{Author, author, everybody, idle, leavers};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::gil::Gil;
 use crate::{ack, capture, config, engine, unit};
@@ -314,6 +314,9 @@ pub(crate) fn before_sleep() {
 
 /// The server's cron.
 pub(crate) fn cron() {
+    if idle::matters() {
+        idle::look(longest_wait());
+    }
     if LEAST.load(Ordering::Relaxed) == NOBODY {
         return;
     }
@@ -323,6 +326,12 @@ pub(crate) fn cron() {
         part
     });
     let_leave(&part);
+}
+
+/// For how long anybody has waited who is still gated.
+fn longest_wait() -> Duration {
+    let oldest = with(|state| state.clients.values().map(|gated| gated.since).min());
+    oldest.map_or(Duration::ZERO, |since| since.elapsed())
 }
 
 /// Lets those of these clients go that the server is to close.

@@ -7,10 +7,12 @@
 //! - `way`: the decision.
 //! - `author`: whose command it is.
 //! - `gate`: who is gated, and their release.
+//! - `idle`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
 
 mod author;
 mod gate;
+mod idle;
 mod leavers;
 mod way;
 
@@ -19,6 +21,7 @@ pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_ended, next_command, on_durable, prepare,
     refresh, status, unknown, woke_up,
 };
+pub(crate) use idle::config_comes;
 pub(crate) use leavers::may_have_come as leavers_may_have_come;
 pub(crate) use way::{Standing, Way, way};
 

@@ -10,13 +10,15 @@ use crate::gil::Gil;
 
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
+static IDLE_TIMEOUT_S: AtomicI64 = AtomicI64::new(0);
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
 /// Their names in the server.
-static ALL: [(&CStr, &AtomicI64); 3] = [
+static ALL: [(&CStr, &AtomicI64); 4] = [
     (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
     (c"proto-max-bulk-len", &LONGEST_STRING),
     (c"io-threads", &IO_THREADS),
+    (c"timeout", &IDLE_TIMEOUT_S),
 ];
 
 /// They were asked for.
@@ -74,6 +76,11 @@ pub(crate) fn longest_string() -> usize {
 /// The server's `io-threads`; 0 if it does not tell.
 pub(crate) fn io_threads() -> i64 {
     IO_THREADS.load(Ordering::Relaxed)
+}
+
+/// The server's `timeout`: seconds behind which a client that says nothing is closed; 0 for none.
+pub(crate) fn idle_timeout_s() -> i64 {
+    IDLE_TIMEOUT_S.load(Ordering::Relaxed)
 }
 
 /// A setting that is a number; `None` if the server does not tell, with CONFIG renamed away for example.

@@ -202,8 +202,16 @@ fn note_author(command: Filtered<'_>) {
     }
     acks::next_command();
     acks::note(command.client_id());
-    if name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"client")) {
+    let Some(name) = name_of(command).filter(|name| name.len() == 6) else {
+        return;
+    };
+    if name.eq_ignore_ascii_case(b"client") {
         acks::leavers_may_have_come();
+    } else if name.eq_ignore_ascii_case(b"config") {
+        let reads = |word: &[u8]| word.eq_ignore_ascii_case(b"get");
+        if !command.arg(1).is_some_and(reads) {
+            acks::config_comes();
+        }
     }
 }
 

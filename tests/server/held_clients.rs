@@ -2,6 +2,7 @@
 //! durable, the others' commands go on, and nothing is left behind.
 
 use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -160,15 +161,31 @@ fn a_held_client_is_not_idle() {
     let server = server();
     let mut scene = scene(&server);
     scene.other.ok("CONFIG SET timeout 1");
-    let idle = Later::of(server.client());
-    wait_for("an idle client is closed", || {
+    let began = Instant::now();
+    wait_for("they would be idle for long", || {
         scene.other.ok("SET native v");
-        scene.other.info_u64("clients", "connected_clients") == CLIENTS + 1
+        began.elapsed() > Duration::from_secs(4)
+    });
+    assert_eq!(scene.other.info_u64("clients", "connected_clients"), CLIENTS + 1);
+    scene.nobody_is_answered("timeout");
+    // What is written down is what was set.
+    scene.other.ok("CONFIG REWRITE");
+    let file = std::fs::read_to_string(server.config_file()).expect("its configuration");
+    assert!(file.lines().any(|line| line == "timeout 1"), "{file}");
+    let idle = server.client();
+    scene.gate = None;
+    for reply in scene.replies.drain(..) {
+        assert!(reply.reply().is_ok());
+    }
+    let idle = Later::of(idle);
+    wait_for("an idle client is closed once nobody waits", || {
+        scene.other.ok("SET native v");
+        scene.other.info_u64("clients", "connected_clients") == 1
     });
     assert!(idle.outcome().0.is_err());
-    scene.nobody_is_answered("timeout");
+    assert_eq!(scene.other.config("timeout"), "1");
     scene.other.ok("CONFIG SET timeout 0");
-    scene.ends_well();
+    is_as_ever(&mut scene.other);
 }
 
 #[test]
