@@ -305,7 +305,6 @@ unsafe extern "C" fn modules_changed(
 ) {
     if let Some(ctx) = unit::context() {
         server_commands::refresh(ctx);
-        acks::refresh();
     }
 }
 

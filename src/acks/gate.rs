@@ -95,7 +95,9 @@ fn decide() {
     });
     // What keeps the replies of those who are gated holds no longer.
     if let (Some(last), Some(_)) = (last, off) {
-        unit::wait_in_place(last);
+        if unit::wait_in_place(last).is_some() {
+            close_all();
+        }
     }
     ON.store(off.is_none(), Ordering::Relaxed);
     if let (Some(why), true) = (off, was != off) {
