@@ -26,6 +26,8 @@ fn kills_under_load_lose_nothing_acknowledged_and_leave_no_hole() {
         seed,
         databases: 2,
         value_bytes: 400,
+        pipeline: [1, 4, 16][usize::try_from(seed % 3).unwrap()],
+        scripts: true,
         ..Workload::default()
     };
     let ledger = Arc::new(Ledger::new(workload));

@@ -25,6 +25,8 @@ pub struct Workload {
     pub writers: u64,
     /// Steps sent at once. Keep it 1 where the server may refuse: a refusal amid a pipeline makes a hole.
     pub pipeline: u64,
+    /// Steps of an even number of changes are scripts, and not MULTI and EXEC.
+    pub scripts: bool,
     /// String keys of a writer (hashes, counters and twins come on top).
     pub keys: u64,
     /// Longest value.
@@ -43,6 +45,7 @@ impl Default for Workload {
             seed: fastrand::u64(..),
             writers: 4,
             pipeline: 1,
+            scripts: false,
             keys: 16,
             value_bytes: 100,
             commands_prefix: "MYLOG.",

@@ -137,13 +137,31 @@ pub fn commands(load: &Workload, step: &[Change], to: &mut Vec<u8>) -> usize {
         step.iter().for_each(|change| command(load, change, to));
         return 1;
     }
+    if load.scripts && step.len() % 2 == 0 {
+        let commands: Vec<Vec<Vec<u8>>> = step.iter().map(|change| words(load, change)).collect();
+        let args = commands.into_iter().flat_map(|words| {
+            let count = words.len().to_string().into_bytes();
+            std::iter::once(count).chain(words)
+        });
+        let script = ["EVAL", SCRIPT, "0"].map(|word| word.as_bytes().to_vec());
+        encode(script.into_iter().chain(args), to);
+        return 1;
+    }
     encode(["MULTI"], to);
     step.iter().for_each(|change| command(load, change, to));
     encode(["EXEC"], to);
     step.len() + 2
 }
 
+/// Runs commands: of each the number of its words, and these.
+const SCRIPT: &str = "local at = 1 while at <= #ARGV do local last = at + tonumber(ARGV[at]) \
+                      redis.call(unpack(ARGV, at + 1, last)) at = last + 1 end return redis.status_reply('OK')";
+
 fn command(load: &Workload, change: &Change, to: &mut Vec<u8>) {
+    encode(words(load, change), to);
+}
+
+fn words(load: &Workload, change: &Change) -> Vec<Vec<u8>> {
     let (name, args): (&str, Vec<&[u8]>) = match change {
         Change::Set(key, value) => ("SET", vec![key, value]),
         Change::Field(key, field, value) => ("HSET", vec![key, field, value]),
@@ -152,5 +170,7 @@ fn command(load: &Workload, change: &Change, to: &mut Vec<u8>) {
         Change::DropField(key, field) => ("HDEL", vec![key, field]),
     };
     let name = format!("{}{name}", load.commands_prefix).into_bytes();
-    encode(std::iter::once(name.as_slice()).chain(args), to);
+    std::iter::once(name)
+        .chain(args.into_iter().map(<[u8]>::to_vec))
+        .collect()
 }
