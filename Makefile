@@ -57,7 +57,7 @@ audit: deps ## Known vulnerabilities of the dependencies (fetches the advisory l
 	@tools/deny.sh advisories
 
 bench: deps build ## Ours beside the server's own AOF: docs/bench; in target/bench: QUICK=1 a look, ONLY=full,huge parts
-	@for name in redis-7.0 valkey-8.0 redis-6.2; do tools/fetch-servers.sh $$name || \
+	@for name in redis-7.0 valkey-8.0 redis-8.6 redis-6.2; do tools/fetch-servers.sh $$name || \
 		echo "going on without $$name: its rows will say so" >&2; done
 	cargo bench --locked --bench bench
 

@@ -17,17 +17,15 @@ mod support;
 mod apart;
 mod backpressure;
 mod beside_cache;
-mod beside_writers;
 mod child_cases;
 mod child_spare;
 mod child_trouble;
 mod contender;
-mod delayed_pipelines;
-mod delayed_readers;
 mod disk_full;
 mod editions;
 mod fill;
 mod filter_cost;
+mod gate;
 mod generator;
 mod huge_rewrite;
 mod huge_steps;
@@ -39,7 +37,6 @@ mod memory;
 mod paced;
 mod plot;
 mod probe;
-mod readers;
 mod report;
 mod rewrite;
 mod rewrite_run;
@@ -54,7 +51,6 @@ mod targets;
 mod trouble;
 mod types;
 mod value_memory;
-mod writes;
 
 use std::env;
 use std::panic;
@@ -68,11 +64,9 @@ use scale::Scale;
 type Part = fn(&Scale) -> report::Section;
 
 /// The parts by the name that `ONLY=` takes; some names have several.
-const PARTS: [(&str, Part); 17] = [
-    ("writes", writes::section),
-    ("readers", readers::section),
-    ("delayed", delayed_readers::section),
-    ("delayed", delayed_pipelines::section),
+const PARTS: [(&str, Part); 15] = [
+    ("gate", gate::writers::section),
+    ("gate", gate::readers::section),
     ("rewrite", rewrite::section),
     ("child", child_trouble::section),
     ("child", child_spare::section),

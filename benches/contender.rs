@@ -16,9 +16,6 @@ pub enum Contender {
 
 pub use Contender::{Ours, Stock};
 
-/// The fsync policies, the strictest first.
-pub const POLICIES: [&str; 3] = ["always", "everysec", "no"];
-
 impl Contender {
     /// A server that rewrites its log only when asked to.
     pub fn start(self, policy: &str) -> Server {

@@ -30,9 +30,15 @@ pub fn fetched(name: &str) -> Result<Edition, String> {
 /// The servers that take the module and are to be compared: the own one, Redis 7.0 and Valkey 8.0, each once.
 /// One that was not fetched comes as its name and the reason.
 pub fn compared() -> Vec<Result<Edition, (&'static str, String)>> {
+    compared_and(&[])
+}
+
+/// As [`compared`], and more of the fetched ones, each with how its name begins.
+pub fn compared_and(more: &[(&'static str, &'static str)]) -> Vec<Result<Edition, (&'static str, String)>> {
     let own = own();
     let mut all = vec![Ok(own.clone())];
-    for (name, version) in [("redis-7.0", "Redis 7.0."), ("valkey-8.0", "Valkey 8.0.")] {
+    let always = [("redis-7.0", "Redis 7.0."), ("valkey-8.0", "Valkey 8.0.")];
+    for &(name, version) in always.iter().chain(more) {
         if !own.name.starts_with(version) {
             all.push(fetched(name).map_err(|why| (name, why)));
         }

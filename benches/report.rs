@@ -122,9 +122,15 @@ impl Report {
         targets::text(self.sections.iter().flat_map(|section| &section.targets))
     }
 
-    /// Writes the text and the plots; returns where the text is.
+    /// Writes the text and the plots in place of those that are there; returns where the text is.
     pub fn write(&self, folder: &Path) -> PathBuf {
         fs::create_dir_all(folder).expect("the folder of the results");
+        for file in fs::read_dir(folder).expect("the folder of the results") {
+            let path = file.expect("a file of the results").path();
+            if path.extension().is_some_and(|extension| extension == "svg") {
+                fs::remove_file(path).expect("a plot of an earlier run");
+            }
+        }
         let mut text = self.head.clone() + &self.targets();
         for section in &self.sections {
             text.push_str(&section.text());

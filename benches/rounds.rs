@@ -2,7 +2,6 @@
 
 use crate::generator::Generator;
 use crate::memory;
-use crate::scale::Scale;
 use crate::support::Server;
 
 /// One measurement of a load.
@@ -62,24 +61,6 @@ impl<'s> Cell<'s> {
     /// One number of each round.
     pub fn each(&self, of: impl Fn(&Sample) -> f64) -> Vec<f64> {
         self.samples.iter().map(of).collect()
-    }
-
-    /// Median of a number over the rounds.
-    pub fn median(&self, of: impl Fn(&Sample) -> f64) -> f64 {
-        median(&self.each(of))
-    }
-}
-
-/// Measures all cells in every round. Each round begins with another one, so that none always comes first.
-pub fn take_turns(cells: &mut [Cell<'_>], scale: &Scale) {
-    for cell in cells.iter_mut() {
-        cell.warm_up(scale.seconds);
-    }
-    let count = cells.len();
-    for round in 0..scale.rounds {
-        for turn in 0..count {
-            cells[(round + turn) % count].measure();
-        }
     }
 }
 

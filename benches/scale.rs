@@ -17,8 +17,10 @@ pub struct Scale {
     pub rewrite_keys: u64,
     /// Times that a rewrite under load is measured.
     pub rewrite_rounds: usize,
-    /// Times that anything is measured on a slow disk.
-    pub slow_rounds: usize,
+    /// Times that each row of the gate is measured. It has many: turns are short.
+    pub gate_turns: usize,
+    /// Length of one of these measurements.
+    pub gate_seconds: f64,
     /// Durable keys of a load, and of the comparison beside a cache.
     pub durable_keys: u64,
     /// Cache keys of that comparison.
@@ -41,7 +43,8 @@ impl Scale {
                 keys: 20_000,
                 rewrite_keys: 60_000,
                 rewrite_rounds: 1,
-                slow_rounds: 1,
+                gate_turns: 1,
+                gate_seconds: 0.04,
                 durable_keys: 200_000,
                 cache_keys: 1_000_000,
                 huge: 500_000,
@@ -55,7 +58,8 @@ impl Scale {
                 keys: 100_000,
                 rewrite_keys: 500_000,
                 rewrite_rounds: 3,
-                slow_rounds: 3,
+                gate_turns: 5,
+                gate_seconds: 0.16,
                 durable_keys: 1_000_000,
                 cache_keys: 5_000_000,
                 huge: 5_000_000,
