@@ -83,7 +83,7 @@ unsafe extern "C" fn event_loop(
     startup::enter(ctx);
     // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
     //    group, and its clients are gated before anything is sent.
-    acks::next_command();
+    acks::next_command(|| false);
     waits::release();
     clients::run_unblocked();
     unit::end(ctx);

@@ -126,6 +126,13 @@ fn waits_for_anybody() -> bool {
     !conditions::is_replica() && !conditions::is_loading()
 }
 
+/// The end of the running unit is to be heard of.
+pub(crate) fn hear_end() {
+    if Ctx::hears_unit_ends() {
+        arm();
+    }
+}
+
 fn arm() {
     if UNIT.with(|unit| std::mem::replace(&mut unit.armed, true)) {
         return;
@@ -145,6 +152,7 @@ pub(crate) fn end(ctx: Ctx<'_>) {
     if wait > 0 {
         wait_for_disk(ctx, wait);
     }
+    acks::unit_ended();
 }
 
 /// Time since the start, in microseconds, for which the event loop has waited for the disk.

@@ -17,7 +17,7 @@ pub(crate) enum Author {
     Nobody,
     /// A client's.
     Client(u64),
-    /// Somebody's who was active within the last second.
+    /// Somebody's who was active within the last second, or is at it for longer.
     Unknown,
     /// Somebody's whose command may have been put off for longer than that.
     PutOff,
@@ -37,6 +37,16 @@ pub(crate) fn note(client: Option<u64>) {
     if server::writes_are_paused() {
         PUT_OFF.store(TURNS_BEHIND_PAUSE, Ordering::Relaxed);
     }
+}
+
+/// Nobody's command was seen: until now the filter was not asked.
+pub(crate) fn forget() {
+    SEEN.store(0, Ordering::Relaxed);
+}
+
+/// True while a command may run that was put off.
+pub(super) fn may_be_put_off() -> bool {
+    PUT_OFF.load(Ordering::Relaxed) > 0
 }
 
 /// A turn ends.
@@ -64,7 +74,7 @@ pub(crate) fn of_callback() -> Author {
         return clients::of_running_script().map_or_else(not_known, Author::Client);
     }
     let seen = SEEN.load(Ordering::Relaxed);
-    if PUT_OFF.load(Ordering::Relaxed) > 0 || seen == 0 {
+    if may_be_put_off() || seen == 0 {
         return not_known();
     }
     Author::Client(seen)
@@ -72,13 +82,14 @@ pub(crate) fn of_callback() -> Author {
 
 /// That of a command that may be anybody's.
 pub(super) fn not_known() -> Author {
-    match PUT_OFF.load(Ordering::Relaxed) {
-        0 => Author::Unknown,
-        _ => Author::PutOff,
+    match may_be_put_off() {
+        false => Author::Unknown,
+        true => Author::PutOff,
     }
 }
 
-/// The id in a line of CLIENT LIST, of one who was active within so many seconds and is told of what it does.
+/// The id in a line of CLIENT LIST, of one who was active within so many seconds and is told of what it does. Whoever was blocked,
+/// or runs something for long, has been idle for longer, but has a command with arguments at hand.
 pub(super) fn active(line: &str, since_s: Option<u64>) -> Option<u64> {
     let field = |name: &str| {
         line.split(' ')
@@ -87,8 +98,12 @@ pub(super) fn active(line: &str, since_s: Option<u64>) -> Option<u64> {
     if field("flags")?.contains(['S', 'M']) {
         return None;
     }
-    let idle: u64 = field("idle")?.parse().ok()?;
-    (since_s.is_none_or(|since| idle <= since)).then(|| field("id")?.parse().ok())?
+    let number = |name| field(name)?.parse::<u64>().ok();
+    let idle = number("idle")?;
+    let is_at_it = number("argv-mem") != Some(0);
+    since_s
+        .is_none_or(|since| idle <= since || is_at_it)
+        .then(|| number("id"))?
 }
 
 #[cfg(test)]
@@ -97,11 +112,15 @@ mod tests {
 
     #[test]
     fn replicas_primaries_and_the_idle_are_not_active() {
-        let line = |flags, idle| format!("id=3 addr=/s:0 name=idle age=9 idle={idle} flags={flags} db=0");
+        let of = |flags, idle, mem| {
+            format!("id=3 addr=/s:0 name=idle age=9 idle={idle} flags={flags} db=0 argv-mem={mem}")
+        };
+        let line = |flags, idle| of(flags, idle, 0);
         assert_eq!(active(&line("N", 0), Some(1)), Some(3));
         assert_eq!(active(&line("N", 1), Some(1)), Some(3));
         assert_eq!(active(&line("N", 2), Some(1)), None);
         assert_eq!(active(&line("bx", 900), None), Some(3));
+        assert_eq!(active(&of("N", 900, 7), Some(1)), Some(3));
         assert_eq!(active(&line("S", 0), None), None);
         assert_eq!(active(&line("M", 0), Some(1)), None);
         assert_eq!(active("", None), None);

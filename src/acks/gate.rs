@@ -2,8 +2,8 @@
 //!
 //! Each is protected (`api::clients`) when it is gated, and let go in BEFORE_SLEEP, where the server runs no command, so
 //! that no client is let go whom the server itself protects. The server ends its own protection at the end of a slow script,
-//! of another module's yield, of a DEBUG RELOAD: whoever may have been gated then is protected again before anything can
-//! be sent, before the next command and in BEFORE_SLEEP.
+//! of another module's yield, of a DEBUG RELOAD: all are protected again before anything can be sent, before the next command
+//! and in BEFORE_SLEEP.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -39,8 +39,8 @@ struct State {
     turn: Vec<u64>,
     /// Who was looked at last, whether the server is to close him.
     looked_at: u64,
-    /// When this turn began.
-    woke: Option<Instant>,
+    /// When the server was last known to have ended no protection: no command had run since all were protected.
+    sure: Option<Instant>,
     /// Since when the log has been in trouble.
     trouble: Option<Instant>,
     /// The gate can't be used, and why.
@@ -55,10 +55,8 @@ static KNOWN: AtomicBool = AtomicBool::new(false);
 static LEAST: AtomicU64 = AtomicU64::new(NOBODY);
 /// The event loop was woken for it.
 static WOKEN: AtomicBool = AtomicBool::new(false);
-/// Somebody who was gated in this turn may have lost the protection since.
+/// Somebody who is gated has lost the protection, or may have.
 static AGAIN: AtomicBool = AtomicBool::new(false);
-/// Anybody who is gated may have.
-static ALL_AGAIN: AtomicBool = AtomicBool::new(false);
 static CLOSED: AtomicU64 = AtomicU64::new(0);
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
 
@@ -158,6 +156,10 @@ pub(super) fn hold(author: &Author, seq: u64) {
         }),
     }
     engine::with(|engine| engine.ask_sync(seq));
+    // From 7.2 on the filter does not see the command behind this one, if that was put off as well: the unit's end is heard of.
+    if author::may_be_put_off() {
+        unit::hear_end();
+    }
     if ack::past_sleep_hook() {
         event_loop::wake();
     }
@@ -167,8 +169,10 @@ pub(super) fn hold(author: &Author, seq: u64) {
 fn hold_client(id: u64, seq: u64) -> bool {
     let is_there = clients::protect(id);
     if is_there {
-        with(|state| state.gate(id, seq));
-        AGAIN.store(true, Ordering::Relaxed);
+        with(|state| {
+            state.gate(id, seq);
+            state.publish();
+        });
     }
     is_there
 }
@@ -192,7 +196,6 @@ impl State {
     fn enqueue(&mut self, id: u64, seq: u64) {
         let place = self.order.iter().rposition(|(earlier, _)| *earlier <= seq);
         self.order.insert(place.map_or(0, |place| place + 1), (seq, id));
-        self.publish();
     }
 
     fn publish(&self) {
@@ -233,41 +236,54 @@ pub(crate) fn on_durable(seq: u64) {
     }
 }
 
-/// Before each command that the filter sees: it may run for long, and the server sends meanwhile.
+/// Before each command that the filter sees: it may run for long, and the server sends meanwhile. `is_nested`: it is known to
+/// be a script's, or another module's, which the server may protect when it ends.
 #[inline]
-pub(crate) fn next_command() {
-    if AGAIN.load(Ordering::Relaxed) {
-        protect_those_of_this_turn();
+pub(crate) fn next_command(is_nested: impl FnOnce() -> bool) {
+    if LEAST.load(Ordering::Relaxed) != NOBODY && may_have_ended_protection() && !is_nested() {
+        protect_all();
     }
 }
 
-fn protect_those_of_this_turn() {
-    AGAIN.store(false, Ordering::Relaxed);
-    with(|state| {
-        for id in &state.turn {
-            clients::protect(*id);
-        }
-    });
+/// True once a command has had the time to be protected by the server, which then ends that for a client of ours as well.
+fn may_have_ended_protection() -> bool {
+    let is_sure = |state: &mut State| state.sure.is_some_and(|at| at.elapsed() < LONG_TURN);
+    AGAIN.load(Ordering::Relaxed) || !with(is_sure)
 }
 
-/// A load has ended: the server has ended its protection of whoever asked for it.
+fn protect_all() {
+    with(|state| {
+        for id in state.clients.keys() {
+            clients::protect(*id);
+        }
+        state.sure = Some(Instant::now());
+    });
+    AGAIN.store(false, Ordering::Relaxed);
+}
+
+/// A command that was put off has ended.
+pub(crate) fn unit_ended() {
+    if author::may_be_put_off() {
+        next_command(|| false);
+    }
+}
+
+/// A load has ended: the server ends its protection of whoever asked for it.
 pub(crate) fn load_ended() {
-    ALL_AGAIN.store(true, Ordering::Relaxed);
+    AGAIN.store(true, Ordering::Relaxed);
 }
 
 /// AFTER_SLEEP.
 pub(crate) fn woke_up() {
-    if LEAST.load(Ordering::Relaxed) != NOBODY {
-        with(|state| state.woke = Some(Instant::now()));
+    if is_on() {
+        with(|state| state.sure = Some(Instant::now()));
     }
 }
 
 /// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
 pub(crate) fn before_sleep() {
     author::turn_ends();
-    let long = with(|state| state.woke.take().is_some_and(|woke| woke.elapsed() >= LONG_TURN));
-    let all = ALL_AGAIN.swap(false, Ordering::Relaxed) || long;
-    AGAIN.store(false, Ordering::Relaxed);
+    let all = may_have_ended_protection();
     // Whether anybody is gated or not: a trouble that is over is no part of the next one.
     let trouble = in_trouble_for();
     if LEAST.load(Ordering::Relaxed) == NOBODY {
@@ -284,19 +300,15 @@ pub(crate) fn before_sleep() {
         }
         state.publish();
         let again = std::mem::take(&mut state.turn);
-        let protect = |id: &u64| {
+        for id in again.iter().filter(|id| state.clients.contains_key(id)) {
             clients::protect(*id);
-        };
-        match all {
-            true => state.clients.keys().for_each(protect),
-            false => again
-                .iter()
-                .filter(|id| state.clients.contains_key(id))
-                .for_each(protect),
         }
         state.turn = again;
         state.turn.clear();
     });
+    if all {
+        protect_all();
+    }
     if settings::io_threads() > 1 {
         clients::send_from_this_thread();
     }

@@ -16,10 +16,10 @@ mod idle;
 mod leavers;
 mod way;
 
-pub(crate) use author::{Author, note, of_callback, of_command};
+pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command};
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_ended, next_command, on_durable, prepare,
-    refresh, status, unknown, woke_up,
+    refresh, status, unit_ended, unknown, woke_up,
 };
 pub(crate) use idle::config_comes;
 pub(crate) use leavers::may_have_come as leavers_may_have_come;

@@ -179,3 +179,10 @@ pub(crate) fn send_from_this_thread() {
         unsafe { (behind.send)() };
     }
 }
+
+/// True for a command that is known to run inside of another one: a script's, and from 7.2 on what another module calls.
+/// `client`: whose it is, as the filter is told.
+pub(crate) fn is_nested(client: Option<u64>) -> bool {
+    let nobodys = |id| with(id, |_, _| ()).is_none();
+    Flags::of_server().any(Flags::LUA) || client.is_some_and(nobodys)
+}

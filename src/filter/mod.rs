@@ -61,7 +61,9 @@ static ATTENTIVE: AtomicBool = AtomicBool::new(false);
 
 /// Replies may have to wait for the disk from now on, or no longer.
 pub(crate) fn watch(watched: bool) {
-    WATCHED.store(watched, Ordering::Relaxed);
+    if !WATCHED.swap(watched, Ordering::Relaxed) {
+        acks::forget_author();
+    }
     pay_attention();
 }
 
@@ -121,6 +123,8 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     if pops::are_due() && may_unblock(command) {
         pops::let_go();
     }
+    // Somebody may still be gated when no new reply has to wait.
+    acks::next_command(|| clients::is_nested(command.client_id()));
     if ATTENTIVE.load(Ordering::Relaxed) {
         attend(command, len);
     } else if len <= 2 && is_flush(command, len) {
@@ -200,7 +204,6 @@ fn note_author(command: Filtered<'_>) {
     if !acks::is_on() {
         return;
     }
-    acks::next_command();
     acks::note(command.client_id());
     let Some(name) = name_of(command).filter(|name| name.len() == 6) else {
         return;
