@@ -32,7 +32,7 @@ fn start(disk: &SlowDisk, threads: &str) -> Server {
 }
 
 /// Ends the server and asks all witnesses; returns how many acknowledgements were checked.
-fn judge(mut server: Server, disk: &SlowDisk, witnesses: Vec<Witness>, situation: &str) -> usize {
+pub(super) fn judge(mut server: Server, disk: &SlowDisk, witnesses: Vec<Witness>, situation: &str) -> usize {
     let pid = server.pid();
     server.kill9();
     let trace = Trace::of_killed(&disk.trace(), pid);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Client {
     reader: BufReader<Box<dyn Read + Send>>,
     writer: Box<dyn Write + Send>,
+    socket: RawFd,
 }
 
 impl Client {
@@ -28,6 +30,7 @@ impl Client {
         stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(Self {
             reader: BufReader::new(Box::new(stream.try_clone()?)),
+            socket: stream.as_raw_fd(),
             writer: Box::new(stream),
         })
     }
@@ -40,6 +43,7 @@ impl Client {
         stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(Self {
             reader: BufReader::new(Box::new(stream.try_clone()?)),
+            socket: stream.as_raw_fd(),
             writer: Box::new(stream),
         })
     }
@@ -124,6 +128,21 @@ impl Client {
         let mut raw = Vec::new();
         let reply = Reply::read(&mut self.reader, &mut raw).expect("a reply");
         (reply, raw)
+    }
+
+    /// True if there is something to read now, were it the end.
+    pub fn has_come(&self) -> bool {
+        let mut byte = 0_u8;
+        // SAFETY: the socket lives as long as `writer`; one byte is looked at, into one.
+        let seen = unsafe {
+            libc::recv(
+                self.socket,
+                (&raw mut byte).cast(),
+                1,
+                libc::MSG_PEEK | libc::MSG_DONTWAIT,
+            )
+        };
+        !self.reader.buffer().is_empty() || seen >= 0
     }
 
     /// As `recv`, for a server that may be gone.

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::server_builder::ServerBuilder;
 
-/// `CALLER.AS_USER command ...` calls it with the permissions of the client, `CALLER.AS_NOBODY` without any. The server
+/// `CALLER.AS_USER command ...` calls it with the permissions of the client, `CALLER.AS_NOBODY` without any;
+/// `CALLER.AND_YIELD ms command ...` serves others for a while behind its call. The server
 /// hands a module the way to its functions in the first word of the context.
 const SOURCE: &str = r#"
 #include <stddef.h>
@@ -21,6 +22,8 @@ static const char *(*StringPtrLen)(const String *, size_t *);
 static Reply *(*Call)(Ctx *, const char *, const char *, ...);
 static int (*ReplyWithCallReply)(Ctx *, Reply *);
 static void (*FreeCallReply)(Reply *);
+static void (*Yield)(Ctx *, int, const char *);
+static long long (*Milliseconds)(void);
 
 static int run(Ctx *ctx, String **argv, int argc, const char *format) {
     Reply *reply = Call(ctx, StringPtrLen(argv[1], NULL), format, argv + 2, (size_t)argc - 2);
@@ -33,6 +36,19 @@ static int run(Ctx *ctx, String **argv, int argc, const char *format) {
 static int as_user(Ctx *ctx, String **argv, int argc) { return run(ctx, argv, argc, "!CEv"); }
 static int as_nobody(Ctx *ctx, String **argv, int argc) { return run(ctx, argv, argc, "!Ev"); }
 
+/* The call comes first: what it is answered is told at once, and the server serves others for `ms` milliseconds. */
+static int and_yield(Ctx *ctx, String **argv, int argc) {
+    const char *ms = StringPtrLen(argv[1], NULL);
+    long long end = Milliseconds();
+    for (long long n = 0; ; ms++) {
+        if (*ms < '0' || *ms > '9') { end += n; break; }
+        n = n * 10 + (*ms - '0');
+    }
+    int done = run(ctx, argv + 1, argc - 1, "!Ev");
+    while (Milliseconds() < end) Yield(ctx, 2, "caller yields");
+    return done;
+}
+
 int RedisModule_OnLoad(Ctx *ctx, String **argv, int argc) {
     int (*get)(const char *, void *) = *(int (**)(const char *, void *))ctx;
     void (*SetModuleAttribs)(Ctx *, const char *, int, int);
@@ -44,8 +60,11 @@ int RedisModule_OnLoad(Ctx *ctx, String **argv, int argc) {
     get("RedisModule_Call", &Call);
     get("RedisModule_ReplyWithCallReply", &ReplyWithCallReply);
     get("RedisModule_FreeCallReply", &FreeCallReply);
+    get("RedisModule_Yield", &Yield);
+    get("RedisModule_Milliseconds", &Milliseconds);
     SetModuleAttribs(ctx, "caller", 1, 1);
     if (CreateCommand(ctx, "caller.as_user", as_user, "write", 0, 0, 0)) return 1;
+    if (CreateCommand(ctx, "caller.and_yield", and_yield, "write", 0, 0, 0)) return 1;
     return CreateCommand(ctx, "caller.as_nobody", as_nobody, "write", 0, 0, 0);
 }
 "#;

@@ -40,6 +40,14 @@ impl Witness {
         self.client.try_send_bytes(&bytes).expect("a live connection");
     }
 
+    /// Reads the next reply, which is to be an error.
+    pub fn read_error(&mut self) -> Reply {
+        self.unread -= 1;
+        let reply = self.client.recv();
+        assert!(matches!(reply, Reply::Error(_)), "{reply:?}");
+        reply
+    }
+
     /// Reads the next reply. Panics at an error.
     pub fn read(&mut self) -> Reply {
         self.unread -= 1;
