@@ -3,7 +3,7 @@
 //!
 //! Told from one trace of the server's syncs and replies, as `early_replies` does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::early_replies::judge;
 use crate::support::other_module::OtherModule;
@@ -80,6 +80,25 @@ impl Stage {
         wait_for("it is blocked", || self.field(name, "flags").contains('b'));
     }
 
+    /// Both clients block, the witness behind `before`, and are woken in one turn: the witness runs `behind`, the other one a slow
+    /// script.
+    fn block_both(
+        &mut self,
+        witness: &mut Witness,
+        slow: &mut Witness,
+        n: usize,
+        before: &[Line],
+        behind: &[Line],
+    ) {
+        slow.send(&[plain(&format!("BLPOP slow:{n} 0")), eval(SLOW)]);
+        self.wait_blocked("slow");
+        let block = plain(&format!("BLPOP list:{n} 0"));
+        witness.send(&[before, &[block], behind].concat());
+        self.wait_blocked("witness");
+        let push = |list| vec!["RPUSH".to_owned(), format!("{list}:{n}"), "x".to_owned()];
+        self.other.pipeline(&[push("list"), push("slow")]);
+    }
+
     fn judge(self, witnesses: Vec<Witness>, situation: &str) {
         let told: usize = witnesses.iter().map(Witness::acknowledgements).sum();
         assert!(told > 0);
@@ -110,23 +129,19 @@ fn forms(n: usize) -> Vec<(&'static str, Vec<Line>)> {
     ]
 }
 
-/// What is told behind the own slow command is not sent in the middle of the next client's, in the same turn.
+/// What is told behind the own slow command is not sent in the middle of the next client's, in the same turn. Both are woken
+/// together: who comes by his socket in the middle of a slow command is answered that the server is busy.
 #[test]
 fn two_slow_commands_of_two_clients_in_one_turn() {
     for (at, (name, _)) in forms(0).into_iter().enumerate() {
         let mut stage = Stage::on(SHORT);
         let mut witness = Witness::new(&stage.server, "witness");
-        let mut slow = stage.server.client();
+        let mut slow = Witness::new(&stage.server, "slow");
         for n in 0..2 {
             let (_, lines) = forms(n).swap_remove(at);
-            // Who was served last may be served first once more: that must not be the slow one.
-            stage.other.run("PING");
-            stage.other.send(["DEBUG", "SLEEP", "0.05"]);
-            witness.send(&lines);
-            slow.send(["EVAL", SLOW, "0"]);
+            stage.block_both(&mut witness, &mut slow, n, &[], &lines);
+            slow.read_all();
             witness.read_all();
-            slow.recv();
-            stage.other.recv();
         }
         stage.judge(vec![witness], name);
     }
@@ -139,17 +154,7 @@ fn a_client_gated_before_is_woken_and_slow() {
     let mut witness = Witness::new(&stage.server, "witness");
     let mut slow = Witness::new(&stage.server, "slow");
     for n in 0..2 {
-        slow.send(&[plain(&format!("BLPOP slow:{n} 0")), eval(SLOW)]);
-        stage.wait_blocked("slow");
-        witness.send(&[set(n), plain(&format!("BLPOP list:{n} 0")), eval(SLOW)]);
-        stage.wait_blocked("witness");
-        stage.other.pipeline(
-            &[
-                ["RPUSH", &format!("list:{n}"), "x"],
-                ["RPUSH", &format!("slow:{n}"), "x"],
-            ]
-            .map(|line| line.to_vec()),
-        );
+        stage.block_both(&mut witness, &mut slow, n, &[set(n)], &[eval(SLOW)]);
         slow.read_all();
         witness.read_all();
     }
@@ -179,6 +184,12 @@ fn lines_behind(n: usize) -> Vec<Line> {
     (1..11).map(|behind| set(100 * (n + 1) + behind)).collect()
 }
 
+/// Nothing tells of it while the server is busy.
+fn wait_for_a_sync() {
+    let began = Instant::now();
+    wait_for("a sync has ended", || began.elapsed() > SHORT * 3);
+}
+
 /// The sync ends in the middle of the client's own slow script: it is let go behind that, with all its replies.
 #[test]
 fn a_sync_ends_in_the_middle_of_the_own_slow_script() {
@@ -204,6 +215,9 @@ fn a_sync_ends_in_the_middle_of_the_own_slow_script() {
         wait_for("others hear that it is slow", || {
             matches!(stage.other.run("GET native"), Reply::Error(_))
         });
+        // Were it read in the middle of its own command, this would be answered that the server is busy.
+        wait_for_a_sync();
+        witness.send(&[set(100 * (n + 1) + 50)]);
         witness.read_all();
     }
     wait_for("nobody is gated", || {
@@ -226,9 +240,7 @@ fn a_sync_ends_in_the_middle_of_a_script_that_is_killed() {
         wait_for("it is slow", || {
             matches!(stage.other.run("GET native"), Reply::Error(_))
         });
-        // Time for the sync, which is behind us when its end is seen.
-        let began = std::time::Instant::now();
-        wait_for("a sync has ended", || began.elapsed() > SHORT * 3);
+        wait_for_a_sync();
         stage.other.ok("SCRIPT KILL");
         witness.read();
         witness.read();
