@@ -196,14 +196,14 @@ fn a_sync_ends_in_the_middle_of_the_own_slow_script() {
     let mut stage = Stage::on(SHORT);
     let mut witness = Witness::new(&stage.server, "witness");
     for n in 0..3 {
-        let code = SLOW.replace("60000", "200000");
+        let code = SLOW.replace("60000", "600000");
         let mut lines = vec![set(n)];
         if n > 0 {
             // It is gated in an earlier turn.
             lines.push(plain(&format!("BLPOP list:{n} 0")));
         }
         match n {
-            2 => lines.push(plain("CALLER.AND_YIELD 200 SET native v")),
+            2 => lines.push(plain("CALLER.AND_YIELD 600 SET native v")),
             _ => lines.push(eval(&code)),
         }
         lines.extend(lines_behind(n));
@@ -254,7 +254,7 @@ fn a_sync_ends_in_the_middle_of_a_script_that_is_killed() {
 #[test]
 fn a_sync_ends_in_the_middle_of_a_script_whose_peer_has_gone() {
     let mut stage = Stage::on(SHORT);
-    let code = SLOW.replace("60000", "200000");
+    let code = SLOW.replace("60000", "600000");
     for n in 0..3 {
         let mut witness = Witness::new(&stage.server, "witness");
         let block = plain(&format!("BLPOP list:{n} 0"));
