@@ -60,6 +60,7 @@ fn log_fields(info: Info<'_>) {
         info.number(c"acks_waiting", (ack::waiting() + acks::gated()) as u64);
         info.text(c"gate", acks::status());
         info.number(c"gate_closed_clients", acks::closed());
+        info.number(c"gate_evicted_clients", acks::evicted());
         info.number(c"gate_unknown_authors", acks::unknown());
         info.number(c"event_loop_waited_usec", unit::waited_usec());
         info.text(c"last_write_status", status(marks.write_health()));

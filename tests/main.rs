@@ -55,6 +55,9 @@ mod server {
     mod forkless_saves;
     mod full_disk_load;
     mod gate;
+    mod gate_limits;
+    mod gate_mix;
+    mod gate_model;
     mod gate_slow;
     mod gate_strict;
     mod gate_tls;

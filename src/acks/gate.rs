@@ -5,11 +5,11 @@
 //! of another module's yield, of a DEBUG RELOAD: all are protected again before anything can be sent, before the next command
 //! and in BEFORE_SLEEP.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::{Author, author, everybody, idle, leavers};
+use super::{Author, author, everybody, idle, leavers, room};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::gil::Gil;
 use crate::{ack, capture, config, engine, unit};
@@ -206,6 +206,8 @@ impl State {
     fn forget(&mut self, id: u64) {
         self.clients.remove(&id);
         self.order.retain(|(_, other)| *other != id);
+        // Protected again he would never be freed.
+        self.turn.retain(|other| *other != id);
         self.publish();
     }
 
@@ -243,6 +245,17 @@ pub(crate) fn next_command(is_nested: impl FnOnce() -> bool) {
     if LEAST.load(Ordering::Relaxed) != NOBODY && may_have_ended_protection() && !is_nested() {
         protect_all();
     }
+    if LEAST.load(Ordering::Relaxed) != NOBODY {
+        make_room();
+    }
+}
+
+/// Before the server looks whether its clients take more memory than they may.
+fn make_room() {
+    let Some(missing) = room::missing() else { return };
+    let gated: HashSet<u64> = with(|state| state.clients.keys().copied().collect());
+    let closed = room::make(missing, |id| gated.contains(&id));
+    with(|state| closed.iter().for_each(|id| state.forget(*id)));
 }
 
 /// True once a command has had the time to be protected by the server, which then ends that for a client of ours as well.
@@ -283,6 +296,7 @@ pub(crate) fn woke_up() {
 /// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
 pub(crate) fn before_sleep() {
     author::turn_ends();
+    room::look_again();
     let all = may_have_ended_protection();
     // Whether anybody is gated or not: a trouble that is over is no part of the next one.
     let trouble = in_trouble_for();
@@ -318,6 +332,7 @@ pub(crate) fn before_sleep() {
             i64::try_from(longest.as_millis()).unwrap_or(i64::MAX),
         );
     }
+    make_room();
     if leavers::were_asked_for() {
         let_leave(&with(|state| state.clients.keys().copied().collect::<Vec<u64>>()));
     }

@@ -9,11 +9,13 @@
 //! - `gate`: who is gated, and their release.
 //! - `idle`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
+//! - `room`: those that the server would close to make room.
 
 mod author;
 mod gate;
 mod idle;
 mod leavers;
+mod room;
 mod way;
 
 pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command};
@@ -23,6 +25,7 @@ pub(crate) use gate::{
 };
 pub(crate) use idle::config_comes;
 pub(crate) use leavers::may_have_come as leavers_may_have_come;
+pub(crate) use room::evicted;
 pub(crate) use way::{Standing, Way, way};
 
 use crate::api::Ctx;

@@ -39,8 +39,9 @@ struct BehindOurLook {
 
 static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
 
-fn address(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: a name that ends with NUL. What is found is a function of the server, which is never unloaded.
+/// Where a function, or a variable, of the server is.
+pub(super) fn address(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: a name that ends with NUL. What is found is of the server, which is never unloaded.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!address.is_null()).then_some(address)
 }
@@ -49,7 +50,7 @@ fn address(name: &CStr) -> Option<*mut c_void> {
 ///
 /// # Safety
 /// `F` is the type that the server's function of this name has.
-unsafe fn function<F: Copy>(name: &CStr) -> Option<F> {
+pub(super) unsafe fn function<F: Copy>(name: &CStr) -> Option<F> {
     let address = address(name)?;
     // SAFETY: an address and a function pointer are of one size; contract of this function.
     Some(unsafe { std::mem::transmute_copy::<*mut c_void, F>(&address) })
