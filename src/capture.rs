@@ -14,6 +14,7 @@ use mylog_core::effect::{Db, Effect, NEVER};
 use mylog_core::store::{Applied, SlotId, Store};
 use mylog_core::value::Kind;
 
+use crate::acks::Author;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log, server};
 use crate::gil::Gil;
@@ -72,6 +73,8 @@ enum Pending {
 }
 
 static PENDING: Gil<Pending> = Gil::new(Pending::Nothing);
+/// Who is to be gated for what is pending, once it is known what it is.
+static AUTHOR: Gil<Option<Author>> = Gil::new(None);
 
 fn take_pending() -> Pending {
     PENDING.with(|pending| std::mem::replace(pending, Pending::Nothing))
@@ -84,6 +87,11 @@ fn set_pending(new: Pending) {
 /// True while something has happened that may still turn out to be something else.
 pub(crate) fn is_pending() -> bool {
     PENDING.with(|pending| !matches!(pending, Pending::Nothing))
+}
+
+/// True while a name has lost its entry, and it may still turn out to be something else.
+pub(crate) fn is_unlinked() -> bool {
+    PENDING.with(|pending| matches!(pending, Pending::Unlinked(..)))
 }
 
 /// True while everything was flushed, and a load may follow that makes it none.
@@ -110,9 +118,9 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
     });
     if let Some(Some(end)) = end {
         // Nobody waits for what is deleted because its time is over: after a crash it would be gone, too.
-        if end == NEVER || end > server::now_ms() {
-            unit::watch(Some(key));
-        }
+        let is_over = end != NEVER && end <= server::now_ms();
+        let author = (!is_over).then(|| unit::watch(Some(key))).flatten();
+        AUTHOR.with(|slot| *slot = author);
         set_pending(Pending::Unlinked(db, key.to_vec(), id));
     }
 }
@@ -122,16 +130,32 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
 pub(crate) fn settle(cause: Cause) {
     match take_pending() {
         Pending::Nothing => {}
-        // Whoever did it was gated when it was heard of; by now another command may run.
-        pending if acks::is_on() && !unit::is_held() => finally(pending, cause),
+        // By now another command may run than the one that did it.
+        pending if acks::is_on() && !unit::is_held() => {
+            let author = AUTHOR.with(Option::take).filter(|_| cause == Cause::Command);
+            waited_for_by(author, || finally(pending, cause));
+        }
         pending if cause == Cause::Command => waited_for(|| finally(pending, cause)),
         pending => finally(pending, cause),
     }
 }
 
+fn strict_seq() -> u64 {
+    engine::with(|engine| engine.strict_seq()).unwrap_or(0)
+}
+
+/// Runs a change for which this client is gated, if it is known who made it.
+fn waited_for_by(author: Option<Author>, change: impl FnOnce()) {
+    let before = strict_seq();
+    change();
+    let after = strict_seq();
+    if let (Some(author), true) = (author, after != before) {
+        acks::gate(author, after);
+    }
+}
+
 /// Runs a change that a command outside of ours has made: it waits at the end of its unit.
 fn waited_for<R>(change: impl FnOnce() -> R) -> R {
-    let strict_seq = || engine::with(|engine| engine.strict_seq()).unwrap_or(0);
     let before = strict_seq();
     let done = change();
     let after = strict_seq();
@@ -377,7 +401,8 @@ pub(crate) fn flush_begins(db: Option<Db>) {
             // A load that has begun, or one that failed, has a part in it: what it is to replace is kept elsewhere.
             if let Some(old) = old.flatten().and_then(startup::flushed_by_load) {
                 set_pending(Pending::Flushed(Flushed::now(old)));
-                unit::watch(None);
+                let author = unit::watch(None);
+                AUTHOR.with(|slot| *slot = author);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use mylog_core::log::writer::WaitOutcome;
 
+use crate::acks::Author;
 use crate::api::{Ctx, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
@@ -65,23 +66,22 @@ impl Drop for HeldCommand {
     }
 }
 
-/// A callback has, or may have, something for the log about this name, or about all: it will be known at the unit's end.
-pub(crate) fn watch(name: Option<&[u8]>) {
-    if acks::is_on() {
-        let waits = match name {
-            Some(name) => strict::is_name(name),
-            None => strict::anything(),
-        };
-        if waits && waits_for_anybody() && UNIT.with(|unit| unit.held == 0) {
-            // Nothing else gets a seq before it is settled what this is.
-            let next = engine::with(|engine| engine.last_seq() + 1);
-            acks::gate_callback(next.unwrap_or(0));
-        }
-        return;
+/// A callback has, or may have, something for the log about this name, or about all: it will be known at the unit's end at the
+/// latest. Where there is a gate: who is to be gated then. Not at once: what is evicted may be put back, and whoever's command needs
+/// the room is a neighbour.
+pub(crate) fn watch(name: Option<&[u8]>) -> Option<Author> {
+    let strict = match name {
+        Some(name) => strict::is_name(name),
+        None => strict::anything(),
+    };
+    if !strict || !waits_for_anybody() || UNIT.with(|unit| unit.held > 0) {
+        return None;
     }
-    if strict::anything() && waits_for_anybody() && UNIT.with(|unit| unit.held == 0 && !unit.armed) {
+    let author = acks::is_on().then(acks::of_callback);
+    if UNIT.with(|unit| !unit.armed) {
         arm();
     }
+    author
 }
 
 /// The running unit can't be held, and changed or saw `seq`: the event loop waits for it at the unit's end.
@@ -138,7 +138,8 @@ fn arm() {
         return;
     }
     let Some(ctx) = context() else { return };
-    // Refused on a read-only replica, where nobody waits.
+    // Refused on a read-only replica, where nobody waits. Redis before 7.2 tells of no end: there what is left open is settled before
+    // the next command and before the sleep.
     let _ = ctx.after_unit(end);
 }
 

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::{Author, author, everybody, idle, leavers, room};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
+use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, capture, config, engine, unit};
+use crate::{ack, config, engine, unit};
 
 /// Seconds within which whoever is not known was active.
 const ACTIVE_S: u64 = 1;
@@ -242,6 +243,9 @@ pub(crate) fn on_durable(seq: u64) {
 /// be a script's, or another module's, which the server may protect when it ends.
 #[inline]
 pub(crate) fn next_command(is_nested: impl FnOnce() -> bool) {
+    if capture::is_unlinked() {
+        capture::settle(Cause::Command);
+    }
     if LEAST.load(Ordering::Relaxed) != NOBODY && may_have_ended_protection() && !is_nested() {
         protect_all();
     }
@@ -371,16 +375,9 @@ fn let_leave(gated: &[u64]) {
     }
 }
 
-/// How far the log is. Whoever was gated for what turned out to be nothing waits for no more than there is.
+/// How far the log is.
 fn reached() -> u64 {
-    engine::with(|engine| {
-        let durable = engine.marks().durable();
-        match durable >= engine.last_seq() && !capture::is_pending() {
-            true => NOBODY,
-            false => durable,
-        }
-    })
-    .unwrap_or(0)
+    engine::with(|engine| engine.marks().durable()).unwrap_or(0)
 }
 
 /// For how long the log has been in trouble; `None` while it is not.

@@ -42,6 +42,11 @@ pub(crate) fn gate_callback(seq: u64) {
     gate::hold(&of_callback(), seq);
 }
 
+/// Gates whoever it is.
+pub(crate) fn gate(author: Author, seq: u64) {
+    gate::hold(&author, seq);
+}
+
 /// Gates a client that is known by its id.
 pub(crate) fn gate_client(id: u64, seq: u64) {
     gate::hold(&Author::Client(id), seq);

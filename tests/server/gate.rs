@@ -212,3 +212,31 @@ fn the_gate_or_what_stands_for_it_is_told() {
         }
     }
 }
+
+/// What the server takes away to make room for the cache is put back, and is no change.
+#[test]
+fn a_cache_write_that_finds_only_durable_keys_to_evict_waits_for_nobody() {
+    let server = always();
+    let mut other = server.client();
+    for n in 0..50 {
+        other.ok(&format!("SET order:{n} v EX 1000"));
+    }
+    let used = other.info_u64("memory", "used_memory");
+    other.ok("CONFIG SET maxmemory-policy volatile-lru");
+    other.ok(&format!("CONFIG SET maxmemory {}", used + 300_000));
+    let evicted = other.info_u64("stats", "evicted_keys");
+    let gate = SyncGate::shut(&server);
+    let waiting = Later::send(server.client(), "SET order:last v");
+    wait_held(&mut other, 1);
+    for n in 0..600 {
+        other.run(&format!("SET cache:{n} {}", "x".repeat(1000)));
+    }
+    assert!(
+        other.info_u64("stats", "evicted_keys") > evicted,
+        "nothing was to be evicted"
+    );
+    assert_eq!(other.info_u64("mylog", "mylog_acks_waiting"), 1);
+    gate.open();
+    assert!(waiting.reply().is_ok());
+    assert_eq!(other.run("EXISTS order:0 order:49 order:last").int(), 3);
+}
