@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, Refused, Str, clients, events, latency, log, settings};
+use crate::api::{Ctx, Refused, Str, events, latency, log, settings};
 use crate::{
     ack, acks, adopt, astray, capture, conditions, engine, evicted, listeners, pressure, rewrite, saving,
     server_commands, startup, unit, waits,
@@ -85,7 +85,7 @@ unsafe extern "C" fn event_loop(
     //    group, and its clients are gated before anything is sent.
     acks::next_command(|| false);
     waits::release();
-    clients::run_unblocked();
+    acks::run_unblocked();
     unit::end(ctx);
     if let Some(own) = unit::context() {
         evicted::tell_replicas(own);

@@ -4,7 +4,7 @@
 //! client counts whose command the filter saw last, as long as no command can have run without the filter. One that CLIENT
 //! PAUSE or a failover has put off does. Where nobody can be named everybody is gated who may be the one: that only delays.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use crate::api::context::Flags;
 use crate::api::{Ctx, clients, server};
@@ -37,6 +37,16 @@ pub(crate) fn note(client: Option<u64>) {
     if server::writes_are_paused() {
         PUT_OFF.store(TURNS_BEHIND_PAUSE, Ordering::Relaxed);
     }
+}
+
+/// Commands of clients that were blocked run, which the server runs without the filter: theirs may have been sent long ago.
+static UNBLOCKED: AtomicBool = AtomicBool::new(false);
+
+/// Runs what the server would run behind BEFORE_SLEEP.
+pub(crate) fn run_unblocked() {
+    UNBLOCKED.store(true, Ordering::Relaxed);
+    clients::run_unblocked();
+    UNBLOCKED.store(false, Ordering::Relaxed);
 }
 
 /// Nobody's command was seen: until now the filter was not asked.
@@ -82,7 +92,7 @@ pub(crate) fn of_callback() -> Author {
 
 /// That of a command that may be anybody's.
 pub(super) fn not_known() -> Author {
-    match may_be_put_off() {
+    match may_be_put_off() || UNBLOCKED.load(Ordering::Relaxed) {
         false => Author::Unknown,
         true => Author::PutOff,
     }

@@ -18,7 +18,7 @@ mod leavers;
 mod room;
 mod way;
 
-pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command};
+pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, run_unblocked};
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_ended, next_command, on_durable, prepare,
     refresh, status, unit_ended, unknown, woke_up,
