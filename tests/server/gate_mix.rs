@@ -230,7 +230,7 @@ fn disturb(round: &Round<'_>) {
                 control.cmd(["CLIENT", "KILL", "ID", &id]);
             }
             1..4 => {
-                // Redis 7.0 answers a client that a pause has put off, or ends.
+                // Redis 7.0 and Valkey 8.0 answer a client that a pause has put off, or end, without any module as well.
                 assert!(control.run("CLIENT UNPAUSE").is_ok());
                 round.unblocked.lock().unwrap().insert(id.parse().unwrap());
                 control.cmd([
