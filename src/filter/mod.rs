@@ -208,8 +208,11 @@ fn note_author(command: Filtered<'_>) {
     let Some(name) = name_of(command).filter(|name| name.len() == 6) else {
         return;
     };
+    let kills = |word: &[u8]| word.eq_ignore_ascii_case(b"kill");
     if name.eq_ignore_ascii_case(b"client") {
-        acks::leavers_may_have_come();
+        if command.arg(1).is_some_and(kills) {
+            acks::leavers_may_have_come();
+        }
     } else if name.eq_ignore_ascii_case(b"config") {
         let reads = |word: &[u8]| word.eq_ignore_ascii_case(b"get");
         if !command.arg(1).is_some_and(reads) {
