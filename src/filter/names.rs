@@ -34,6 +34,7 @@ static LAST: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes them. In OnLoad, before the filter runs.
 pub(super) fn prepare() {
+    route::note_later_keys();
     let names = route::names().map(|native| Names {
         twin: made_twin(native.as_bytes()),
         native: OwnedStr::new(native.as_bytes()),

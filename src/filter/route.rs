@@ -1,6 +1,8 @@
 //! Which native commands the filter knows by itself: those with a twin, and those that take keys of any type. What
 //! else writes is in the server's own table (`server_commands`).
 
+use crate::server_commands;
+
 /// Where a command's keys are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
@@ -288,39 +290,10 @@ pub(super) const ROUTES: &[Route] = &[
 /// The longest name in the table.
 const LONGEST: usize = 17;
 
-/// The names of commands whose keys may be behind their first argument: by length, first and last letter.
-struct Shapes([[u32; 32]; LONGEST + 1]);
-
-/// Computed while this is compiled, where a place out of bounds is an error of the compiler's.
-#[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
-const fn shapes_of(routes: &[Route]) -> Shapes {
-    let mut shapes = [[0; 32]; LONGEST + 1];
-    let mut at = 0;
-    while at < routes.len() {
-        let name = routes[at].name.as_bytes();
-        if !matches!(routes[at].keys, Keys::At(1)) {
-            let (first, last) = (name[0] & 31, name[name.len() - 1] & 31);
-            shapes[name.len()][first as usize] |= 1 << last;
-        }
-        at += 1;
-    }
-    Shapes(shapes)
-}
-
-static BEHIND_FIRST: Shapes = shapes_of(ROUTES);
-
-/// True if a command of this name, in any case, may have a key behind its first argument. A name that only
-/// looks like one is told apart by [`find`].
-pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (name.first(), name.last()) else {
-        return false;
-    };
-    // The case of a letter is not in its low five bits.
-    let lasts = BEHIND_FIRST
-        .0
-        .get(name.len())
-        .and_then(|firsts| firsts.get(usize::from(first & 31)));
-    lasts.is_some_and(|lasts| lasts >> (last & 31) & 1 == 1)
+/// Tells which commands of the table may have a key behind their first argument.
+pub(super) fn note_later_keys() {
+    let later = ROUTES.iter().filter(|route| !matches!(route.keys, Keys::At(1)));
+    later.for_each(|route| server_commands::note_later_keys(route.name.as_bytes()));
 }
 
 /// The places of names in the table by length and first letter: where to look for one that a command has.
@@ -331,7 +304,7 @@ struct Places {
     before: [u8; ROUTES.len()],
 }
 
-/// As [`shapes_of`].
+/// Computed while this is compiled, where a place out of bounds is an error of the compiler's.
 #[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
 const fn places_of(routes: &[Route]) -> Places {
     assert!(routes.len() < u8::MAX as usize, "a place fits into a byte");
@@ -383,6 +356,7 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server_commands::may_have_later_keys;
 
     #[test]
     fn every_route_is_found_under_its_name() {
@@ -399,6 +373,7 @@ mod tests {
 
     #[test]
     fn commands_of_several_keys_are_told_by_their_names_and_the_common_ones_of_one_key_are_not() {
+        note_later_keys();
         for route in ROUTES {
             let several = route.keys != Keys::At(1);
             for name in [route.name.to_owned(), route.name.to_uppercase()] {
@@ -429,7 +404,8 @@ mod tests {
         for name in common {
             assert!(!may_have_later_keys(name.as_bytes()), "{name}");
         }
-        assert!(!may_have_later_keys(b"") && !may_have_later_keys(&[b'x'; 40]));
+        // None of the server's has a name that long: it is looked at.
+        assert!(!may_have_later_keys(b"") && may_have_later_keys(&[b'x'; 40]));
     }
 
     #[test]

@@ -102,9 +102,7 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
 
 /// True if a command of this name may have a key behind its first argument.
 pub(super) fn may_have_later_keys(command: Filtered<'_>) -> bool {
-    name_of(command).is_some_and(|name| {
-        super::route::may_have_later_keys(name) || server_commands::may_have_later_keys(name)
-    })
+    name_of(command).is_some_and(server_commands::may_have_later_keys)
 }
 
 /// All commands of the server that write, and what becomes of each on a captured key: for MYLOG.DEBUG.

@@ -102,9 +102,6 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
         commands.iter().any(|command| !command.as_named),
         Ordering::Relaxed,
     );
-    for first in LATER.iter().flatten() {
-        first.store(0, Ordering::Relaxed);
-    }
     commands.iter().for_each(note_shape);
     for command in &commands {
         if !command.as_named {
@@ -144,22 +141,27 @@ fn ask_for_names(ctx: Ctx<'_>, commands: &mut [Command]) -> Vec<(Box<[u8]>, &'st
 }
 
 fn note_shape(command: &Command) {
-    let name = command.name.as_bytes();
-    let (Some(first), Some(last)) = (name.first(), name.last()) else {
-        return;
-    };
     if command.may_have_later_keys() {
-        let lasts = LATER
-            .get(name.len())
-            .and_then(|firsts| firsts.get(usize::from(first & 31)));
-        if let Some(lasts) = lasts {
-            lasts.fetch_or(1 << (last & 31), Ordering::Relaxed);
-        }
+        note_later_keys(command.name.as_bytes());
     }
 }
 
-/// True if a command of this name, in any case, that has no route may have a key behind its first argument. A name
-/// that only looks like one is told apart by [`with`].
+/// A command of this name may have a key behind its first argument. One that goes stays noted: that costs a look.
+pub(crate) fn note_later_keys(name: &[u8]) {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else {
+        return;
+    };
+    let lasts = LATER
+        .get(name.len())
+        .and_then(|firsts| firsts.get(usize::from(first & 31)));
+    if let Some(lasts) = lasts {
+        lasts.fetch_or(1 << (last & 31), Ordering::Relaxed);
+    }
+}
+
+/// True if a command of this name, in any case, may have a key behind its first argument: one of the server's table, or one that
+/// the filter has noted. A name that only looks like one is told apart by its route, or by [`with`].
+#[inline]
 pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
     let (Some(first), Some(last)) = (name.first(), name.last()) else {
         return false;
