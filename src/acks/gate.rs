@@ -347,9 +347,7 @@ pub(crate) fn before_sleep() {
 
 /// The server's cron.
 pub(crate) fn cron() {
-    if idle::matters() {
-        idle::look(longest_wait());
-    }
+    look_at_idle();
     if LEAST.load(Ordering::Relaxed) == NOBODY {
         return;
     }
@@ -359,6 +357,13 @@ pub(crate) fn cron() {
         part
     });
     let_leave(&part);
+}
+
+/// Whether somebody who waits would count as idle.
+pub(super) fn look_at_idle() {
+    if idle::matters() {
+        idle::look(longest_wait());
+    }
 }
 
 /// For how long anybody has waited who is still gated.

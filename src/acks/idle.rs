@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::gate;
 use crate::api::settings;
 use crate::unit;
 
@@ -51,11 +52,15 @@ pub(super) fn look(longest: Duration) {
     }
 }
 
-/// The filter has seen a CONFIG that may set it, or write it down.
+/// The filter has seen a CONFIG that may set it, or write it down. Behind that, and before the server's next look at its clients,
+/// it is set aside again.
 pub(crate) fn config_comes() {
     let aside = ASIDE.load(Ordering::Relaxed);
     if aside > 0 {
         put_back(aside);
+        if let Some(ctx) = unit::context() {
+            ctx.after_commands(gate::look_at_idle);
+        }
     }
 }
 

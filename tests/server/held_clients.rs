@@ -176,6 +176,13 @@ fn a_held_client_is_not_idle() {
     scene.other.ok("CONFIG REWRITE");
     let file = std::fs::read_to_string(server.config_file()).expect("its configuration");
     assert!(file.lines().any(|line| line == "timeout 1"), "{file}");
+    // The server looks at a few clients ten times a second: each was looked at behind that.
+    for _ in 0..300 {
+        scene.other.ok("CONFIG REWRITE");
+        scene.other.ok("SET native v");
+    }
+    assert_eq!(scene.other.info_u64("clients", "connected_clients"), CLIENTS + 1);
+    scene.nobody_is_answered("timeout");
     let idle = server.client();
     scene.gate = None;
     for reply in scene.replies.drain(..) {
