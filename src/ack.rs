@@ -1,5 +1,6 @@
-//! When a reply may leave. Under `always` no client hears of a change before it is on disk: the client that
-//! made it, or saw it, is held; its reply is kept here and does not exist for the server before that.
+//! When the reply of a command of ours may leave. Under `always` no client hears of a change before it is on disk (`acks`).
+//! Where there is no gate the client that made it, or saw it, is held: its reply is kept here and does not exist for the server
+//! before that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -79,39 +80,34 @@ pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Opt
         return reply.emit(ctx);
     };
     let flags = ctx.flags();
-    // A replica's primary waits for nobody: holding it would stop the whole stream.
-    if flags.any(Flags::REPLICATED) {
-        return reply.emit(ctx);
-    }
-    if changed.is_none() {
-        if let Some(reason) = engine::with(|engine| engine.doubt()).flatten() {
-            return not_durable(seq, &reason).emit(ctx);
-        }
-    }
     let way = acks::way(Standing {
-        replicated: false,
+        replicated: flags.any(Flags::REPLICATED),
         loading: conditions::is_loading(),
         in_unit: flags.any(CANT_HOLD),
         gate: acks::is_on(),
     });
-    if way == Way::Now {
-        return reply.emit(ctx);
-    }
-    if way == Way::Gate {
-        reply.emit(ctx);
-        return acks::gate_command(ctx, flags, seq);
-    }
-    if flags.any(CANT_HOLD) {
-        unit::must_wait(seq);
-        return reply.emit(ctx);
-    }
-    match Held::new(ctx) {
-        Some(client) => answer_when_durable(client, reply, seq),
-        None => {
-            unit::must_wait(seq);
-            reply.emit(ctx);
+    if let (None, true) = (changed, way != Way::Now) {
+        if let Some(reason) = engine::with(|engine| engine.doubt()).flatten() {
+            return not_durable(seq, &reason).emit(ctx);
         }
     }
+    match way {
+        Way::Now => reply.emit(ctx),
+        Way::Gate => {
+            reply.emit(ctx);
+            acks::gate_command(ctx, flags, seq);
+        }
+        Way::Hold => match Held::new(ctx) {
+            Some(client) => answer_when_durable(client, reply, seq),
+            None => wait_at_the_end(ctx, &reply, seq),
+        },
+        Way::UnitEnd => wait_at_the_end(ctx, &reply, seq),
+    }
+}
+
+fn wait_at_the_end(ctx: Ctx<'_>, reply: &Reply, seq: u64) {
+    unit::must_wait(seq);
+    reply.emit(ctx);
 }
 
 /// Answers a held client once `seq` is durable.

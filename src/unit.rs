@@ -11,7 +11,7 @@ use std::time::Instant;
 use mylog_core::log::writer::WaitOutcome;
 
 use crate::acks::Author;
-use crate::api::{Ctx, log};
+use crate::api::{Ctx, client_list, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
 use crate::{ack, acks, conditions, config, engine, strict};
@@ -74,7 +74,7 @@ pub(crate) fn watch(name: Option<&[u8]>) -> Option<Author> {
         Some(name) => strict::is_name(name),
         None => strict::anything(),
     };
-    if !strict || !waits_for_anybody() || UNIT.with(|unit| unit.held > 0) {
+    if !strict || !waits_for_anybody() || is_held() {
         return None;
     }
     let author = acks::is_on().then(acks::of_callback);
@@ -90,7 +90,7 @@ pub(crate) fn must_wait(seq: u64) {
     if !waits_for_anybody() {
         return;
     }
-    if acks::is_on() && UNIT.with(|unit| unit.held == 0) {
+    if acks::is_on() && !is_held() {
         return acks::gate_callback(seq);
     }
     let unheard = UNIT.with(|unit| {
@@ -190,10 +190,7 @@ fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
 /// Shuts down the sockets of all clients that may have an early reply in their buffer. The server tells no
 /// module whose command it runs, but nothing was sent since: these are the clients with something unsent.
 fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
-    let Some(list) = ctx.call(c"CLIENT", "", &[b"LIST"]) else {
-        return 0;
-    };
-    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    let text = client_list::of_all(ctx);
     let sockets = text.lines().filter_map(unsent_socket);
     // SAFETY: shutdown takes numbers only; the descriptors are the server's open client sockets, since
     // nothing ran since it listed them.
@@ -205,10 +202,7 @@ fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
 /// The socket of a line of CLIENT LIST, if its client has something unsent, or was active just now, and is
 /// neither held nor a replica nor the primary.
 fn unsent_socket(line: &str) -> Option<RawFd> {
-    let field = |name: &str| {
-        line.split(' ')
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
+    let field = |name: &str| client_list::field(line, name);
     let number = |name: &str| field(name)?.parse::<u64>().ok();
     let unsent = number("obl") > Some(0) || number("oll") > Some(0) || number("idle") <= Some(1);
     let spared = field("flags")?.contains(['b', 'M', 'S']);

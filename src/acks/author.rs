@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, clients, server};
+use crate::api::{Ctx, client_list, clients, server};
 use crate::conditions;
 
 /// Whose command it is.
@@ -39,7 +39,7 @@ pub(crate) fn note(client: Option<u64>) {
     }
 }
 
-/// Commands of clients that were blocked run, which the server runs without the filter: theirs may have been sent long ago.
+/// Commands of clients that were blocked run: they may have been sent long ago.
 static UNBLOCKED: AtomicBool = AtomicBool::new(false);
 
 /// Runs what the server would run behind BEFORE_SLEEP.
@@ -101,10 +101,7 @@ pub(super) fn not_known() -> Author {
 /// The id in a line of CLIENT LIST, of one who was active within so many seconds and is told of what it does. Whoever was blocked,
 /// or runs something for long, has been idle for longer, but has a command with arguments at hand.
 pub(super) fn active(line: &str, since_s: Option<u64>) -> Option<u64> {
-    let field = |name: &str| {
-        line.split(' ')
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
+    let field = |name: &str| client_list::field(line, name);
     if field("flags")?.contains(['S', 'M']) {
         return None;
     }

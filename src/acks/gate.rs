@@ -139,16 +139,16 @@ pub(crate) fn unknown() -> u64 {
 }
 
 /// Gates whoever it is until `seq` is durable.
-pub(super) fn hold(author: &Author, seq: u64) {
+pub(super) fn hold(author: Author, seq: u64) {
     let everybody_since = |since| {
         UNKNOWN.fetch_add(1, Ordering::Relaxed);
         everybody(since)
     };
-    match *author {
+    match author {
         Author::Nobody => return,
         Author::Client(id) if hold_client(id, seq) => {}
         // A client of another module's call, which is nobody's.
-        Author::Client(_) => return hold(&author::not_known(), seq),
+        Author::Client(_) => return hold(author::not_known(), seq),
         Author::Unknown => everybody_since(Some(ACTIVE_S)).into_iter().for_each(|id| {
             hold_client(id, seq);
         }),

@@ -4,6 +4,7 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::api::client_list::{self, field};
 use crate::unit;
 
 /// So many are looked at in one tick of the server's cron.
@@ -12,7 +13,7 @@ const IN_A_TICK: usize = 256;
 /// A command has come that may close clients.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// The filter has seen CLIENT.
+/// The filter has seen CLIENT KILL.
 pub(crate) fn may_have_come() {
     ASKED.store(true, Ordering::Relaxed);
 }
@@ -43,24 +44,8 @@ pub(super) fn sockets(gated: &[u64]) -> Vec<RawFd> {
 
 /// What the lines of CLIENT LIST tell of these clients.
 fn of_each<R>(gated: &[u64], what: fn(&str) -> Option<R>) -> Vec<R> {
-    if gated.is_empty() {
-        return Vec::new();
-    }
-    let ids: Vec<String> = gated.iter().map(u64::to_string).collect();
-    let words: [&[u8]; 2] = [b"LIST", b"ID"];
-    let args: Vec<&[u8]> = words
-        .into_iter()
-        .chain(ids.iter().map(String::as_bytes))
-        .collect();
-    let list = unit::context().and_then(|ctx| ctx.call(c"CLIENT", "", &args));
-    let Some(list) = list else { return Vec::new() };
-    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    let text = unit::context().map_or_else(String::new, |ctx| client_list::of(ctx, gated));
     text.lines().filter_map(what).collect()
-}
-
-fn field<'l>(line: &'l str, name: &str) -> Option<&'l str> {
-    line.split(' ')
-        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The id in a line of CLIENT LIST, of a client that the server is about to close.

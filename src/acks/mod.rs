@@ -28,35 +28,33 @@ pub(crate) use leavers::may_have_come as leavers_may_have_come;
 pub(crate) use room::evicted;
 pub(crate) use way::{Standing, Way, way};
 
-use crate::api::Ctx;
 use crate::api::context::Flags;
+use crate::api::{Ctx, client_list};
 use crate::unit;
 
 /// Gates the client of a command of ours for what the command changed or saw up to `seq`.
 pub(crate) fn gate_command(ctx: Ctx<'_>, flags: Flags, seq: u64) {
-    gate::hold(&of_command(ctx, flags), seq);
+    gate::hold(of_command(ctx, flags), seq);
 }
 
 /// Gates whoever ran the native command that a callback hears of.
 pub(crate) fn gate_callback(seq: u64) {
-    gate::hold(&of_callback(), seq);
+    gate::hold(of_callback(), seq);
 }
 
 /// Gates whoever it is.
 pub(crate) fn gate(author: Author, seq: u64) {
-    gate::hold(&author, seq);
+    gate::hold(author, seq);
 }
 
 /// Gates a client that is known by its id.
 pub(crate) fn gate_client(id: u64, seq: u64) {
-    gate::hold(&Author::Client(id), seq);
+    gate::hold(Author::Client(id), seq);
 }
 
 /// Everybody who may have been active: where it can't be known whose command it was.
 fn everybody(since_s: Option<u64>) -> Vec<u64> {
-    let list = unit::context().and_then(|ctx| ctx.call(c"CLIENT", "", &[b"LIST"]));
-    let Some(list) = list else { return Vec::new() };
-    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    let text = unit::context().map_or_else(String::new, client_list::of_all);
     text.lines()
         .filter_map(|line| author::active(line, since_s))
         .collect()

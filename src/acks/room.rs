@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::api::context::Flags;
-use crate::api::{client_memory, clients};
+use crate::api::{client_list, client_memory, clients};
 use crate::gil::Gil;
 use crate::unit;
 
@@ -57,9 +57,7 @@ pub(super) fn missing() -> Option<usize> {
 
 /// Closes those of them that the server would have closed. Returns who is gated no longer.
 pub(super) fn make(missing: usize, is_gated: impl Fn(u64) -> bool) -> Vec<u64> {
-    let list = unit::context().and_then(|ctx| ctx.call(c"CLIENT", "", &[b"LIST"]));
-    let Some(list) = list else { return Vec::new() };
-    let text = String::from_utf8_lossy(list.whole().bytes()).into_owned();
+    let text = unit::context().map_or_else(String::new, client_list::of_all);
     let closed = gated_to_close(&text, missing, is_gated);
     closed.iter().copied().for_each(clients::close);
     CLOSED.fetch_add(closed.len() as u64, Ordering::Relaxed);
@@ -86,10 +84,7 @@ fn gated_to_close(list: &str, missing: usize, is_gated: impl Fn(u64) -> bool) ->
 
 /// Size and id in a line of CLIENT LIST, of a client that may be closed to make room.
 fn size(line: &str) -> Option<(usize, u64)> {
-    let field = |name: &str| {
-        line.split(' ')
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    };
+    let field = |name: &str| client_list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M', 'e']);
     (!spared).then_some((field("tot-mem")?.parse().ok()?, field("id")?.parse().ok()?))
 }

@@ -8,6 +8,7 @@ pub(crate) mod acl;
 pub(crate) mod block;
 pub(crate) mod c_text;
 pub(crate) mod call;
+pub(crate) mod client_list;
 pub(crate) mod client_memory;
 pub(crate) mod clients;
 pub(crate) mod command;
