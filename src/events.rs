@@ -83,7 +83,6 @@ unsafe extern "C" fn event_loop(
     startup::enter(ctx);
     // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
     //    group, and its clients are gated before anything is sent.
-    acks::next_command(|| false);
     waits::release();
     acks::run_unblocked();
     unit::end(ctx);
@@ -135,7 +134,7 @@ unsafe extern "C" fn loading(
     match sub {
         raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED => {
             conditions::set_loading(false);
-            acks::load_ended();
+            acks::load_protects();
             startup::load_ended(sub == raw::REDISMODULE_SUBEVENT_LOADING_FAILED);
             adopt::disturbed();
             adopt::census::begin();
@@ -175,6 +174,7 @@ unsafe extern "C" fn flushed(
     if !data.is_null() {
         // SAFETY: the server hands the info of this event, alive during the call.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
+        acks::load_protects();
         capture::flush_begins(Db::try_from(info.dbnum).ok());
         adopt::disturbed();
     }

@@ -55,6 +55,7 @@ mod server {
     mod forkless_saves;
     mod full_disk_load;
     mod gate;
+    mod gate_again;
     mod gate_limits;
     mod gate_mix;
     mod gate_model;

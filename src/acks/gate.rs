@@ -285,8 +285,9 @@ pub(crate) fn unit_ended() {
     }
 }
 
-/// A load has ended: the server ends its protection of whoever asked for it.
-pub(crate) fn load_ended() {
+/// A load may come, or has ended: the server protects whoever asked for it meanwhile. Of one that can't begin nothing but the flush
+/// before it is heard, and all of it may take no time.
+pub(crate) fn load_protects() {
     AGAIN.store(true, Ordering::Relaxed);
 }
 

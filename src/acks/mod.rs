@@ -20,7 +20,7 @@ mod way;
 
 pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, run_unblocked};
 pub(crate) use gate::{
-    before_sleep, closed, cron, gated, impossible, is_on, load_ended, next_command, on_durable, prepare,
+    before_sleep, closed, cron, gated, impossible, is_on, load_protects, next_command, on_durable, prepare,
     refresh, status, unit_ended, unknown, woke_up,
 };
 pub(crate) use idle::config_comes;

@@ -7,9 +7,9 @@ use crate::support::sync_gate::{SyncGate, wait_held};
 use crate::support::{Client, Reply, Server, wait_for};
 use nix::sys::signal::Signal;
 
-struct Stage {
-    server: Server,
-    other: Client,
+pub(super) struct Stage {
+    pub(super) server: Server,
+    pub(super) other: Client,
     /// It goes with the server.
     _module: OtherModule,
 }
@@ -42,7 +42,7 @@ fn script(name: &'static str, before: &'static [&'static str], code: &str) -> Ca
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let module = OtherModule::new();
         let server = module
             .beside(Server::build())
@@ -60,7 +60,7 @@ impl Stage {
     }
 
     /// What was sent before is run, and what would be told early has been told. Whoever was there may be gated with the client.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         let mut watchers: Vec<Client> = Vec::new();
         wait_for("one who came later is served", || {
             let mut watcher = self.server.client();

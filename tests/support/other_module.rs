@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::server_builder::ServerBuilder;
 
 /// `CALLER.AS_USER command ...` calls it with the permissions of the client, `CALLER.AS_NOBODY` without any;
-/// `CALLER.AND_YIELD ms command ...` serves others for a while behind its call. The server
+/// `CALLER.AND_YIELD ms command ...` serves others for a while, or once, behind its call. The server
 /// hands a module the way to its functions in the first word of the context.
 const SOURCE: &str = r#"
 #include <stddef.h>
@@ -45,7 +45,7 @@ static int and_yield(Ctx *ctx, String **argv, int argc) {
         n = n * 10 + (*ms - '0');
     }
     int done = run(ctx, argv + 1, argc - 1, "!Ev");
-    while (Milliseconds() < end) Yield(ctx, 2, "caller yields");
+    do Yield(ctx, 2, "caller yields"); while (Milliseconds() < end);
     return done;
 }
 
