@@ -14,7 +14,7 @@ use crate::acks::Author;
 use crate::api::{Ctx, client_list, log};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
-use crate::{ack, acks, conditions, config, engine, strict};
+use crate::{acks, conditions, config, engine, strict};
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -180,7 +180,7 @@ pub(crate) fn wait_in_place(seq: u64) -> Option<String> {
 
 fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
     let Some(reason) = wait_in_place(seq) else { return };
-    ack::give_up_all(&reason);
+    // Clients that are held are spared: they were told nothing, and hear from the writer if the log has failed.
     let cut = cut_off_unsent(ctx);
     log::warning(&format!(
         "{cut} clients were cut off, since their replies would acknowledge what is not known to be on disk: {reason}"

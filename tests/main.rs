@@ -61,6 +61,7 @@ mod server {
     mod gate_model;
     mod gate_slow;
     mod gate_strict;
+    mod gate_threads;
     mod gate_tls;
     mod gate_trouble;
     mod generic_cases;

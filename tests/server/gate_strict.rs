@@ -15,11 +15,11 @@ pub(super) struct Stage {
 }
 
 /// Lines that each client sends before the disk stands still, what it then sends in one go, and the replies to that.
-struct Case {
-    name: &'static str,
-    before: &'static [&'static str],
-    lines: Vec<Vec<String>>,
-    replies: usize,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) before: &'static [&'static str],
+    pub(super) lines: Vec<Vec<String>>,
+    pub(super) replies: usize,
 }
 
 fn case(name: &'static str, before: &'static [&'static str], lines: &[&str]) -> Case {
@@ -118,7 +118,7 @@ impl Stage {
 }
 
 /// What the client is.
-fn states() -> Vec<Case> {
+pub(super) fn states() -> Vec<Case> {
     let mut off = case(
         "CLIENT REPLY OFF, then ON",
         &[],
@@ -167,7 +167,7 @@ fn states() -> Vec<Case> {
 }
 
 /// Native commands on durable keys, and those of others.
-fn natives() -> Vec<Case> {
+pub(super) fn natives() -> Vec<Case> {
     const KEYS: &[&str] = &["MYLOG.SET k v", "MYLOG.SET l v", "DEL n"];
     const SORTED: &[&str] = &["MYLOG.SET k v", "DEL n", "RPUSH n 2 1"];
     let exec = |name, line: &str| case(name, KEYS, &["MULTI", line, "EXEC"]);
@@ -379,7 +379,7 @@ fn who_was_blocked_for_long_and_is_not_known_is_gated() {
     }
 }
 
-const PUT_OFF: [&[&str]; 5] = [
+pub(super) const PUT_OFF: [&[&str]; 5] = [
     &["DEL k"],
     &["EXPIRE k 100"],
     &["EVAL return(redis.call('MYLOG.SET','k','w')) 0"],
@@ -426,7 +426,7 @@ fn put_off(stage: &mut Stage, begin: impl Fn(&mut Stage), end: &str) {
     }
 }
 
-fn is_blocked(line: &str) -> bool {
+pub(super) fn is_blocked(line: &str) -> bool {
     line.split(' ')
         .find_map(|word| word.strip_prefix("flags="))
         .is_some_and(|flags| flags.contains('b'))
