@@ -7,6 +7,7 @@ use mylog_core::value::Kind;
 
 use super::list_move;
 use super::long_double::{LongDouble, TooLarge};
+use super::number::integer;
 use super::zset_pop::{self, End};
 use crate::api::context::Flags;
 use crate::api::{Ctx, server};
@@ -19,8 +20,15 @@ const NEGATIVE: Reply = Reply::error(c"ERR timeout is negative");
 const TOO_LONG: Reply = Reply::error(c"ERR timeout is out of range");
 const NOT_FROM_SCRIPT: Reply = Reply::error(c"ERR This Redis command is not allowed from script");
 
+/// Whole seconds up to this need no look at fractions, nor at the time that is left.
+const LONG_S: i64 = 1 << 32;
+
 /// A timeout in seconds as ms, 0 for none.
 fn timeout(text: &[u8]) -> Result<i64, Reply> {
+    // As nearly always.
+    if let Some(seconds @ 0..=LONG_S) = integer(text) {
+        return Ok(seconds * 1000);
+    }
     let seconds = LongDouble::parse(text).ok_or(NOT_A_TIMEOUT)?;
     match seconds.ceil_thousandths() {
         Ok(ms) if ms < 0 => Err(NEGATIVE),
