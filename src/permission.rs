@@ -10,7 +10,7 @@ use crate::api::context::Flags;
 use crate::api::string::Args;
 use crate::api::{Ctx, command};
 use crate::reply::Reply;
-use crate::{commands, conditions, filter};
+use crate::{commands, conditions, filter, server_commands};
 
 /// The native command whose permission stands for the administrator's where categories can't.
 const ADMINISTRATION: [&[u8]; 1] = [b"bgrewriteaof"];
@@ -23,15 +23,20 @@ const OBJECT: [&[u8]; 2] = [b"object", b"help"];
 
 /// The refusal of a command of ours, its name first, for a user who must not run it.
 pub(crate) fn refusal(ctx: Ctx<'_>, args: Args<'_>) -> Option<Reply> {
-    let native = filter::native_string(args.string(0))?;
     if conditions::is_loading() {
         return None;
     }
+    let user = ctx.user()?;
+    // A name that no rule can be asked about may be denied to anybody.
+    if user.may_all() && !server_commands::are_renamed() {
+        return None;
+    }
+    let native = filter::native_string(args.string(0))?;
     let name = native.lend().bytes();
     if name == b"wait" {
         return refusal_of(ctx, &WAIT);
     }
-    match ctx.verdict_as(native.lend(), args) {
+    match ctx.verdict_as(&user, native.lend(), args) {
         Verdict::Allowed => None,
         Verdict::Denied => {
             let args: Vec<&[u8]> = args.from(1).collect();

@@ -1,19 +1,22 @@
 //! May the client's user do something? Valkey from 9.1 on has users who may use some databases only, so there the
 //! question names one: asked without, the server denies them everything.
 
+mod rules;
+
 use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redis_module::raw;
 
 use super::call::CallReply;
 use super::context::Flags;
 use super::string::{ArgVector, Args, OwnedStr};
-use super::{Ctx, Str, api};
+use super::{Ctx, Str, api, clients};
 use crate::conditions;
 use crate::gil::Gil;
+use rules::Rules;
 
 /// A user, for as long as it is asked about.
 struct User(*mut raw::RedisModuleUser);
@@ -27,10 +30,16 @@ impl Drop for User {
 
 /// The user that every server has. He can't be deleted, and loading another list of users changes him in place, since
 /// clients point to him: so a handle of him stays good, which must not be kept of any other.
-static DEFAULT: Gil<Option<User>> = Gil::new(None);
+static DEFAULT: Gil<Option<DefaultUser>> = Gil::new(None);
 const DEFAULT_NAME: &[u8] = b"default";
 
-/// The name of a client's user.
+/// The default user, and his rules as they were looked at last.
+struct DefaultUser {
+    user: User,
+    rules: Rules,
+}
+
+/// The name of a user.
 pub(crate) struct UserName(OwnedStr);
 
 /// What the server says of a user and a command.
@@ -58,6 +67,14 @@ pub(crate) enum Owner {
 /// replica's primary.
 static LISTED: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
+/// Set while no other module is loaded: whoever calls a command of ours inside of another one is then known.
+static ALONE: AtomicBool = AtomicBool::new(false);
+
+/// Modules have come or gone.
+pub(crate) fn are_other_modules(others: bool) {
+    ALONE.store(!others, Ordering::Relaxed);
+}
+
 /// A command that no server has.
 const NO_COMMAND: &CStr = c"mylog.nothing";
 
@@ -78,6 +95,7 @@ const DATABASES: u32 = 256;
 
 /// Asks the server for what the bindings do not know. In OnLoad.
 pub(crate) fn prepare() {
+    rules::prepare();
     let mut function: Option<CheckInDatabase> = None;
     let place = (&raw mut function).cast::<c_void>();
     // SAFETY: the name is a C string. Under it the server has a function of this type or none; it writes the pointer
@@ -145,17 +163,44 @@ impl User {
 /// Asks `f` about the user of this name. `Denied` where there is none any more.
 fn ask(name: &OwnedStr, f: impl FnOnce(&User) -> Verdict) -> Verdict {
     if name.lend().bytes() == DEFAULT_NAME {
-        return DEFAULT.with(|kept| {
-            if kept.is_none() {
-                *kept = User::named(name);
-            }
-            kept.as_ref().map_or(Verdict::Denied, f)
-        });
+        return ask_default(f);
     }
     User::named(name).map_or(Verdict::Denied, |user| f(&user))
 }
 
+fn ask_default(f: impl FnOnce(&User) -> Verdict) -> Verdict {
+    with_default(|default| f(&default.user)).unwrap_or(Verdict::Denied)
+}
+
+fn with_default<R>(f: impl FnOnce(&mut DefaultUser) -> R) -> Option<R> {
+    DEFAULT.with(|kept| {
+        if kept.is_none() {
+            let rules = Rules::default();
+            let user = User::named(&OwnedStr::new(DEFAULT_NAME));
+            *kept = user.map(|user| DefaultUser { user, rules });
+        }
+        kept.as_mut().map(f)
+    })
+}
+
+/// True if nothing is denied to the default user, as nearly always. It costs less than a question about one command.
+fn default_may_all() -> bool {
+    with_default(|default| default.rules.allow_all(&default.user)) == Some(true)
+}
+
+impl UserName {
+    /// True if it is known that nothing is denied to him.
+    pub(crate) fn may_all(&self) -> bool {
+        self.0.lend().bytes() == DEFAULT_NAME && default_may_all()
+    }
+}
+
 impl Owner {
+    /// True if it is known that nothing is denied to him.
+    pub(crate) fn may_all(&self) -> bool {
+        matches!(self, Self::Default) && default_may_all()
+    }
+
     /// The one to whom the client of this id belongs.
     pub(crate) fn of(ctx: Ctx<'_>, id: u64) -> Self {
         match listed_user(ctx, id) {
@@ -169,7 +214,7 @@ impl Owner {
     /// knows which one it will be in, and what is left to the server must be sure to be denied.
     pub(crate) fn is_denied(&self, args: &[&[u8]]) -> bool {
         let verdict = match self {
-            Self::Default => ask(&OwnedStr::new(DEFAULT_NAME), |user| user.best_verdict(args)),
+            Self::Default => ask_default(|user| user.best_verdict(args)),
             Self::Named(name) => ask(&name.0, |user| user.best_verdict(args)),
             Self::Unlisted => Verdict::Allowed,
         };
@@ -200,6 +245,11 @@ impl Ctx<'_> {
     /// False for what is no user's: replication, and calls that are nobody's.
     pub(crate) fn is_users(self) -> bool {
         self.current_user().is_some()
+    }
+
+    /// The current user. `None` where there is none: replication, and calls that are nobody's.
+    pub(crate) fn user(self) -> Option<UserName> {
+        self.current_user().map(UserName)
     }
 
     fn current_user(self) -> Option<OwnedStr> {
@@ -233,13 +283,20 @@ impl Ctx<'_> {
                 true
             }
             Err(Nameless::Nobody) => false,
-            // A script's client has the user of whoever runs the script. The server looks for the user of a call
-            // before it looks for the command.
+            // A script's client has the user of whoever runs the script. That it is a script's is known where nobody else
+            // can have called this inside of one.
+            Err(Nameless::Unlisted) if ALONE.load(Ordering::Relaxed) && self.is_in_script_of_listed() => true,
+            // The server looks for the user of a call before it looks for the command.
             Err(Nameless::Unlisted) => {
                 let reply = self.call(NO_COMMAND, "C", &[]);
                 reply.is_some() || io::Error::last_os_error().raw_os_error() != Some(libc::ENOTSUP)
             }
         }
+    }
+
+    /// True inside of a script that a client in the list runs.
+    fn is_in_script_of_listed(self) -> bool {
+        clients::of_running_script().is_some_and(|caller| listed_user(self, caller).is_ok())
     }
 
     /// Asks `f` about the current user. `Allowed` where there is none: replication, and calls that are nobody's.
@@ -252,10 +309,10 @@ impl Ctx<'_> {
         self.of_user(|user| user.verdict(self.db(), args))
     }
 
-    /// What the server says of the current user and the command of this name with these arguments, but for their
-    /// first, which is a name as well.
-    pub(crate) fn verdict_as(self, name: Str<'_>, args: Args<'_>) -> Verdict {
-        self.of_user(|user| {
+    /// What the server says of a user and the command of this name with these arguments, but for their first, which is a
+    /// name as well.
+    pub(crate) fn verdict_as(self, user: &UserName, name: Str<'_>, args: Args<'_>) -> Verdict {
+        ask(&user.0, |user| {
             let db = self.db();
             // SAFETY: name and arguments are alive.
             args.with_name(name, |args| unsafe { user.verdict_raw(db, args) })

@@ -12,9 +12,16 @@ use crate::api::filter::Filtered;
 use crate::gil::Gil;
 use crate::unit;
 
-/// Clients that have sent MULTI and neither EXEC nor DISCARD: those that have left since are among them.
+/// A client that has sent MULTI and neither EXEC nor DISCARD. What would make it another user's is queued as well.
+struct Client {
+    id: u64,
+    /// Whose it is, once that was asked.
+    owner: Option<Owner>,
+}
+
+/// All of them: those that have left since are among them.
 struct Queuing {
-    clients: Vec<u64>,
+    clients: Vec<Client>,
     /// With so many, those that have left are looked for.
     full: usize,
 }
@@ -40,9 +47,9 @@ pub(super) fn look(command: Filtered<'_>) {
     }
     let Some(id) = command.client_id() else { return };
     let any = QUEUING.with(|queuing| {
-        queuing.clients.retain(|client| *client != id);
+        queuing.clients.retain(|client| client.id != id);
         if begins {
-            queuing.clients.push(id);
+            queuing.clients.push(Client { id, owner: None });
         }
         if queuing.clients.len() >= queuing.full {
             queuing.forget_those_who_left();
@@ -56,7 +63,7 @@ impl Queuing {
     fn forget_those_who_left(&mut self) {
         if let Some(ctx) = unit::context() {
             self.clients
-                .retain(|client| !matches!(Owner::of(ctx, *client), Owner::Unlisted));
+                .retain(|client| !matches!(Owner::of(ctx, client.id), Owner::Unlisted));
         }
         self.full = FULL.max(2 * self.clients.len());
     }
@@ -70,8 +77,14 @@ pub(super) fn is_denied(command: Filtered<'_>) -> bool {
     let Some(id) = command.client_id() else {
         return false;
     };
-    if !QUEUING.with(|queuing| queuing.clients.contains(&id)) {
+    let Some(ctx) = unit::context() else {
         return false;
-    }
-    unit::context().is_some_and(|ctx| Owner::of(ctx, id).is_denied(&command.args()))
+    };
+    QUEUING.with(|queuing| {
+        let Some(client) = queuing.clients.iter_mut().find(|client| client.id == id) else {
+            return false;
+        };
+        let owner = client.owner.get_or_insert_with(|| Owner::of(ctx, id));
+        !owner.may_all() && owner.is_denied(&command.args())
+    })
 }

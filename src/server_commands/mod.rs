@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) use command::{Command, Treatment};
 
 use crate::api::string::Args;
-use crate::api::{Ctx, log, spelling};
+use crate::api::{Ctx, acl, log, spelling};
 use crate::gil::Gil;
 use crate::unit;
 
@@ -79,6 +79,7 @@ impl State {
 
 /// Reads the table. In OnLoad, and when modules have come or gone.
 pub(crate) fn refresh(ctx: Ctx<'_>) {
+    acl::are_other_modules(are_other_modules(ctx));
     let reply = ctx.call(c"COMMAND", "", &[]);
     let mut commands = Vec::new();
     if let Some(reply) = &reply {
@@ -117,6 +118,18 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
             }
         }
     });
+}
+
+/// True unless it is known that no other module is loaded. In OnLoad the server does not list this one.
+fn are_other_modules(ctx: Ctx<'_>) -> bool {
+    let Some(reply) = ctx.call(c"MODULE", "", &[b"LIST"]) else {
+        return true;
+    };
+    let is_own = |index| {
+        let name = reply.element(index).and_then(|module| module.element(1));
+        name.is_some_and(|name| name.bytes() == b"mylog")
+    };
+    !(0..reply.whole().len()).all(is_own)
 }
 
 /// Looks whether each name leads to its own command: `rename-command GET SET` makes one lead to another.

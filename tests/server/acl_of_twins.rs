@@ -228,3 +228,39 @@ fn the_default_user_may_at_once_what_his_rules_say_by_then() {
         assert!(client.run("INCR order:n").int() > 2);
     }
 }
+
+/// No filter sees what EXEC runs, and a transaction that is being queued has been asked about before.
+#[test]
+fn the_default_user_may_in_exec_and_in_a_script_what_his_rules_say_by_then() {
+    let server = Server::build().mylog("capture", "order:").start();
+    let (mut client, mut other) = (server.client(), server.client());
+    let script = ["EVAL", "return redis.call('INCR', 'order:n')", "0"];
+    for _ in 0..2 {
+        assert!(client.run("INCR order:n").int() > 0);
+        assert!(client.cmd(script).int() > 0);
+        client.ok("MULTI");
+        for line in ["INCR order:n", "ACL SETUSER default -incr", "INCR order:n"] {
+            assert_eq!(client.run(line), Reply::Simple(b"QUEUED".to_vec()), "{line}");
+        }
+        let Reply::Array(replies) = client.run("EXEC") else {
+            panic!("no EXEC");
+        };
+        assert!(replies[2].is_error("NOPERM"), "{replies:?}");
+        assert!(other.run("INCR order:n").is_error("NOPERM"));
+        assert!(format!("{:?}", other.cmd(script)).contains("ERR"));
+        client.ok("ACL SETUSER default +incr");
+        client.ok("MULTI");
+        assert_eq!(client.run("INCR order:n"), Reply::Simple(b"QUEUED".to_vec()));
+        other.ok("ACL SETUSER default -incr");
+        let queued = client.run("INCR order:n");
+        let done = client.run("EXEC");
+        // On 7.0 the answer of a denied command is in its place.
+        let denied = |reply: &Reply| reply.is_error("NOPERM");
+        assert!(
+            (denied(&queued) && done.is_error("EXECABORT"))
+                || matches!(&done, Reply::Array(replies) if replies.iter().all(denied)),
+            "{queued:?} {done:?}"
+        );
+        other.ok("ACL SETUSER default +incr");
+    }
+}

@@ -197,6 +197,9 @@ fn a_module_that_calls_on_nobodys_behalf_is_denied_nothing() {
             "0",
         ];
         assert_eq!(client.cmd(script), Reply::Bulk(b"v".to_vec()));
+        // The script is somebody's, and what the module calls inside of it is nobody's.
+        let inside = "return redis.call('CALLER.AS_NOBODY', 'SET', 'order:1', 'v')";
+        assert!(client.cmd(["EVAL", inside, "0"]).is_ok());
         assert_eq!(client.run("CALLER.AS_NOBODY DEL order:1"), Reply::Int(1));
         let reply = client.run("CALLER.AS_USER SET order:1 v");
         assert!(is_denied(&reply), "{reply:?}");
