@@ -15,7 +15,7 @@ use mylog_core::log::damage::BadRecords;
 use mylog_core::log::file::{AppendError, LogFile, TaintStage};
 use mylog_core::log::ids::run_id;
 use mylog_core::log::lock::{Claim, LockError};
-use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
+use mylog_core::log::recover::{RecoverError, Recovered, Start, Swept, recover, sweep};
 use mylog_core::log::scan::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
 use mylog_core::store::{Bounds, MAX_DBS, Store};
@@ -316,8 +316,17 @@ fn report(recovered: &Recovered, store: &Store, took: std::time::Duration) {
 
 fn sweep_leftovers(fs: &dyn Fs, dir: &Path) {
     match sweep(fs, dir) {
-        Ok(names) if names.is_empty() => {}
-        Ok(names) => log::notice(&format!("swept away what a rewrite left unfinished: {names:?}")),
+        Ok(Swept { removed, left }) => {
+            if !removed.is_empty() {
+                log::notice(&format!("swept away what a rewrite left unfinished: {removed:?}"));
+            }
+            for (path, error) in left {
+                log::warning(&format!(
+                    "{}: has the name of an unfinished file and can't be swept away: {error}; remove it, a rewrite may need the name",
+                    path.display()
+                ));
+            }
+        }
         Err(error) => log::warning(&format!(
             "{}: unfinished files could not be swept away: {error}",
             dir.display()

@@ -52,6 +52,7 @@ mod server {
     mod exclusions;
     mod failing_calls;
     mod file_size_limit;
+    mod folders_in_the_way;
     mod forkless_saves;
     mod full_disk_load;
     mod gate;

@@ -94,7 +94,19 @@ impl Home {
         let failed = |error: io::Error| format!("{}: {error}", folder.display());
         make_folder(self.fs.as_ref(), folder).map_err(failed)?;
         self.keep_lock().map_err(|error| error.to_string())?;
-        self.fs.probe(&folder.join(names::PROBE)).map_err(failed)
+        let mut why = None;
+        for name in names::PROBES {
+            match self.fs.probe(&folder.join(name)) {
+                Ok(()) => return Ok(()),
+                Err(error) if is_in_the_way(&error) => {
+                    let path = folder.join(name);
+                    let text = format!("{}: {error}; remove what has this name", path.display());
+                    why.get_or_insert(text);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        why.map_or(Ok(()), Err)
     }
 
     fn keep_lock(&self) -> Result<(), LockError> {
@@ -110,6 +122,13 @@ impl Home {
 
 fn folder_of(live: &Path) -> &Path {
     live.parent().unwrap_or(Path::new("/"))
+}
+
+/// True where something has a name that can't be removed as a file can: a folder.
+fn is_in_the_way(error: &io::Error) -> bool {
+    [Errno::EISDIR, Errno::EPERM, Errno::EEXIST]
+        .map(|errno| Some(errno as i32))
+        .contains(&error.raw_os_error())
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -12,8 +12,9 @@ pub const LOCK: &str = "LOCK";
 /// Folder of old epochs.
 pub const HISTORY: &str = "history";
 
-/// By which the writer finds out whether the folder takes a new file; swept away at a start.
-pub const PROBE: &str = "probe.mylog";
+/// By which the writer finds out whether the folder takes a new file; swept away at a start. The second is for where something that can't
+/// be removed has the first one's name.
+pub const PROBES: [&str; 2] = ["probe.mylog", "probe-2.mylog"];
 
 const REWRITE: (&str, &str) = ("rewrite-", ".mylog");
 const TORN: &str = "current.mylog.torn-";
@@ -28,6 +29,11 @@ pub fn is_rewrite(name: &OsStr) -> bool {
     name.to_str()
         .and_then(|name| name.strip_prefix(REWRITE.0)?.strip_suffix(REWRITE.1))
         .is_some()
+}
+
+/// True for what a start sweeps away: what a rewrite, a first start or a probe left.
+pub fn is_leftover(name: &OsStr) -> bool {
+    is_rewrite(name) || name == CURRENT_NEW || PROBES.iter().any(|probe| name == *probe)
 }
 
 /// Where the tail that was cut off at `offset` is kept; `copy` is 1 for the first that was cut off there.

@@ -12,7 +12,7 @@ use super::create::{create, make_folder};
 use super::damage::{Corrupt, Torn, Verdict};
 use super::file::errno;
 use super::harden::{HardenError, harden};
-use super::names::{self, CURRENT, CURRENT_NEW};
+use super::names::{self, CURRENT};
 use super::scan::{ReadError, Replay, Summary, scan};
 use super::window::CHUNK;
 use super::write_all::write_all;
@@ -239,15 +239,28 @@ where
     }
 }
 
-/// Removes what a rewrite or a first start left unfinished, once the log was loaded. The names removed are for
-/// the server log. An error leaves the rest for the next start.
-pub fn sweep(fs: &dyn Fs, dir: &Path) -> io::Result<Vec<OsString>> {
-    let mut names = fs.list(dir)?;
-    names.retain(|name| names::is_rewrite(name) || name == CURRENT_NEW || name == names::PROBE);
-    for name in &names {
-        fs.remove(&dir.join(name))?;
+/// What a sweep has done, for the server log.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The names that were removed.
+    pub removed: Vec<OsString>,
+    /// What could not be removed, and why: a folder of that name, say.
+    pub left: Vec<(PathBuf, io::Error)>,
+}
+
+/// Removes what a rewrite or a first start left unfinished, once the log was loaded.
+pub fn sweep(fs: &dyn Fs, dir: &Path) -> io::Result<Swept> {
+    let mut swept = Swept::default();
+    for name in fs.list(dir)? {
+        if names::is_leftover(&name) {
+            let path = dir.join(&name);
+            match fs.remove(&path) {
+                Ok(()) => swept.removed.push(name),
+                Err(error) => swept.left.push((path, error)),
+            }
+        }
     }
-    Ok(names)
+    Ok(swept)
 }
 
 fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> RecoverError {

@@ -43,6 +43,17 @@ pub struct SnapshotError {
     pub source: io::Error,
 }
 
+/// Says what to do where something has the name that the file was to have.
+fn in_the_way(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => io::Error::new(
+            error.kind(),
+            "something has this name; remove it (the next rewrite takes another name)",
+        ),
+        _ => error,
+    }
+}
+
 /// A snapshot section under construction.
 pub struct SnapshotFile {
     file: Box<dyn File>,
@@ -79,7 +90,7 @@ impl SnapshotFile {
             offset: 0,
             source,
         };
-        let mut file = fs.create_new(path).map_err(failed)?;
+        let mut file = fs.create_new(path).map_err(|error| failed(in_the_way(error)))?;
         write_header(file.as_mut(), identity).map_err(failed)?;
         Ok(Self {
             file,

@@ -138,7 +138,7 @@ fn a_sound_log_beside_an_unfinished_rewrite_loads_and_the_rewrite_is_swept() {
     assert_eq!(seen.groups.len(), 7);
     assert_eq!(names_in(&fs).len(), 4, "a start removes nothing itself");
     assert_eq!(
-        sweep(&fs, dir()).unwrap(),
+        sweep(&fs, dir()).unwrap().removed,
         [names::CURRENT_NEW, "rewrite-8.mylog"]
     );
     assert_eq!(names_in(&fs), [names::CURRENT, "rewritten-by-hand.mylog"]);
@@ -333,6 +333,14 @@ fn the_real_file_system_starts_as_the_simulated_one_does() {
         b"half a frame"
     );
     assert_eq!(std::fs::read(&live).unwrap(), bytes[..bytes.len() - 12]);
-    assert_eq!(sweep(&OsFs, &dir).unwrap(), ["rewrite-2.mylog"]);
+    // What has such a name and is no file keeps nothing else from being swept away.
+    let folders = ["probe.mylog", "rewrite-1.mylog"].map(|name| dir.join(name));
+    for folder in &folders {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let swept = sweep(&OsFs, &dir).unwrap();
+    assert_eq!(swept.removed, ["rewrite-2.mylog"]);
+    let left: Vec<_> = swept.left.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(left, folders);
     std::fs::remove_dir_all(dir).unwrap();
 }
