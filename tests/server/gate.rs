@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use crate::support::artifacts::server_binary;
 use crate::support::client::encode;
@@ -239,4 +240,22 @@ fn a_cache_write_that_finds_only_durable_keys_to_evict_waits_for_nobody() {
     gate.open();
     assert!(waiting.reply().is_ok());
     assert_eq!(other.run("EXISTS order:0 order:49 order:last").int(), 3);
+}
+
+/// The writer wakes the event loop: with a cron that comes once a second nothing else does.
+#[test]
+fn whoever_waits_is_let_go_as_soon_as_the_disk_has_it() {
+    let server = Server::build()
+        .mylog("appendfsync", "always")
+        .config("hz", "1")
+        .config("dynamic-hz", "no")
+        .start();
+    let mut client = server.client();
+    client.ok("MYLOG.SET first v");
+    let began = Instant::now();
+    for n in 0..8 {
+        client.ok(&format!("MYLOG.SET key:{n} v"));
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
