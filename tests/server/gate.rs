@@ -259,3 +259,27 @@ fn whoever_waits_is_let_go_as_soon_as_the_disk_has_it() {
     let took = began.elapsed();
     assert!(took < Duration::from_secs(4), "{took:?}");
 }
+
+/// The server's cron would find them, too, but comes once a second here.
+#[test]
+fn whoever_is_killed_while_he_waits_is_closed_at_once() {
+    let server = Server::build()
+        .mylog("appendfsync", "always")
+        .config("hz", "1")
+        .config("dynamic-hz", "no")
+        .start();
+    let mut other = server.client();
+    let gate = SyncGate::shut(&server);
+    let began = Instant::now();
+    for n in 0..8 {
+        let mut client = server.client();
+        let id = client.run("CLIENT ID").int();
+        let waiting = Later::send(client, &format!("MYLOG.SET key:{n} v"));
+        wait_held(&mut other, 1);
+        assert_eq!(other.run(&format!("CLIENT KILL ID {id}")).int(), 1);
+        assert!(waiting.outcome().0.is_err());
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    gate.open();
+}
