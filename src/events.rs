@@ -81,6 +81,7 @@ unsafe extern "C" fn event_loop(
     // SAFETY: the server hands a context that is alive during the call.
     let ctx = unsafe { Ctx::from_raw(ctx) };
     startup::enter(ctx);
+    acks::reads_end();
     // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
     //    group, and its clients are gated before anything is sent.
     waits::release();

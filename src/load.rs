@@ -24,7 +24,7 @@ use redis_module::raw;
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{Ctx, Refused, acl, database, latency, log, process, server, settings};
+use crate::api::{Ctx, Refused, acl, database, epoll, latency, log, process, server, settings};
 use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
@@ -138,6 +138,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     meet(edition);
     conditions::ask();
     settings::attach(own);
+    epoll::find_instances();
     server_commands::refresh(own);
     if server_commands::are_hidden() && filter::captures() {
         return Err(LoadError::Capture(config::HIDDEN));

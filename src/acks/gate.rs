@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::{Author, author, everybody, idle, leavers, room};
+use super::{Author, author, awake, everybody, idle, leavers, room};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
@@ -38,8 +38,6 @@ struct State {
     clients: HashMap<u64, Gated>,
     /// Those who were gated in this turn.
     turn: Vec<u64>,
-    /// Who was looked at last, whether the server is to close him.
-    looked_at: u64,
     /// When the server was last known to have ended no protection: no command had run since all were protected.
     sure: Option<Instant>,
     /// Since when the log has been in trouble.
@@ -181,7 +179,10 @@ fn hold_client(id: u64, seq: u64) -> bool {
 impl State {
     fn gate(&mut self, id: u64, seq: u64) {
         match self.clients.get_mut(&id) {
-            Some(gated) => gated.seq = seq.max(gated.seq),
+            Some(gated) => {
+                gated.seq = seq.max(gated.seq);
+                awake::gated_again(id);
+            }
             None => {
                 let since = Instant::now();
                 self.clients.insert(id, Gated { seq, since });
@@ -206,6 +207,7 @@ impl State {
 
     fn forget(&mut self, id: u64) {
         self.clients.remove(&id);
+        awake::let_go(id);
         self.order.retain(|(_, other)| *other != id);
         // Protected again he would never be freed.
         self.turn.retain(|other| *other != id);
@@ -246,10 +248,11 @@ pub(crate) fn next_command(is_nested: impl FnOnce() -> bool) {
     if capture::is_unlinked() {
         capture::settle(Cause::Command);
     }
-    if LEAST.load(Ordering::Relaxed) != NOBODY && may_have_ended_protection() && !is_nested() {
-        protect_all();
-    }
     if LEAST.load(Ordering::Relaxed) != NOBODY {
+        awake::command_comes();
+        if may_have_ended_protection() && !is_nested() {
+            protect_all();
+        }
         make_room();
     }
 }
@@ -294,7 +297,9 @@ pub(crate) fn load_protects() {
 /// AFTER_SLEEP.
 pub(crate) fn woke_up() {
     if is_on() {
-        with(|state| state.sure = Some(Instant::now()));
+        let now = Instant::now();
+        with(|state| state.sure = Some(now));
+        awake::woke_up(now);
     }
 }
 
@@ -315,6 +320,7 @@ pub(crate) fn before_sleep() {
         let durable = reached();
         while let Some((id, gated)) = state.next_due(durable) {
             clients::unprotect(id);
+            awake::let_go(id);
             longest = longest.max(gated.since.elapsed());
         }
         state.publish();
@@ -339,11 +345,12 @@ pub(crate) fn before_sleep() {
     }
     make_room();
     if leavers::were_asked_for() {
-        let_leave(&with(|state| state.clients.keys().copied().collect::<Vec<u64>>()));
+        let_leave(&all_gated());
     }
     if trouble.is_some_and(|since| since >= Duration::from_millis(config::max_wait_ms())) {
         close_all();
     }
+    awake::turn_ends();
 }
 
 /// The server's cron.
@@ -352,12 +359,7 @@ pub(crate) fn cron() {
     if LEAST.load(Ordering::Relaxed) == NOBODY {
         return;
     }
-    let part = with(|state| {
-        let part = leavers::part(state.clients.keys().copied().collect(), state.looked_at);
-        state.looked_at = part.last().copied().unwrap_or(0);
-        part
-    });
-    let_leave(&part);
+    let_leave(&leavers::part());
 }
 
 /// Whether somebody who waits would count as idle.
@@ -365,6 +367,16 @@ pub(super) fn look_at_idle() {
     if idle::matters() {
         idle::look(longest_wait());
     }
+}
+
+/// All who are gated.
+pub(super) fn all_gated() -> Vec<u64> {
+    with(|state| state.clients.keys().copied().collect())
+}
+
+/// True for one who is gated.
+pub(super) fn holds(id: u64) -> bool {
+    with(|state| state.clients.contains_key(&id))
 }
 
 /// For how long anybody has waited who is still gated.
@@ -409,11 +421,12 @@ fn close_all() {
     if clients.is_empty() {
         return;
     }
-    let sockets = leavers::sockets(&clients);
+    let sockets = leavers::sockets(&clients).into_values();
+    clients.iter().for_each(|id| awake::let_go(*id));
     clients.iter().for_each(|id| clients::close(*id));
     // The server closes its own end at the end of this turn. A child that was forked meanwhile, the one that makes a tainted log
     // anew among them, has the sockets as well: without this the clients would hear of nothing before that child ends.
-    sockets.into_iter().for_each(clients::hang_up);
+    sockets.for_each(clients::hang_up);
     CLOSED.fetch_add(clients.len() as u64, Ordering::Relaxed);
     log::warning(&format!(
         "{} clients were closed: what they wrote, or saw, is not known to be on disk after mylog.max-wait ({} ms)",

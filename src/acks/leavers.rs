@@ -1,14 +1,44 @@
 //! Gated clients that the server has been asked to close: by CLIENT KILL, for their output, to make room. It frees no protected
 //! client, so they are let go at once. They get nothing of what they were told: who is to be closed is not written to.
 
+use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use super::gate;
 use crate::api::client_list::{self, field};
+use crate::gil::Gil;
 use crate::unit;
 
-/// So many are looked at in one tick of the server's cron.
-const IN_A_TICK: usize = 256;
+/// So many are looked at in a second: each costs the server some 4 us. Where there are many clients its cron comes often, and with as
+/// many in each of its ticks as there are in ten a second it was a tenth of a processor.
+const IN_A_SECOND: usize = 1024;
+
+/// The gated, who are looked at in turns.
+#[derive(Default)]
+struct Round {
+    /// Those who are still to be looked at, the last one first.
+    left: Vec<u64>,
+    /// When some were looked at last.
+    last: Option<Instant>,
+}
+
+impl Round {
+    /// Those whose turn it is. `all`: for a new round.
+    fn part(&mut self, now: Instant, all: impl FnOnce() -> Vec<u64>) -> Vec<u64> {
+        let since = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
+        self.last = Some(now);
+        if self.left.is_empty() {
+            self.left = all();
+        }
+        let since_ms = usize::try_from(since.as_millis()).unwrap_or(usize::MAX);
+        let count = (since_ms.min(1000) * IN_A_SECOND / 1000).max(1);
+        self.left.split_off(self.left.len().saturating_sub(count))
+    }
+}
+
+static ROUND: Gil<Option<Round>> = Gil::new(None);
 
 /// A command has come that may close clients.
 static ASKED: AtomicBool = AtomicBool::new(false);
@@ -23,13 +53,13 @@ pub(super) fn were_asked_for() -> bool {
     ASKED.load(Ordering::Relaxed) && ASKED.swap(false, Ordering::Relaxed)
 }
 
-/// The part of the gated that this tick looks at, behind `last`: all are looked at in turns.
-pub(super) fn part(mut gated: Vec<u64>, last: u64) -> Vec<u64> {
-    gated.sort_unstable();
-    let begin = gated.partition_point(|id| *id <= last);
-    gated.rotate_left(begin);
-    gated.truncate(IN_A_TICK);
-    gated
+/// The part of the gated that a tick of the server's cron looks at.
+pub(super) fn part() -> Vec<u64> {
+    ROUND.with(|round| {
+        round
+            .get_or_insert_with(Round::default)
+            .part(Instant::now(), gate::all_gated)
+    })
 }
 
 /// Those of these clients that are to be closed.
@@ -38,12 +68,12 @@ pub(super) fn among(gated: &[u64]) -> Vec<u64> {
 }
 
 /// The sockets of these clients.
-pub(super) fn sockets(gated: &[u64]) -> Vec<RawFd> {
+pub(super) fn sockets(gated: &[u64]) -> HashMap<u64, RawFd> {
     of_each(gated, socket)
 }
 
 /// What the lines of CLIENT LIST tell of these clients.
-fn of_each<R>(gated: &[u64], what: fn(&str) -> Option<R>) -> Vec<R> {
+fn of_each<R, C: FromIterator<R>>(gated: &[u64], what: fn(&str) -> Option<R>) -> C {
     let text = unit::context().map_or_else(String::new, |ctx| client_list::of(ctx, gated));
     text.lines().filter_map(what).collect()
 }
@@ -54,9 +84,10 @@ fn to_be_closed(line: &str) -> Option<u64> {
     field(line, "flags")?.contains('A').then(id)?
 }
 
-/// The socket in a line of CLIENT LIST.
-fn socket(line: &str) -> Option<RawFd> {
-    field(line, "fd")?.parse().ok().filter(|fd| *fd >= 0)
+/// The id and the socket in a line of CLIENT LIST.
+fn socket(line: &str) -> Option<(u64, RawFd)> {
+    let fd = field(line, "fd")?.parse().ok().filter(|fd| *fd >= 0)?;
+    Some((field(line, "id")?.parse().ok()?, fd))
 }
 
 #[cfg(test)]
@@ -72,23 +103,23 @@ mod tests {
 
     #[test]
     fn who_has_no_socket_has_none() {
-        assert_eq!(socket("id=3 addr=/s:0 fd=8 name=fd=9"), Some(8));
+        assert_eq!(socket("id=3 addr=/s:0 fd=8 name=fd=9"), Some((3, 8)));
         assert_eq!(socket("id=3 fd=-1 name="), None);
         assert_eq!(socket(""), None);
     }
 
     #[test]
-    fn all_are_looked_at_in_turns() {
-        let gated: Vec<u64> = (1..=600).collect();
-        let (mut last, mut seen) = (0, Vec::new());
-        for _ in 0..3 {
-            let part = part(gated.clone(), last);
-            assert_eq!(part.len(), IN_A_TICK);
-            last = *part.last().unwrap();
-            seen.extend(part);
+    fn all_are_looked_at_in_turns_and_not_many_at_a_time() {
+        let (mut round, mut now, mut seen) = (Round::default(), Instant::now(), Vec::new());
+        let gated: Vec<u64> = (1..=1000).collect();
+        for tick_ms in [0, 100, 100, 10, 2000] {
+            now += Duration::from_millis(tick_ms);
+            let part = round.part(now, || gated.clone());
+            seen.push(part.len());
         }
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen, gated);
+        assert_eq!(seen, [1, 102, 102, 10, 785]);
+        assert!(round.left.is_empty());
+        assert_eq!(round.part(now, || vec![7]), [7]);
+        assert_eq!(round.part(now, Vec::new), [0; 0]);
     }
 }

@@ -6,12 +6,14 @@
 //!
 //! - `way`: the decision.
 //! - `author`: whose command it is.
+//! - `awake`: those who keep the server from sleeping.
 //! - `gate`: who is gated, and their release.
 //! - `idle`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
 //! - `room`: those that the server would close to make room.
 
 mod author;
+mod awake;
 mod gate;
 mod idle;
 mod leavers;
@@ -19,6 +21,7 @@ mod room;
 mod way;
 
 pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, run_unblocked};
+pub(crate) use awake::reads_end;
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_protects, next_command, on_durable, prepare,
     refresh, status, unit_ended, unknown, woke_up,

@@ -19,6 +19,7 @@ pub(crate) mod data_type;
 pub(crate) mod database;
 pub(crate) mod defrag;
 pub(crate) mod double;
+pub(crate) mod epoll;
 pub(crate) mod event_loop;
 pub(crate) mod events;
 pub(crate) mod filter;

@@ -11,8 +11,10 @@ use tempfile::TempDir;
 
 use crate::support::artifacts::server_binary;
 use crate::support::client::encode;
+use crate::support::neighbour::{Service, nobody_pays};
+use crate::support::python::Application;
 use crate::support::sync_gate::{SyncGate, wait_held};
-use crate::support::{Reply, Server};
+use crate::support::{Reply, Server, ServerBuilder, wait_for};
 
 /// A certificate for both sides.
 fn certificate() -> TempDir {
@@ -97,25 +99,64 @@ impl Drop for Secure {
     }
 }
 
-/// Pipelines longer than the query buffer, while no sync ends: nothing comes early, all comes in order.
-#[test]
-fn long_pipelines_over_tls_wait() {
-    let folder = certificate();
-    let port = free_port();
+/// A server that listens for TLS on a port, with the certificate's folder; none if this server has no TLS.
+fn start(settings: impl Fn(ServerBuilder) -> ServerBuilder) -> Option<(Server, u16, TempDir)> {
+    let (folder, port) = (certificate(), free_port());
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let server = Server::build()
+    let server = settings(Server::build())
         .config("tls-port", &port.to_string())
         .config("tls-cert-file", &path("certificate"))
         .config("tls-key-file", &path("key"))
         .config("tls-auth-clients", "no")
         .mylog("appendfsync", "always")
         .try_start();
-    let server = match server {
+    match server {
         Err(refused) if refused.log.contains("TLS support") => {
             eprintln!("{} has no TLS: nothing to test", server_binary().display());
-            return;
+            None
         }
-        server => server.unwrap_or_else(|refused| panic!("{refused}")),
+        server => Some((server.unwrap_or_else(|refused| panic!("{refused}")), port, folder)),
+    }
+}
+
+/// Many clients that speak TLS, in one program.
+struct Crowd {
+    program: Application,
+    said: Vec<String>,
+}
+
+impl Crowd {
+    /// Connects them; they send what they have to send. `also`: the server's process, and a command in the middle.
+    fn new(port: u16, count: usize, also: &[&str]) -> Self {
+        let (port, count) = (port.to_string(), count.to_string());
+        let args: Vec<&str> = [&*port, &*count]
+            .into_iter()
+            .chain(also.iter().copied())
+            .collect();
+        Self {
+            program: Application::start("ssl", "tls_clients.py", &args),
+            said: Vec::new(),
+        }
+    }
+
+    fn has_said(&mut self, word: &str) -> bool {
+        self.said.extend(self.program.said());
+        self.said.iter().any(|said| said == word)
+    }
+
+    fn wait(&mut self, word: &str) {
+        wait_for(&format!("the clients say that they are {word}"), || {
+            assert!(self.program.runs(), "the clients ended: a reply was wrong");
+            self.has_said(word)
+        });
+    }
+}
+
+/// Pipelines longer than the query buffer, while no sync ends: nothing comes early, all comes in order.
+#[test]
+fn long_pipelines_over_tls_wait() {
+    let Some((server, port, _folder)) = start(|server| server) else {
+        return;
     };
     let mut other = server.client();
     let mut clients: Vec<Secure> = (0..4).map(|_| Secure::new(port)).collect();
@@ -146,5 +187,59 @@ fn long_pipelines_over_tls_wait() {
             assert_eq!(client.recv().text(), line.to_string());
         }
     }
+    wait_held(&mut other, 0);
+}
+
+/// Each time the loop of the server would have a reason not to sleep: what TLS has decrypted and, on some servers, what lies in the
+/// sockets.
+#[test]
+fn hundreds_of_long_pipelines_over_tls_wait_for_a_hung_sync_and_nobody_pays_for_it() {
+    const CLIENTS: usize = 300;
+    let Some((server, port, _folder)) = start(|server| server) else {
+        return;
+    };
+    let mut other = server.client();
+    other.ok("SET native v");
+    let (mut waiting, mut idle) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let gate = SyncGate::shut(&server);
+        let mut crowd = Crowd::new(port, CLIENTS, &[]);
+        crowd.wait("sent");
+        wait_held(&mut other, CLIENTS as u64);
+        waiting.push(Service::of(&server, &mut other, "native"));
+        assert!(!crowd.has_said("answered"), "early");
+        gate.open();
+        crowd.wait("done");
+        wait_held(&mut other, 0);
+        idle.push(Service::of(&server, &mut other, "native"));
+    }
+    nobody_pays(&waiting, &idle);
+}
+
+/// What TLS has decrypted of a client is read while the client waits. What it runs must not have others answered who are read as well.
+#[test]
+fn slow_scripts_among_what_tls_has_decrypted_have_nobody_answered_early() {
+    const CLIENTS: usize = 8;
+    let Some((server, port, _folder)) = start(|server| server.config("busy-reply-threshold", "10")) else {
+        return;
+    };
+    let mut other = server.client();
+    other.ok("MYLOG.SET first v");
+    let gate = SyncGate::shut(&server);
+    let slow = "local n = 0 for i = 1, 5e6 do n = n + i end return 1";
+    let server_id = server.pid().to_string();
+    let mut crowd = Crowd::new(port, CLIENTS, &[&*server_id, "EVAL", slow, "0"]);
+    crowd.wait("sent");
+    wait_for("all scripts have run", || {
+        assert!(!crowd.has_said("answered"), "early");
+        // While one runs others are told that the server is busy.
+        let stats = other.run("INFO commandstats");
+        let calls = format!("cmdstat_eval:calls={CLIENTS},");
+        !stats.is_error("BUSY") && stats.text().contains(&calls)
+    });
+    wait_held(&mut other, CLIENTS as u64);
+    assert!(!crowd.has_said("answered"), "early");
+    gate.open();
+    crowd.wait("done");
     wait_held(&mut other, 0);
 }

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod leftovers;
 pub mod load;
 pub mod log_check;
+pub mod neighbour;
 pub mod other_module;
 pub mod python;
 pub mod reply;
