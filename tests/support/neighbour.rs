@@ -43,7 +43,7 @@ impl Service {
     }
 }
 
-/// The promise: nobody who waits costs others more than three tenths of their GETs' p99, or the server any processor time. Each was
+/// The promise: nobody who waits costs others more than three tenths of their GETs' p99, or the server processor time. Each was
 /// measured several times, in turns.
 pub fn nobody_pays(waiting: &[Service], idle: &[Service]) {
     let (during, beside) = (Service::best(waiting), Service::best(idle));
@@ -58,9 +58,10 @@ pub fn nobody_pays(waiting: &[Service], idle: &[Service]) {
         during.p99,
         beside.p99
     );
-    // The clock of processes has steps of 10 ms, and switches to others cost time, too. A server that does not sleep uses some 500 ms
-    // and more, one that looks at all clients in each tick of its cron 150.
-    let slack = Duration::from_millis(50);
+    // The clock of processes has steps of 10 ms. On a busy machine a turn of the loop that loses its core for a millisecond counts as
+    // a long one, behind which all who are gated are protected again: with ten thousand that was up to 150 ms here. A server that
+    // does not sleep uses some 600 ms and more.
+    let slack = Duration::from_millis(250);
     assert!(
         during.processor <= beside.processor * 11 / 10 + slack,
         "processor time {:?} and {:?}",
