@@ -120,6 +120,9 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
     });
 }
 
+/// A part of Redis from 8.0 on, listed as a module: it calls no commands.
+const VECTOR_SETS: &[u8] = b"vectorset";
+
 /// True unless it is known that no other module is loaded. In OnLoad the server does not list this one.
 fn are_other_modules(ctx: Ctx<'_>) -> bool {
     let Some(reply) = ctx.call(c"MODULE", "", &[b"LIST"]) else {
@@ -127,7 +130,7 @@ fn are_other_modules(ctx: Ctx<'_>) -> bool {
     };
     let is_own = |index| {
         let name = reply.element(index).and_then(|module| module.element(1));
-        name.is_some_and(|name| name.bytes() == b"mylog")
+        name.is_some_and(|name| [b"mylog", VECTOR_SETS].contains(&name.bytes()))
     };
     !(0..reply.whole().len()).all(is_own)
 }
