@@ -3,6 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+/// True if the list in this variable of the environment names it, or names nothing: a run of a few rows.
+pub fn is_wanted(variable: &str, name: &str) -> bool {
+    let list = env::var(variable).unwrap_or_default();
+    list.is_empty() || list.split(',').any(|wanted| name.starts_with(wanted))
+}
+
 /// Sizes of a run.
 pub struct Scale {
     /// A short run: its numbers are rough.
@@ -35,6 +41,7 @@ impl Scale {
     /// The full run, unless `QUICK` is 1.
     pub fn of_environment() -> Self {
         let quick = env::var("QUICK").is_ok_and(|value| value == "1");
+        let turns = env::var("TURNS").ok().and_then(|turns| turns.parse().ok());
         if quick {
             Self {
                 quick,
@@ -43,7 +50,7 @@ impl Scale {
                 keys: 20_000,
                 rewrite_keys: 60_000,
                 rewrite_rounds: 1,
-                gate_turns: 1,
+                gate_turns: turns.unwrap_or(1),
                 gate_seconds: 0.04,
                 durable_keys: 200_000,
                 cache_keys: 1_000_000,
@@ -58,7 +65,7 @@ impl Scale {
                 keys: 100_000,
                 rewrite_keys: 500_000,
                 rewrite_rounds: 3,
-                gate_turns: 5,
+                gate_turns: turns.unwrap_or(5),
                 gate_seconds: 0.16,
                 durable_keys: 1_000_000,
                 cache_keys: 5_000_000,
@@ -71,7 +78,8 @@ impl Scale {
     /// Where the results go: only a whole, full run replaces those of the repository.
     pub fn folder(&self, whole: bool) -> PathBuf {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        if whole && !self.quick {
+        let rows = ["SERVERS", "CONDITIONS", "KINDS", "TURNS"].map(env::var_os);
+        if whole && !self.quick && rows.iter().all(Option::is_none) {
             return root.join("docs/bench");
         }
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);

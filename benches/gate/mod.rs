@@ -9,7 +9,7 @@ pub mod writers;
 
 use crate::editions;
 use crate::report::Section;
-use crate::scale::Scale;
+use crate::scale::{Scale, is_wanted};
 use sides::{Case, Condition, Sides, take_turns};
 
 /// What was measured on one server under one condition; no cases if that could not be.
@@ -32,12 +32,17 @@ fn on_each(
 ) {
     let editions = editions::compared_and(&[("redis-8.6", "Redis 8.6.")]);
     for (place, edition) in editions.into_iter().enumerate() {
-        for &condition in conditions {
+        let name = edition.as_ref().map_or_else(|why| why.0, |edition| &edition.name);
+        if !is_wanted("SERVERS", name) {
+            continue;
+        }
+        for &condition in conditions.iter().filter(|each| is_wanted("CONDITIONS", &each.name())) {
             let (server, measured) = match &edition {
                 Ok(edition) => {
                     let sides = Sides::start(edition, condition);
                     let measured = sides.map(|sides| {
                         let mut cases = cases(condition);
+                        cases.retain(|case| case.kind.is_none() || is_wanted("KINDS", case.name()));
                         take_turns(scale, &sides, &mut cases);
                         cases
                     });

@@ -35,9 +35,10 @@ pub fn section(scale: &Scale) -> Section {
         &CONDITIONS,
         |_| cases(),
         |section, measured| {
-            for (pair, bar) in measured.cases.chunks(CLIENTS.len()).zip(&mut bars) {
+            for pair in measured.cases.chunks(CLIENTS.len()) {
                 section.row(row(measured, pair));
-                if measured.first {
+                let bar = bars.iter_mut().find(|bar| bar.0 == pair[0].name());
+                if let (true, Some(bar)) = (measured.first, bar) {
                     bar.1.push(pair[0].ratio(|turn| turn.writers.rate));
                 }
             }
