@@ -31,6 +31,11 @@ impl Edition {
         *THIS.get_or_init(|| Self::of(server.text("redis_version"), server.text("valkey_version")))
     }
 
+    /// What was asked for in OnLoad; no known server before that.
+    pub(crate) fn this() -> Self {
+        THIS.get().copied().unwrap_or(Self::Redis((0, 0)))
+    }
+
     /// By the fields of INFO: Valkey tells a version of Redis as well.
     fn of(redis: Option<&str>, valkey: Option<&str>) -> Self {
         match valkey {

@@ -59,6 +59,8 @@ fn log_fields(info: Info<'_>) {
         info.number(c"fsync_p99_usec", marks.fsync_times().percentile_usec(99));
         info.number(c"acks_waiting", (ack::waiting() + acks::gated()) as u64);
         info.text(c"gate", acks::status());
+        info.text(c"gate_fallback_reason", &c_text(acks::reason()));
+        info.text(c"settings_aside", &c_text(&acks::tell_aside()));
         info.number(c"gate_closed_clients", acks::closed());
         info.number(c"gate_evicted_clients", acks::evicted());
         info.number(c"gate_unknown_authors", acks::unknown());

@@ -93,6 +93,11 @@ pub(crate) fn must_wait(seq: u64) {
     if acks::is_on() && !is_held() {
         return acks::gate_callback(seq);
     }
+    wait_at_end(seq);
+}
+
+/// The same where nobody is, or can be, gated for it.
+pub(crate) fn wait_at_end(seq: u64) {
     let unheard = UNIT.with(|unit| {
         let owed = if unit.held == 0 {
             &mut unit.wait

@@ -120,6 +120,7 @@ mod server {
     mod sequences;
     mod server_deletes;
     mod set_clocks;
+    mod settings_aside;
     mod sort;
     mod stalled_disk;
     mod start_up;

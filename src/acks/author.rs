@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use super::io_threads;
 use crate::api::context::Flags;
 use crate::api::{Ctx, client_list, clients, server};
 use crate::conditions;
@@ -61,6 +62,10 @@ pub(super) fn may_be_put_off() -> bool {
 
 /// A turn ends.
 pub(super) fn turn_ends() {
+    // What comes behind this without the filter is nobody's who was seen. Beside threads that counts: one may read for him by then.
+    if io_threads::are_shared() {
+        forget();
+    }
     let left = PUT_OFF.load(Ordering::Relaxed);
     if left > 0 && !server::writes_are_paused() {
         PUT_OFF.store(left - 1, Ordering::Relaxed);

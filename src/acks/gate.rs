@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::{Author, author, awake, everybody, idle, leavers, room};
+use super::io_threads::{self, Place};
+use super::{Author, aside, author, awake, everybody, idle, leavers, room};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
@@ -73,35 +74,36 @@ pub(crate) fn prepare() {
 
 /// The server's configuration has changed.
 pub(crate) fn refresh() {
-    if KNOWN.load(Ordering::Relaxed) {
+    if KNOWN.load(Ordering::Relaxed) && !aside::is_own_change() {
         decide();
     }
 }
 
 fn decide() {
-    let off = if !clients::can_be_protected() {
-        Some("this server has no protectClient")
-    } else if settings::io_threads() > 1 && !clients::run_behind_our_look() {
-        Some("io-threads is more than 1")
-    } else {
-        None
+    let place = io_threads::place(io_threads::standing());
+    let off = match place {
+        Place::Fallback(why) => Some(why),
+        Place::Gate | Place::Shared => None,
     };
-    let (was, last) = with(|state| {
-        let last = state.clients.values().map(|gated| gated.seq).max();
-        (std::mem::replace(&mut state.off, off), last)
-    });
+    let was = with(|state| std::mem::replace(&mut state.off, off));
     // What keeps the replies of those who are gated holds no longer.
-    if let (Some(last), Some(_)) = (last, off) {
-        if unit::wait_in_place(last).is_some() {
-            close_all();
-        }
+    let is_over = off.is_some() || (io_threads::are_shared() && place != Place::Shared);
+    if is_over && !all_are_durable() {
+        close_all();
     }
     ON.store(off.is_none(), Ordering::Relaxed);
+    io_threads::set_shared(place == Place::Shared);
     if let (Some(why), true) = (off, was != off) {
         log::notice(&format!(
             "clients that wait for the disk are held one command at a time: {why}"
         ));
     }
+}
+
+/// Waits on the event loop, if it must, until nobody's reply has anything to wait for. False if that lasts too long.
+pub(super) fn all_are_durable() -> bool {
+    let last = with(|state| state.clients.values().map(|gated| gated.seq).max());
+    last.is_none_or(|last| unit::wait_in_place(last).is_none())
 }
 
 /// Why no reply can wait for the disk on this server, if it is so: there is no gate, and the end of a unit is not told.
@@ -121,6 +123,11 @@ pub(crate) fn status() -> &'static std::ffi::CStr {
     if is_on() { c"on" } else { c"fallback" }
 }
 
+/// Why it is not used; empty while it is, and before that is known.
+pub(crate) fn reason() -> &'static str {
+    with(|state| state.off.unwrap_or_default())
+}
+
 /// Clients that are gated now.
 pub(crate) fn gated() -> usize {
     with(|state| state.clients.len())
@@ -138,6 +145,9 @@ pub(crate) fn unknown() -> u64 {
 
 /// Gates whoever it is until `seq` is durable.
 pub(super) fn hold(author: Author, seq: u64) {
+    if io_threads::are_shared() {
+        return io_threads::hold(author, seq, &UNKNOWN);
+    }
     let everybody_since = |since| {
         UNKNOWN.fetch_add(1, Ordering::Relaxed);
         everybody(since)
@@ -165,7 +175,7 @@ pub(super) fn hold(author: Author, seq: u64) {
 }
 
 /// False if there is no such client.
-fn hold_client(id: u64, seq: u64) -> bool {
+pub(super) fn hold_client(id: u64, seq: u64) -> bool {
     let is_there = clients::protect(id);
     if is_there {
         with(|state| {
@@ -241,16 +251,37 @@ pub(crate) fn on_durable(seq: u64) {
     }
 }
 
-/// Before each command that the filter sees: it may run for long, and the server sends meanwhile. `is_nested`: it is known to
-/// be a script's, or another module's, which the server may protect when it ends.
+/// Before each command that the filter sees: it may run for long, and the server sends meanwhile. `client`: whose it is, if the
+/// server tells.
 #[inline]
-pub(crate) fn next_command(is_nested: impl FnOnce() -> bool) {
+pub(crate) fn next_command(client: impl Fn() -> Option<u64>) {
+    // What is known to be a script's, or another module's, the server may protect when it ends.
+    settle(|| !clients::is_nested(client()));
+    if io_threads::are_shared() && LEAST.load(Ordering::Relaxed) != NOBODY {
+        let is_gated = |id| with(|state| state.clients.contains_key(&id));
+        // If it is a slow script: nothing may be read for the client behind it before it is protected again.
+        if client().is_some_and(is_gated) {
+            unit::hear_end();
+        }
+    }
+}
+
+/// Where no command runs.
+fn between_commands() {
+    settle(|| true);
+}
+
+#[inline]
+fn settle(is_between: impl Fn() -> bool) {
     if capture::is_unlinked() {
         capture::settle(Cause::Command);
     }
+    if io_threads::is_put_back_for_a_while() && is_between() {
+        io_threads::set_aside_again();
+    }
     if LEAST.load(Ordering::Relaxed) != NOBODY {
         awake::command_comes();
-        if may_have_ended_protection() && !is_nested() {
+        if may_have_ended_protection() && is_between() {
             protect_all();
         }
         make_room();
@@ -283,8 +314,11 @@ fn protect_all() {
 
 /// A command that was put off has ended.
 pub(crate) fn unit_ended() {
-    if author::may_be_put_off() {
-        next_command(|| false);
+    if io_threads::is_put_back_for_a_while() {
+        io_threads::set_aside_again();
+    }
+    if author::may_be_put_off() || io_threads::are_shared() {
+        between_commands();
     }
 }
 
@@ -306,6 +340,7 @@ pub(crate) fn woke_up() {
 /// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
 pub(crate) fn before_sleep() {
     author::turn_ends();
+    io_threads::settle();
     room::look_again();
     let all = may_have_ended_protection();
     // Whether anybody is gated or not: a trouble that is over is no part of the next one.

@@ -8,25 +8,31 @@
 //! - `author`: whose command it is.
 //! - `awake`: those who keep the server from sleeping.
 //! - `gate`: who is gated, and their release.
+//! - `io_threads`: where there is a gate, and what it needs beside threads that read and send.
+//! - `aside`: settings of the server that are other ones meanwhile.
 //! - `idle`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
 //! - `room`: those that the server would close to make room.
 
+mod aside;
 mod author;
 mod awake;
 mod gate;
 mod idle;
+mod io_threads;
 mod leavers;
 mod room;
 mod way;
 
+pub(crate) use aside::{
+    Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
+};
 pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, run_unblocked};
 pub(crate) use awake::reads_end;
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_protects, next_command, on_durable, prepare,
-    refresh, status, unit_ended, unknown, woke_up,
+    reason, refresh, status, unit_ended, unknown, woke_up,
 };
-pub(crate) use idle::config_comes;
 pub(crate) use leavers::may_have_come as leavers_may_have_come;
 pub(crate) use room::evicted;
 pub(crate) use way::{Standing, Way, way};

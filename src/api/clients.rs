@@ -19,6 +19,7 @@ type OfClient = unsafe extern "C" fn(*mut c_void);
 type ById = unsafe extern "C" fn(u64) -> *mut c_void;
 type Caller = unsafe extern "C" fn() -> *mut c_void;
 type Step = unsafe extern "C" fn();
+type Asks = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Count = unsafe extern "C" fn() -> c_int;
 
 struct Functions {
@@ -27,6 +28,8 @@ struct Functions {
     free_soon: OfClient,
     by_id: ById,
     script_caller: Caller,
+    /// True while a thread reads for a client, or sends, or has something to say of that. Valkey from 9.1 on has it.
+    has_pending_io: Option<Asks>,
     behind_our_look: Option<BehindOurLook>,
 }
 
@@ -59,6 +62,7 @@ pub(super) unsafe fn function<F: Copy>(name: &CStr) -> Option<F> {
 fn look_up() -> Option<Functions> {
     // SAFETY: `void protectClient(client *)`, `void unprotectClient(client *)` and `void freeClientAsync(client *)` of
     // networking.c, `client *lookupClientByID(uint64_t)` of networking.c, `client *scriptGetCaller(void)` of script.c; versions as above.
+    // `int clientHasPendingIO(client *)` of io_threads.c, in Valkey 9.1.2.
     let found = unsafe {
         Functions {
             protect: function(c"protectClient")?,
@@ -66,6 +70,7 @@ fn look_up() -> Option<Functions> {
             free_soon: function(c"freeClientAsync")?,
             by_id: function(c"lookupClientByID")?,
             script_caller: function(c"scriptGetCaller")?,
+            has_pending_io: function(c"clientHasPendingIO"),
             behind_our_look: None,
         }
     };
@@ -102,6 +107,19 @@ fn with<R>(id: u64, f: impl FnOnce(&Functions, *mut c_void) -> R) -> Option<R> {
     // SAFETY: takes a number only, on the main thread: null for one that is no client's.
     let client = unsafe { (functions.by_id)(id) };
     (!client.is_null()).then(|| f(functions, client))
+}
+
+/// True where the server tells what threads have to do for a client.
+pub(crate) fn tell_pending_io() -> bool {
+    functions().is_some_and(|functions| functions.has_pending_io.is_some())
+}
+
+/// True while a thread reads for this client, or sends to it, or the server has not heard yet that it has. False where it does
+/// not tell.
+pub(crate) fn has_pending_io(id: u64) -> bool {
+    // SAFETY: the client was looked up just now, on the main thread.
+    let ask = |functions: &Functions, client| functions.has_pending_io.map(|ask| unsafe { ask(client) });
+    with(id, ask).flatten().is_some_and(|pending| pending != 0)
 }
 
 /// Protects a client: nothing is read from it, nothing is sent to it. False if there is no such client. Twice is as once.

@@ -11,14 +11,18 @@ use crate::gil::Gil;
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
 static IDLE_TIMEOUT_S: AtomicI64 = AtomicI64::new(0);
+static KEEPS_AOF: AtomicI64 = AtomicI64::new(0);
+static SYNCS_AOF_ALWAYS: AtomicI64 = AtomicI64::new(0);
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
 /// Their names in the server.
-static ALL: [(&CStr, &AtomicI64); 4] = [
+static ALL: [(&CStr, &AtomicI64); 6] = [
     (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
     (c"proto-max-bulk-len", &LONGEST_STRING),
     (c"io-threads", &IO_THREADS),
     (c"timeout", &IDLE_TIMEOUT_S),
+    (c"appendonly", &KEEPS_AOF),
+    (c"appendfsync", &SYNCS_AOF_ALWAYS),
 ];
 
 /// They were asked for.
@@ -83,8 +87,31 @@ pub(crate) fn idle_timeout_s() -> i64 {
     IDLE_TIMEOUT_S.load(Ordering::Relaxed)
 }
 
-/// A setting that is a number; `None` if the server does not tell, with CONFIG renamed away for example.
+/// True if the server's `appendonly` is `yes`.
+pub(crate) fn keeps_aof() -> bool {
+    KEEPS_AOF.load(Ordering::Relaxed) > 0
+}
+
+/// True if the server's `appendfsync` is `always`.
+pub(crate) fn syncs_aof_always() -> bool {
+    SYNCS_AOF_ALWAYS.load(Ordering::Relaxed) > 0
+}
+
+/// What a setting is now; `None` if the server does not tell.
+pub(crate) fn text(name: &CStr) -> Option<Vec<u8>> {
+    answer(CONTEXT.with(|slot| *slot)?, name)
+}
+
+/// A setting as a number; `None` if the server does not tell, with CONFIG renamed away for example.
 fn read(ctx: Ctx<'_>, name: &CStr) -> Option<i64> {
+    match answer(ctx, name)?.as_slice() {
+        b"yes" | b"always" => Some(1),
+        b"no" | b"everysec" => Some(0),
+        number => std::str::from_utf8(number).ok()?.parse().ok(),
+    }
+}
+
+fn answer(ctx: Ctx<'_>, name: &CStr) -> Option<Vec<u8>> {
     let reply = ctx.call(c"CONFIG", "", &[b"GET", name.to_bytes()])?;
-    std::str::from_utf8(reply.element(1)?.bytes()).ok()?.parse().ok()
+    Some(reply.element(1)?.bytes().to_vec())
 }

@@ -1,6 +1,7 @@
 //! What the filter tells the gate while replies may have to wait for the disk: whose command it is.
 
 use super::{is_durable, key_places, lead_to_twin, name_of, route};
+use crate::acks::Needs;
 use crate::api::clients;
 use crate::api::filter::Filtered;
 use crate::{acks, conditions};
@@ -28,22 +29,74 @@ pub(super) fn lead_to_twin_of_durable(command: Filtered<'_>, len: usize) -> bool
 /// Replies may have to wait for the disk: that of this command, and a client that is gated may be closed by it.
 pub(super) fn note(command: Filtered<'_>) {
     acks::prepare();
-    if !acks::is_on() {
-        return;
+    if acks::is_on() {
+        acks::note(command.client_id());
     }
-    acks::note(command.client_id());
-    let Some(name) = name_of(command).filter(|name| name.len() == 6) else {
-        return;
-    };
-    let kills = |word: &[u8]| word.eq_ignore_ascii_case(b"kill");
-    if name.eq_ignore_ascii_case(b"client") {
-        if command.arg(1).is_some_and(kills) {
-            acks::leavers_may_have_come();
+    note_settings(command);
+}
+
+/// What closes clients, sets settings of the server that may be set aside, or writes them down.
+pub(super) fn note_settings(command: Filtered<'_>) {
+    let Some(name) = name_of(command) else { return };
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    match name.len() {
+        4 if acks::may_be_queued() && is(b"exec") => acks::exec_comes(command.client_id()),
+        6 if is(b"client") => {
+            let kills = |word: &[u8]| word.eq_ignore_ascii_case(b"kill");
+            if command.arg(1).is_some_and(kills) {
+                acks::leavers_may_have_come();
+            }
         }
-    } else if name.eq_ignore_ascii_case(b"config") {
-        let reads = |word: &[u8]| word.eq_ignore_ascii_case(b"get");
-        if !command.arg(1).is_some_and(reads) {
-            acks::config_comes();
+        6 if is(b"config") => {
+            if let Some(needs) = needs(command.len(), |place| command.arg(place).unwrap_or_default()) {
+                acks::config_comes(command.client_id(), needs);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What a CONFIG of so many words needs to be as the user has set it.
+fn needs<'a>(len: usize, word: impl Fn(usize) -> &'a [u8]) -> Option<Needs> {
+    if word(1).eq_ignore_ascii_case(b"rewrite") {
+        return Some(Needs::All);
+    }
+    if !word(1).eq_ignore_ascii_case(b"set") {
+        return None;
+    }
+    let sets = |name: &[u8]| {
+        (2..len)
+            .step_by(2)
+            .any(|place| word(place).eq_ignore_ascii_case(name))
+    };
+    let timeout = sets(b"timeout");
+    match sets(b"appendfsync") || sets(b"appendonly") {
+        true if timeout => Some(Needs::All),
+        true => Some(Needs::AppendFsync),
+        false => timeout.then_some(Needs::Timeout),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_needs_what_it_sets_or_writes_down() {
+        for (line, expected) in [
+            ("CONFIG REWRITE", Some(Needs::All)),
+            ("config set TIMEOUT 5", Some(Needs::Timeout)),
+            ("CONFIG SET maxmemory 0 appendonly yes", Some(Needs::AppendFsync)),
+            ("CONFIG SET AppendFsync no", Some(Needs::AppendFsync)),
+            ("CONFIG SET appendfsync no timeout 1", Some(Needs::All)),
+            ("CONFIG SET maxmemory timeout", None),
+            ("CONFIG GET appendfsync", None),
+            ("CONFIG RESETSTAT", None),
+            ("CONFIG", None),
+        ] {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let word = |place: usize| words.get(place).copied().unwrap_or_default();
+            assert_eq!(needs(words.len(), word), expected, "{line}");
         }
     }
 }

@@ -26,10 +26,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
+use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
-use crate::api::{call, clients};
 use crate::commands::sort_words;
 use crate::gil::Gil;
 use crate::prefixes::{Prefixes, Standing};
@@ -125,7 +125,10 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
         pops::let_go();
     }
     // Somebody may still be gated when no new reply has to wait.
-    acks::next_command(|| clients::is_nested(command.client_id()));
+    acks::next_command(|| command.client_id());
+    if acks::is_anything_aside() && !WATCHED.load(Ordering::Relaxed) {
+        author::note_settings(command);
+    }
     if ATTENTIVE.load(Ordering::Relaxed) {
         attend(command, len);
     } else if len <= 2 && is_flush(command, len) {

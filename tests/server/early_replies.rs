@@ -2,6 +2,7 @@
 //! replies, so what is proved is their order, whatever the machine's speed. In every form a write can have, on
 //! one thread and on several, in both modes, and in the situations in which replies are known to slip out.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -20,11 +21,18 @@ const PUT: &str = "return redis.call('MYLOG.SET',KEYS[1],ARGV[1])";
 type Line = (Vec<String>, Option<String>);
 
 fn start(disk: &SlowDisk, threads: &str) -> Server {
-    let server = disk
+    start_with(disk, threads, &[])
+}
+
+fn start_with(disk: &SlowDisk, threads: &str, config: &[(&str, &str)]) -> Server {
+    let build = disk
         .build()
         .mylog("auto-rewrite-percentage", "0")
         .config("io-threads", threads)
-        .config("busy-reply-threshold", "20")
+        .config("busy-reply-threshold", "20");
+    let server = config
+        .iter()
+        .fold(build, |build, (name, value)| build.config(name, value))
         .start();
     let mut client = server.client();
     client.cmd(["FUNCTION", "LOAD", LIBRARY]);
@@ -92,9 +100,19 @@ fn write_in_every_form(witness: &mut Witness, writer: usize) {
 }
 
 fn every_form(threads: &str) {
+    every_form_beside(threads, &[], |_| false);
+}
+
+/// `meanwhile` is repeated until all is written, if it is to be.
+fn every_form_beside(threads: &str, config: &[(&str, &str)], meanwhile: impl Fn(&mut Client) -> bool + Sync) {
     let disk = SlowDisk::traced(DELAY);
-    let server = start(&disk, threads);
+    let server = start_with(&disk, threads, config);
+    let done = AtomicBool::new(false);
     let witnesses = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = server.client();
+            while !done.load(Ordering::Relaxed) && meanwhile(&mut client) {}
+        });
         let writers: Vec<_> = (0..12)
             .map(|writer| {
                 let server = &server;
@@ -105,12 +123,17 @@ fn every_form(threads: &str) {
                 })
             })
             .collect();
-        writers
-            .into_iter()
-            .map(|writer| writer.join().expect("a writer"))
-            .collect()
+        let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        done.store(true, Ordering::Relaxed);
+        let witnesses = written.into_iter().map(|writer| writer.expect("a writer"));
+        witnesses.collect()
     });
-    let checked = judge(server, &disk, witnesses, &format!("io-threads {threads}"));
+    let checked = judge(
+        server,
+        &disk,
+        witnesses,
+        &format!("io-threads {threads}, {config:?}"),
+    );
     assert!(checked >= 1000, "{checked}");
 }
 
@@ -122,6 +145,69 @@ fn no_reply_leaves_before_its_sync() {
 #[test]
 fn no_reply_leaves_before_its_sync_with_io_threads() {
     every_form("4");
+}
+
+/// The server's AOF has a policy of its own.
+#[test]
+fn no_reply_leaves_before_its_sync_with_io_threads_beside_an_aof() {
+    every_form_beside("4", &[("appendonly", "yes"), ("appendfsync", "everysec")], |_| {
+        false
+    });
+    every_form_beside("4", &[("appendonly", "yes"), ("appendfsync", "always")], |_| {
+        false
+    });
+}
+
+/// What the gate goes by beside I/O threads changes all the time, and so does the gate.
+#[test]
+fn no_reply_leaves_before_its_sync_while_settings_change() {
+    let aofs = AtomicUsize::new(0);
+    every_form_beside("4", &[], |client| {
+        client.ok("CONFIG REWRITE");
+        // Each forks.
+        if aofs.fetch_add(1, Ordering::Relaxed) < 4 {
+            client.ok("CONFIG SET appendonly yes");
+            client.run("GET native");
+            client.ok("CONFIG SET appendfsync no timeout 1000");
+            client.ok("CONFIG SET appendonly no");
+        }
+        client.ok("MULTI");
+        client.run("CONFIG SET appendfsync everysec");
+        client.run("CONFIG REWRITE");
+        client.run("EXEC");
+        true
+    });
+}
+
+/// Replies to native commands are on their way when the next command comes: a thread may still have to say that it has sent them.
+#[test]
+fn no_reply_behind_one_that_a_thread_sends_leaves_early() {
+    let disk = SlowDisk::traced(Duration::from_millis(1));
+    let server = start(&disk, "4");
+    let alternate = |writer: usize| {
+        let mut witness = Witness::new(&server, &format!("writer-{writer}"));
+        for n in 0..20 {
+            for _ in 0..4 {
+                witness.run(&[plain("GET native")]);
+            }
+            let value = format!("value:{writer}:{n}!");
+            witness.run(&[change(&format!("MYLOG.SET key:{writer}:{n}! {value}"), &value)]);
+        }
+        witness
+    };
+    let witnesses = thread::scope(|scope| {
+        let writers: Vec<_> = (0..64)
+            .map(|n| {
+                scope.spawn({
+                    let alternate = &alternate;
+                    move || alternate(n)
+                })
+            })
+            .collect();
+        let done = writers.into_iter().map(|writer| writer.join().expect("a writer"));
+        done.collect()
+    });
+    assert!(judge(server, &disk, witnesses, "behind what a thread sends") >= 1000);
 }
 
 /// One change in each form. `n` is a number of the try; `key:n!` exists.

@@ -423,7 +423,8 @@ fn mix(build: crate::support::ServerBuilder, what: &str) {
     let rounds = (0..ROUNDS).map(|number| one_round(&server, seed, number, pipelines));
     let checked: u64 = rounds.sum();
     let mut client = server.client();
-    if gate {
+    // Beside I/O threads it waits where it is not known whose command it is.
+    if gate && client.config("io-threads") == "1" {
         assert_eq!(client.info_u64("mylog", "mylog_event_loop_waited_usec"), 0);
     }
     soak::total(what, &format!("{checked} replies checked, seed {seed}"));

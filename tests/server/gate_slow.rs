@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::early_replies::judge;
+use crate::support::io_threads::{is_gated, on_one_and_on_four};
 use crate::support::other_module::OtherModule;
 use crate::support::slow_disk::SlowDisk;
 use crate::support::witness::{Witness, change, plain};
@@ -48,22 +49,24 @@ struct Stage {
 }
 
 impl Stage {
-    fn on(delay: Duration) -> Self {
+    /// `None` where there is no gate beside I/O threads.
+    fn on(delay: Duration, threads: &str) -> Option<Self> {
         let disk = SlowDisk::traced(delay);
         let module = OtherModule::new();
         let server = module
             .beside(disk.build())
             .mylog("auto-rewrite-percentage", "0")
             .config("busy-reply-threshold", "20")
+            .config("io-threads", threads)
             .start();
         let mut other = server.client();
         other.ok("MYLOG.SET warm up");
-        Self {
+        is_gated(&mut other).then_some(Self {
             disk,
             server,
             other,
             _module: module,
-        }
+        })
     }
 
     fn field(&mut self, name: &str, field: &str) -> String {
@@ -131,10 +134,11 @@ fn forms(n: usize) -> Vec<(&'static str, Vec<Line>)> {
 
 /// What is told behind the own slow command is not sent in the middle of the next client's, in the same turn. Both are woken
 /// together: who comes by his socket in the middle of a slow command is answered that the server is busy.
-#[test]
-fn two_slow_commands_of_two_clients_in_one_turn() {
+fn two_slow_commands_of_two_clients_in_one_turn(threads: &str) {
     for (at, (name, _)) in forms(0).into_iter().enumerate() {
-        let mut stage = Stage::on(SHORT);
+        let Some(mut stage) = Stage::on(SHORT, threads) else {
+            return;
+        };
         let mut witness = Witness::new(&stage.server, "witness");
         let mut slow = Witness::new(&stage.server, "slow");
         for n in 0..2 {
@@ -148,9 +152,10 @@ fn two_slow_commands_of_two_clients_in_one_turn() {
 }
 
 /// A client that is gated is blocked, woken, and slow before another one is.
-#[test]
-fn a_client_gated_before_is_woken_and_slow() {
-    let mut stage = Stage::on(LONG);
+fn a_client_gated_before_is_woken_and_slow(threads: &str) {
+    let Some(mut stage) = Stage::on(LONG, threads) else {
+        return;
+    };
     let mut witness = Witness::new(&stage.server, "witness");
     let mut slow = Witness::new(&stage.server, "slow");
     for n in 0..2 {
@@ -162,9 +167,10 @@ fn a_client_gated_before_is_woken_and_slow() {
 }
 
 /// Two commands that were put off are both slow: from 7.2 on nothing of ours is asked between them.
-#[test]
-fn two_slow_scripts_that_were_put_off() {
-    let mut stage = Stage::on(SHORT);
+fn two_slow_scripts_that_were_put_off(threads: &str) {
+    let Some(mut stage) = Stage::on(SHORT, threads) else {
+        return;
+    };
     let mut witness = Witness::new(&stage.server, "witness");
     let mut slow = Witness::new(&stage.server, "slow");
     for n in 0..4 {
@@ -191,9 +197,10 @@ fn wait_for_a_sync() {
 }
 
 /// The sync ends in the middle of the client's own slow script: it is let go behind that, with all its replies.
-#[test]
-fn a_sync_ends_in_the_middle_of_the_own_slow_script() {
-    let mut stage = Stage::on(SHORT);
+fn a_sync_ends_in_the_middle_of_the_own_slow_script(threads: &str) {
+    let Some(mut stage) = Stage::on(SHORT, threads) else {
+        return;
+    };
     let mut witness = Witness::new(&stage.server, "witness");
     for n in 0..3 {
         let code = SLOW.replace("60000", "600000");
@@ -227,9 +234,10 @@ fn a_sync_ends_in_the_middle_of_the_own_slow_script() {
 }
 
 /// As above, and the script is killed.
-#[test]
-fn a_sync_ends_in_the_middle_of_a_script_that_is_killed() {
-    let mut stage = Stage::on(SHORT);
+fn a_sync_ends_in_the_middle_of_a_script_that_is_killed(threads: &str) {
+    let Some(mut stage) = Stage::on(SHORT, threads) else {
+        return;
+    };
     let mut witness = Witness::new(&stage.server, "witness");
     for n in 0..2 {
         let block = plain(&format!("BLPOP list:{n} 0"));
@@ -251,9 +259,10 @@ fn a_sync_ends_in_the_middle_of_a_script_that_is_killed() {
 }
 
 /// As above, and the peer goes.
-#[test]
-fn a_sync_ends_in_the_middle_of_a_script_whose_peer_has_gone() {
-    let mut stage = Stage::on(SHORT);
+fn a_sync_ends_in_the_middle_of_a_script_whose_peer_has_gone(threads: &str) {
+    let Some(mut stage) = Stage::on(SHORT, threads) else {
+        return;
+    };
     let code = SLOW.replace("60000", "600000");
     for n in 0..3 {
         let mut witness = Witness::new(&stage.server, "witness");
@@ -273,4 +282,13 @@ fn a_sync_ends_in_the_middle_of_a_script_whose_peer_has_gone() {
         assert_eq!(last.text(), format!("value:{}!", 100 * (n + 1) + 10));
     }
     assert_eq!(stage.other.info_u64("mylog", "mylog_acks_waiting"), 0);
+}
+
+on_one_and_on_four! {
+    two_slow_commands_of_two_clients_in_one_turn
+    a_client_gated_before_is_woken_and_slow
+    two_slow_scripts_that_were_put_off
+    a_sync_ends_in_the_middle_of_the_own_slow_script
+    a_sync_ends_in_the_middle_of_a_script_that_is_killed
+    a_sync_ends_in_the_middle_of_a_script_whose_peer_has_gone
 }

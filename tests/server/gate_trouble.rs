@@ -4,24 +4,25 @@
 use std::time::{Duration, Instant};
 
 use crate::support::client::is_the_end;
+use crate::support::io_threads::{is_gated, on_one_and_on_four};
 use crate::support::rewriting::{self, info, info_text};
 use crate::support::sync_gate::{Later, SyncGate, wait_held};
 use crate::support::{Client, Reply, Server, ServerBuilder, wait_for};
 
-fn build() -> ServerBuilder {
+fn build(threads: &str) -> ServerBuilder {
     Server::build()
+        .config("io-threads", threads)
         .mylog("appendfsync", "always")
         .mylog("auto-rewrite-percentage", "0")
 }
 
-/// What is made there before anything is wrong.
-fn start(builder: ServerBuilder) -> (Server, Client) {
+/// What is made there before anything is wrong. `None` where there is no gate beside I/O threads.
+fn start(builder: ServerBuilder) -> Option<(Server, Client)> {
     let server = builder.start();
     let mut client = server.client();
     client.ok("MYLOG.SET old v");
     client.ok("MYLOG.SET deleted v");
-    assert_eq!(client.info("mylog")["mylog_gate"], "on");
-    (server, client)
+    is_gated(&mut client).then_some((server, client))
 }
 
 /// Clients that wait, one for each way to change something, by the name of what each makes.
@@ -88,10 +89,11 @@ fn all_are_acknowledged(waiting: Vec<(&str, Later)>) {
     }
 }
 
-#[test]
-fn a_disk_that_hangs_closes_nobody_and_holds_up_nobody_else() {
+fn a_disk_that_hangs_closes_nobody_and_holds_up_nobody_else(threads: &str) {
     // Far less than the disk hangs: it is for a log in trouble.
-    let (mut server, mut client) = start(build().mylog("max-wait", "100"));
+    let Some((mut server, mut client)) = start(build(threads).mylog("max-wait", "100")) else {
+        return;
+    };
     let gate = SyncGate::shut(&server);
     let waiting = writers(&server);
     let count = waiting.len() as u64;
@@ -114,9 +116,14 @@ fn a_disk_that_hangs_closes_nobody_and_holds_up_nobody_else() {
 }
 
 /// Past `mylog.max-unsynced-age` it is in trouble, too. A read of what is not durable is told so then, and waits for nothing.
-#[test]
-fn a_disk_that_hangs_for_longer_than_it_may_closes_those_who_wait() {
-    let (server, mut client) = start(build().mylog("max-wait", "300").mylog("max-unsynced-age", "1"));
+fn a_disk_that_hangs_for_longer_than_it_may_closes_those_who_wait(threads: &str) {
+    let Some((server, mut client)) = start(
+        build(threads)
+            .mylog("max-wait", "300")
+            .mylog("max-unsynced-age", "1"),
+    ) else {
+        return;
+    };
     let gate = SyncGate::shut(&server);
     let waiting = writers(&server);
     let count = waiting.len() as u64;
@@ -159,9 +166,10 @@ fn fail_under(server: &Server, client: &mut Client) -> Vec<(&'static str, Later)
     waiting
 }
 
-#[test]
-fn a_log_in_trouble_past_max_wait_closes_those_who_wait_for_it_and_nobody_else() {
-    let (mut server, mut client) = start(build().mylog("max-wait", "1000"));
+fn a_log_in_trouble_past_max_wait_closes_those_who_wait_for_it_and_nobody_else(threads: &str) {
+    let Some((mut server, mut client)) = start(build(threads).mylog("max-wait", "1000")) else {
+        return;
+    };
     let mut idle = server.client();
     idle.ok("SET idle v");
     let waiting = fail_under(&server, &mut client);
@@ -195,9 +203,10 @@ fn a_log_in_trouble_past_max_wait_closes_those_who_wait_for_it_and_nobody_else()
     assert_eq!(client.run("MYLOG.GET more").text(), "v");
 }
 
-#[test]
-fn a_log_that_heals_within_max_wait_makes_durable_what_is_waited_for() {
-    let (mut server, mut client) = start(build());
+fn a_log_that_heals_within_max_wait_makes_durable_what_is_waited_for(threads: &str) {
+    let Some((mut server, mut client)) = start(build(threads)) else {
+        return;
+    };
     let waiting = fail_under(&server, &mut client);
     rewriting::wait_held(&mut client, "start");
     nobody_is_answered(&waiting);
@@ -211,9 +220,10 @@ fn a_log_that_heals_within_max_wait_makes_durable_what_is_waited_for() {
     assert_eq!(client.run("MYLOG.GET pipelined").text(), "v");
 }
 
-#[test]
-fn a_full_disk_that_gets_room_within_max_wait_makes_durable_what_is_waited_for() {
-    let (mut server, mut client) = start(build());
+fn a_full_disk_that_gets_room_within_max_wait_makes_durable_what_is_waited_for(threads: &str) {
+    let Some((mut server, mut client)) = start(build(threads)) else {
+        return;
+    };
     let gate = SyncGate::full(&server);
     let write = Later::send(server.client(), "MYLOG.SET plain v");
     wait_for("the log is down", || {
@@ -232,9 +242,10 @@ fn a_full_disk_that_gets_room_within_max_wait_makes_durable_what_is_waited_for()
 }
 
 /// The clock begins anew with each trouble: what was made up for is no part of the next.
-#[test]
-fn each_trouble_has_max_wait_of_its_own() {
-    let (server, mut client) = start(build().mylog("max-wait", "1500"));
+fn each_trouble_has_max_wait_of_its_own(threads: &str) {
+    let Some((server, mut client)) = start(build(threads).mylog("max-wait", "1500")) else {
+        return;
+    };
     for round in 1..=2 {
         let began = Instant::now();
         let gate = SyncGate::full(&server);
@@ -244,4 +255,13 @@ fn each_trouble_has_max_wait_of_its_own() {
         gate.open();
         wait_for("the log works", || client.run("MYLOG.SET more v").is_ok());
     }
+}
+
+on_one_and_on_four! {
+    a_disk_that_hangs_closes_nobody_and_holds_up_nobody_else
+    a_disk_that_hangs_for_longer_than_it_may_closes_those_who_wait
+    a_log_in_trouble_past_max_wait_closes_those_who_wait_for_it_and_nobody_else
+    a_log_that_heals_within_max_wait_makes_durable_what_is_waited_for
+    a_full_disk_that_gets_room_within_max_wait_makes_durable_what_is_waited_for
+    each_trouble_has_max_wait_of_its_own
 }

@@ -2,7 +2,12 @@
 //!
 //! Shared by the integration tests and the demo. It must never sleep except between two looks in
 //! `wait::wait_for`, and never skip: what is missing is a failure that says what to do.
-#![allow(dead_code, unused_imports, reason = "the tests and the demo each use a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "the tests and the demo each use a part"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,6 +21,7 @@ pub mod client;
 pub mod cut_link;
 pub mod dump;
 pub mod inject;
+pub mod io_threads;
 pub mod keyspace;
 pub mod ledger;
 pub mod leftovers;

@@ -1,0 +1,260 @@
+//! The gate beside I/O threads of the server, which read and send for it: what each server needs for it.
+//!
+//! Redis 7.0 is left nothing to send (`gate`). Valkey hands a client's replies to a thread right behind its commands, unless
+//! the server's own `appendfsync` is `always`, whatever `appendonly` is: then all waits for the end of the turn, where it is looked
+//! whether a client is protected. So that is set while there is a gate, as long as the server keeps no AOF, of which it would
+//! change the policy. Redis 8 moves clients between threads that do not look.
+//!
+//! Valkey throws away what a thread has read for a client that is protected by then. So only a client whose command runs is
+//! gated: for it no thread reads. Where that is not known, or a thread still has to say what it has sent, the event loop waits
+//! for the disk at the end of the unit.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::aside::SetAside;
+use super::{Author, gate};
+use crate::api::{clients, settings};
+use crate::edition::Edition;
+use crate::{engine, strict, unit};
+
+/// The server's `appendfsync` while it is `always` for the gate.
+pub(super) static APPEND_FSYNC: SetAside = SetAside::new(c"appendfsync");
+
+/// Clients are read and written to by threads, and there is a gate.
+static SHARED: AtomicBool = AtomicBool::new(false);
+/// The user's `appendfsync` counts until the end of this unit.
+static FOR_A_WHILE: AtomicBool = AtomicBool::new(false);
+
+/// What the decision goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) server: Edition,
+    /// All functions that it needs are there.
+    pub(super) functions: Functions,
+    /// `io-threads`; 0 if the server does not tell.
+    pub(super) threads: i64,
+    /// `appendonly`.
+    pub(super) aof: bool,
+    /// The user's `appendfsync` is `always`.
+    pub(super) always: bool,
+}
+
+/// What the server has for the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Functions {
+    None,
+    /// It can protect clients.
+    Protect,
+    /// Beside that it tells whether a thread is at work for a client.
+    PendingIo,
+}
+
+/// Where replies wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In their clients' own buffers.
+    Gate,
+    /// There as well, and threads send them, under `appendfsync always`.
+    Shared,
+    /// There is no gate, and why.
+    Fallback(&'static str),
+}
+
+/// Valkey whose I/O threads were read up to the last line that looks at a client's state.
+const KNOWN: [Edition; 3] = [
+    Edition::Valkey((8, 0)),
+    Edition::Valkey((8, 1)),
+    Edition::Valkey((9, 1)),
+];
+
+/// The decision.
+pub(super) fn place(standing: Standing) -> Place {
+    let Standing {
+        server,
+        functions,
+        threads,
+        aof,
+        always,
+    } = standing;
+    if functions == Functions::None {
+        return Place::Fallback("this server has no protectClient");
+    }
+    match server {
+        _ if threads == 1 => Place::Gate,
+        Edition::Redis((7, 0)) => Place::Gate,
+        _ if threads < 1 => Place::Fallback("the server does not tell its io-threads"),
+        Edition::Redis(_) => Place::Fallback("io-threads is more than 1"),
+        _ if !KNOWN.contains(&server) => {
+            Place::Fallback("io-threads is more than 1, and it is not known what those of this version do")
+        }
+        // Earlier ones settle what a thread has sent before they run a client's next command.
+        Edition::Valkey((9, _)) if functions != Functions::PendingIo => {
+            Place::Fallback("io-threads is more than 1, and this server has no clientHasPendingIO")
+        }
+        _ if aof && !always => {
+            Place::Fallback("io-threads is more than 1, appendonly is yes and appendfsync is not always")
+        }
+        Edition::Valkey(_) => Place::Shared,
+    }
+}
+
+/// What this server is, and has.
+pub(super) fn standing() -> Standing {
+    Standing {
+        server: Edition::this(),
+        functions: match (clients::can_be_protected(), clients::tell_pending_io()) {
+            (false, _) => Functions::None,
+            (true, false) => Functions::Protect,
+            (true, true) => Functions::PendingIo,
+        },
+        threads: settings::io_threads(),
+        aof: settings::keeps_aof(),
+        always: settings::syncs_aof_always() && !APPEND_FSYNC.is_aside(),
+    }
+}
+
+/// The decision has fallen.
+pub(super) fn set_shared(shared: bool) {
+    SHARED.store(shared, Ordering::Relaxed);
+    settle();
+}
+
+/// True where threads read from clients that are gated, and send to them.
+#[inline]
+pub(super) fn are_shared() -> bool {
+    SHARED.load(Ordering::Relaxed)
+}
+
+/// Gates whoever it is until `seq` is durable, or has the event loop wait. `unknown` counts those who are not known.
+pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
+    match author {
+        Author::Nobody => return,
+        Author::Client(id) if can_be_gated(id) && gate::hold_client(id, seq) => {
+            engine::with(|engine| engine.ask_sync(seq));
+        }
+        Author::Client(_) => unit::wait_at_end(seq),
+        Author::Unknown | Author::PutOff => {
+            unknown.fetch_add(1, Ordering::Relaxed);
+            unit::wait_at_end(seq);
+        }
+    }
+    // A slow script is over by then: the server has ended its protection.
+    unit::hear_end();
+}
+
+/// True for a client that can be gated while its command runs.
+fn can_be_gated(id: u64) -> bool {
+    settings::syncs_aof_always() && !clients::has_pending_io(id)
+}
+
+/// Sets `appendfsync`, or puts it back, as is needed now.
+pub(super) fn settle() {
+    if FOR_A_WHILE.load(Ordering::Relaxed) {
+        return;
+    }
+    let is_needed = are_shared() && (strict::anything() || gate::gated() > 0);
+    if !is_needed {
+        APPEND_FSYNC.put_back();
+    } else if !settings::syncs_aof_always() {
+        APPEND_FSYNC.set_aside(b"always");
+    }
+}
+
+/// What comes is to find what the user has set. Until it has ended a reply that is not durable would leave, so there is none.
+pub(super) fn put_back_for_a_while() {
+    if !APPEND_FSYNC.is_aside() || !gate::all_are_durable() {
+        return;
+    }
+    FOR_A_WHILE.store(true, Ordering::Relaxed);
+    APPEND_FSYNC.put_back();
+    unit::hear_end();
+}
+
+/// True while the user's `appendfsync` counts.
+#[inline]
+pub(super) fn is_put_back_for_a_while() -> bool {
+    FOR_A_WHILE.load(Ordering::Relaxed)
+}
+
+/// The unit for which it was put back has ended, or never began.
+pub(super) fn set_aside_again() {
+    if FOR_A_WHILE.swap(false, Ordering::Relaxed) {
+        settle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REDIS_7_0: Edition = Edition::Redis((7, 0));
+    const REDIS_8_6: Edition = Edition::Redis((8, 6));
+    const VALKEY_8_1: Edition = Edition::Valkey((8, 1));
+    const VALKEY_9_1: Edition = Edition::Valkey((9, 1));
+
+    /// The letters: `a` an AOF, `s` the user syncs it always.
+    fn at(server: Edition, functions: Functions, threads: i64, letters: &str) -> Place {
+        place(Standing {
+            server,
+            functions,
+            threads,
+            aof: letters.contains('a'),
+            always: letters.contains('s'),
+        })
+    }
+
+    fn why(place: Place) -> &'static str {
+        match place {
+            Place::Fallback(why) => why,
+            _ => "",
+        }
+    }
+
+    #[test]
+    fn each_server_has_its_place() {
+        use Functions::{PendingIo, Protect};
+        for server in [
+            REDIS_7_0,
+            REDIS_8_6,
+            VALKEY_8_1,
+            VALKEY_9_1,
+            Edition::Valkey((9, 9)),
+        ] {
+            for letters in ["", "a", "s", "as"] {
+                assert_eq!(at(server, Protect, 1, letters), Place::Gate, "{server}");
+                assert_eq!(
+                    why(at(server, Functions::None, 1, letters)),
+                    "this server has no protectClient"
+                );
+                let threads = at(server, PendingIo, 4, letters);
+                match server {
+                    REDIS_7_0 => assert_eq!(threads, Place::Gate),
+                    VALKEY_8_1 | VALKEY_9_1 if letters != "a" => assert_eq!(threads, Place::Shared),
+                    _ => assert!(why(threads).starts_with("io-threads is more than 1"), "{server}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_gate() {
+        use Functions::{PendingIo, Protect};
+        assert_eq!(at(VALKEY_8_1, Protect, 4, ""), Place::Shared);
+        assert!(why(at(VALKEY_9_1, Protect, 4, "")).contains("clientHasPendingIO"));
+        assert!(why(at(Edition::Valkey((9, 0)), PendingIo, 4, "")).contains("not known"));
+        assert!(why(at(Edition::Valkey((9, 2)), PendingIo, 4, "")).contains("not known"));
+        for server in [REDIS_8_6, VALKEY_8_1, VALKEY_9_1] {
+            assert!(why(at(server, PendingIo, 0, "")).contains("does not tell"));
+        }
+        assert_eq!(at(REDIS_7_0, Protect, 0, ""), Place::Gate);
+    }
+
+    #[test]
+    fn an_aof_of_another_policy_keeps_it() {
+        let place = |letters| at(VALKEY_9_1, Functions::PendingIo, 4, letters);
+        assert!(why(place("a")).contains("appendonly is yes"));
+        assert_eq!(place("as"), Place::Shared);
+        assert_eq!(place("s"), Place::Shared);
+        assert_eq!(place(""), Place::Shared);
+    }
+}
