@@ -35,12 +35,14 @@ pub(super) fn note(command: Filtered<'_>) {
     note_settings(command);
 }
 
-/// What closes clients, sets settings of the server that may be set aside, or writes them down.
+/// What closes clients, protects them, sets settings of the server that may be set aside, or writes them down.
 pub(super) fn note_settings(command: Filtered<'_>) {
     let Some(name) = name_of(command) else { return };
     let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
     match name.len() {
         4 if acks::may_be_queued() && is(b"exec") => acks::exec_comes(command.client_id()),
+        // Of a load that can't begin nothing else is heard on some servers.
+        5 if is(b"debug") => acks::load_protects(),
         6 if is(b"client") => {
             let kills = |word: &[u8]| word.eq_ignore_ascii_case(b"kill");
             if command.arg(1).is_some_and(kills) {

@@ -111,7 +111,10 @@ fn every_form_beside(threads: &str, config: &[(&str, &str)], meanwhile: impl Fn(
     let witnesses = thread::scope(|scope| {
         scope.spawn(|| {
             let mut client = server.client();
-            while !done.load(Ordering::Relaxed) && meanwhile(&mut client) {}
+            let mut goes_on = true;
+            while goes_on && !done.load(Ordering::Relaxed) {
+                goes_on = meanwhile(&mut client);
+            }
         });
         let writers: Vec<_> = (0..12)
             .map(|writer| {
