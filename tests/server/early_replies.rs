@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::io_threads::set_to_work;
 use crate::support::slow_disk::{SlowDisk, words};
 use crate::support::trace::Trace;
 use crate::support::witness::{Witness, change, plain};
@@ -36,6 +37,7 @@ fn start_with(disk: &SlowDisk, threads: &str, config: &[(&str, &str)]) -> Server
         .start();
     let mut client = server.client();
     client.cmd(["FUNCTION", "LOAD", LIBRARY]);
+    set_to_work(&mut client);
     server
 }
 

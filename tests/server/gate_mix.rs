@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::gate_model::{Model, Op, What, counters, random_pipeline, slow_reader};
 use crate::support::client::encode;
+use crate::support::io_threads::set_to_work;
 use crate::support::slow_disk::SlowDisk;
 use crate::support::sync_gate::wait_held;
 use crate::support::{Client, Reply, Server, soak, wait_for};
@@ -413,6 +414,7 @@ fn mix(build: crate::support::ServerBuilder, what: &str) {
         .start();
     let mut client = server.client();
     client.cmd(["MYLOG.SET", "large", &"v".repeat(What::LARGE)]);
+    set_to_work(&mut client);
     let gate = client.info("mylog")["mylog_gate"] == "on";
     drop(client);
     // Without the gate every command, and every unit of all clients together, takes a sync of its own.

@@ -1,6 +1,8 @@
 //! With I/O threads: the gate where it serves, and where it does not, what stands for it. There the event loop waits for units, so
 //! that a disk that stands still would prove nothing: on a slow one no acknowledgement comes sooner than a sync takes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -8,6 +10,7 @@ use nix::sys::signal::Signal;
 use super::gate_strict::{Case, PUT_OFF, is_blocked, natives, states};
 use crate::support::client::{encode, is_the_end};
 use crate::support::inject::Fault;
+use crate::support::io_threads::set_to_work;
 use crate::support::other_module::OtherModule;
 use crate::support::slow_disk::{DELAY, SlowDisk, words};
 use crate::support::sync_gate::{Later, SyncGate, wait_held};
@@ -30,7 +33,8 @@ impl Stage {
             .mylog("read-mode", "committed")
             .mylog("auto-rewrite-percentage", "0")
             .start();
-        let other = server.client();
+        let mut other = server.client();
+        set_to_work(&mut other);
         Self {
             server,
             other,
@@ -255,4 +259,33 @@ fn a_disk_that_hangs_answers_nobody_who_waits_alone() {
         Err(error) => assert!(is_the_end(&error), "{error}"),
     }
     assert_eq!(server.client().run("EXISTS plain unit").int(), 2);
+}
+
+/// A thread may have read a command of whoever might be the one that is not known: it is run all the same.
+#[test]
+fn nobody_loses_a_command_to_one_whose_client_is_not_known() {
+    let module = OtherModule::new();
+    let server = module
+        .beside(Server::build())
+        .config("io-threads", "4")
+        .mylog("appendfsync", "always")
+        .start();
+    let mut other = server.client();
+    set_to_work(&mut other);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| {
+                let mut client = server.client();
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(client.run("PING").text(), "PONG");
+                }
+            });
+        }
+        let numbers: Vec<i64> = (0..300)
+            .map(|_| other.run("CALLER.AS_NOBODY MYLOG.INCR n").int())
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        assert!(numbers.into_iter().eq(1..=300));
+    });
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::client::is_the_end;
-use crate::support::io_threads::{is_gated, on_one_and_on_four};
+use crate::support::io_threads::{is_gated, on_one_and_on_four, set_to_work};
 use crate::support::rewriting::{self, info, info_text};
 use crate::support::sync_gate::{Later, SyncGate, wait_held};
 use crate::support::{Client, Reply, Server, ServerBuilder, wait_for};
@@ -22,6 +22,7 @@ fn start(builder: ServerBuilder) -> Option<(Server, Client)> {
     let mut client = server.client();
     client.ok("MYLOG.SET old v");
     client.ok("MYLOG.SET deleted v");
+    set_to_work(&mut client);
     is_gated(&mut client).then_some((server, client))
 }
 

@@ -4,7 +4,8 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::io_threads::is_gated;
+use crate::support::client::encode;
+use crate::support::io_threads::{is_gated, set_to_work};
 use crate::support::other_module::OtherModule;
 use crate::support::rewriting::info_text;
 use crate::support::slow_disk::words;
@@ -49,6 +50,8 @@ impl Stage {
             .start();
         let mut other = server.client();
         other.ok("MYLOG.SET warm up");
+        set_to_work(&mut other);
+        other.ok("ACL SETUSER denied on nopass ~* &* +@all -config");
         Self {
             server,
             other,
@@ -182,6 +185,14 @@ fn an_aof_that_comes_and_goes_keeps_its_policy() {
     }
 }
 
+fn send_behind_a_change(client: &mut Client, lines: &[&str]) {
+    let mut bytes = Vec::new();
+    for line in ["MYLOG.SET l v"].iter().chain(lines) {
+        encode(words(line), &mut bytes);
+    }
+    client.try_send_bytes(&bytes).unwrap();
+}
+
 /// A disk that hangs for longer than the server may wait: the policy is not put back under clients whose replies wait.
 #[test]
 fn while_the_disk_hangs_nobody_is_let_go_by_a_config() {
@@ -201,18 +212,19 @@ fn while_the_disk_hangs_nobody_is_let_go_by_a_config() {
         wait_held(&mut stage.other, 1);
         // Behind it in the same connection: it is the one whose replies would leave with what it is told of the CONFIG.
         let mut second = stage.server.client();
-        let mut bytes = Vec::new();
-        for line in ["MYLOG.SET l v"].iter().chain(lines) {
-            crate::support::client::encode(words(line), &mut bytes);
-        }
-        second.try_send_bytes(&bytes).unwrap();
-        wait_held(&mut stage.other, 2);
+        send_behind_a_change(&mut second, lines);
+        // What is refused ends with no unit.
+        let mut denied = stage.server.client();
+        denied.ok("AUTH denied any");
+        send_behind_a_change(&mut denied, lines);
+        wait_held(&mut stage.other, 3);
         for line in lines {
             stage.other.run(line);
         }
         wait_for("time has passed", || {
             std::thread::sleep(Duration::from_millis(1));
-            assert!(!waiting.has_come() && !second.has_come(), "{lines:?}");
+            let early = [&waiting, &second, &denied].map(Client::has_come);
+            assert_eq!(early, [false; 3], "{lines:?}");
             stage.other.info_u64("mylog", "mylog_oldest_unsynced_age_ms") > 300
         });
         gate.open();

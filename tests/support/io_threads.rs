@@ -14,6 +14,14 @@ pub fn is_gated(client: &mut Client) -> bool {
     expected
 }
 
+/// The I/O threads work however little there is to do. Redis 8 knows no other way.
+pub fn set_to_work(client: &mut Client) {
+    let ways = ["events-per-io-thread 0", "io-threads-always-active yes"];
+    let known = ways.map(|way| client.run(&format!("CONFIG SET {way}")).is_ok());
+    let is_valkey = client.info("server").contains_key("valkey_version");
+    assert_eq!(known.contains(&true), is_valkey, "{known:?}");
+}
+
 /// Two tests for each function that takes a number of I/O threads.
 macro_rules! on_one_and_on_four {
     ($($test:ident)*) => {
