@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::early_replies::judge;
-use crate::support::io_threads::{is_gated, on_one_and_on_four, set_to_work};
+use crate::support::io_threads::{is_gated, on_one_and_on_four};
 use crate::support::other_module::OtherModule;
 use crate::support::slow_disk::SlowDisk;
 use crate::support::witness::{Witness, change, plain};
@@ -61,7 +61,6 @@ impl Stage {
             .start();
         let mut other = server.client();
         other.ok("MYLOG.SET warm up");
-        set_to_work(&mut other);
         is_gated(&mut other).then_some(Self {
             disk,
             server,
