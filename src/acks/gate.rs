@@ -385,7 +385,10 @@ pub(crate) fn before_sleep() {
     if trouble.is_some_and(|since| since >= Duration::from_millis(config::max_wait_ms())) {
         close_all();
     }
-    awake::turn_ends();
+    // Beside threads nobody who is gated may be read for an instant: what a thread reads meanwhile would be lost.
+    if !io_threads::are_shared() {
+        awake::turn_ends();
+    }
 }
 
 /// The server's cron.
