@@ -125,6 +125,7 @@ fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     waiting.insert(place.map_or(0, |place| place + 1), Waiting { client, answer });
     drop(waiting);
     engine::with(|engine| {
+        engine.client_waits(seq);
         engine.ask_sync(seq);
         if past_sleep_hook() {
             engine.seal();

@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     strict_seq: u64,
     /// Whoever waits for a change up to this one need not ask for a sync any more; `<= queued`.
     sync_asked: u64,
+    /// Clients that wait for the group being built.
+    waiting: u64,
     /// A sync is to be asked for behind the group being built.
     sync_wanted: bool,
     /// The group being built ends a moment behind the turn: the server's AOF has to be written first.
@@ -74,6 +76,7 @@ pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
         defrag: Tables::default(),
         strict_seq: 0,
         sync_asked: 0,
+        waiting: 0,
         sync_wanted: false,
         aof_first: false,
         writer,
@@ -207,7 +210,7 @@ impl Engine {
         if let Err(over) = self.feed.push(&group) {
             self.feed_over.get_or_insert(over);
         }
-        self.writer.submit(group);
+        self.writer.submit_for(group, std::mem::take(&mut self.waiting));
         if std::mem::take(&mut self.sync_wanted) {
             self.sync_sealed();
         }
@@ -227,6 +230,14 @@ impl Engine {
             });
         }
         self.seal();
+    }
+
+    /// A client waits for `seq` that waited for nothing before.
+    pub(crate) fn client_waits(&mut self, seq: u64) {
+        // Whoever waits for an earlier group is let go before this one is durable.
+        if seq > self.marks().queued() {
+            self.waiting += 1;
+        }
     }
 
     /// Somebody waits for `seq`: a policy that would not sync it at once is asked to, once for all who wait.

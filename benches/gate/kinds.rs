@@ -1,5 +1,8 @@
 //! What one round of a writer is: the commands that a client sends in one go, and waits for.
 
+use std::time::Duration;
+
+use super::load::Crowd;
 use crate::generator::value;
 use crate::support::Server;
 use crate::support::client::encode;
@@ -100,16 +103,22 @@ impl Round {
     }
 }
 
-/// What each of so many writers does, round by round.
-pub fn writers(server: &Server, kind: Kind, count: u32) -> Vec<Vec<Round>> {
+/// Before the keys of ours that are captured.
+pub const DURABLE: &str = "durable:";
+/// Before keys that are nobody's.
+pub const NATIVE: &str = "native:";
+
+/// What each of so many writers does to keys that begin so, round by round.
+pub fn writers(server: &Server, kind: Kind, count: u32, prefix: &str) -> Vec<Vec<Round>> {
     let sha = server.client().cmd(["SCRIPT", "LOAD", SCRIPT]).text();
     let value = value(&mut fastrand::Rng::with_seed(1));
     // No list of an earlier measurement, which may have kept something.
     let queues = fastrand::u32(..);
     (0..count)
         .map(|client| {
-            let queue = format!("durable:queue:{queues}:{}", client / 2);
-            let round = |kind| round(kind, client % 2 == 0, &queue, &sha, &value);
+            let queue = format!("{prefix}queue:{queues}:{}", client / 2);
+            let key = format!("{prefix}{DIGITS}");
+            let round = |kind| round(kind, client % 2 == 0, [&key, &queue], &sha, &value);
             match kind {
                 Kind::Mix => Kind::ALL
                     .into_iter()
@@ -122,14 +131,13 @@ pub fn writers(server: &Server, kind: Kind, count: u32) -> Vec<Vec<Round>> {
         .collect()
 }
 
-fn round(kind: Kind, pushes: bool, queue: &str, sha: &str, value: &str) -> Round {
-    let key = format!("durable:{DIGITS}");
-    let set = vec!["SET", &key, value];
+fn round(kind: Kind, pushes: bool, [key, queue]: [&str; 2], sha: &str, value: &str) -> Round {
+    let set = vec!["SET", key, value];
     let commands = match kind {
         Kind::Single | Kind::Mix => vec![set],
         Kind::Exec => vec![vec!["MULTI"], set.clone(), set, vec!["EXEC"]],
         Kind::Pipeline => vec![set; PIPELINE],
-        Kind::Script => vec![vec!["EVALSHA", sha, "2", &key, &key, value]],
+        Kind::Script => vec![vec!["EVALSHA", sha, "2", key, key, value]],
         Kind::Pop if pushes => vec![vec!["LPUSH", queue, value]],
         Kind::Pop => vec![vec!["BLPOP", queue, "0"]],
     };
@@ -137,8 +145,11 @@ fn round(kind: Kind, pushes: bool, queue: &str, sha: &str, value: &str) -> Round
 }
 
 /// What each of so many readers does.
-pub fn readers(count: u32) -> Vec<Vec<Round>> {
+pub fn readers(count: u32) -> Crowd {
     let key = format!("cache:{DIGITS}");
     let get = || vec![Round::of(&[vec!["GET", &key]], CACHE_KEYS)];
-    (0..count).map(|_| get()).collect()
+    Crowd {
+        clients: (0..count).map(|_| get()).collect(),
+        every: Duration::ZERO,
+    }
 }

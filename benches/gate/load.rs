@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use super::kinds::Round;
 use super::replies;
@@ -16,7 +17,7 @@ use crate::support::Server;
 use crate::support::wait::{DEADLINE, holds_within};
 
 /// The longest sleep of a load: so late it sees that it is to go on.
-const TICK_MS: u8 = 2;
+const TICK: Duration = Duration::from_millis(2);
 /// So long at most a load waits for the last replies: what a server still does would be the next measurement's.
 const DRAIN: Duration = Duration::from_millis(100);
 
@@ -38,6 +39,14 @@ pub struct Length {
     pub measure: Duration,
 }
 
+/// Clients of one thread.
+pub struct Crowd {
+    /// The rounds of each.
+    pub clients: Vec<Vec<Round>>,
+    /// From one round of a client to its next, at least; the clients are spread over that time. Zero: they never rest.
+    pub every: Duration,
+}
+
 /// The steps that loads beside each other take together.
 #[derive(Default)]
 struct Steps {
@@ -52,8 +61,7 @@ const MEASURE: u8 = 1;
 const END: u8 = 2;
 
 /// Runs loads beside each other, and measures all of them in the same time, which is longer where everything stands still.
-/// A load is the rounds of each of its clients.
-pub fn measure<const N: usize>(server: &Server, loads: [Vec<Vec<Round>>; N], length: Length) -> [Seen; N] {
+pub fn measure<const N: usize>(server: &Server, loads: [Crowd; N], length: Length) -> [Seen; N] {
     let steps = Steps::default();
     thread::scope(|scope| {
         let loads = loads.map(|load| {
@@ -80,6 +88,7 @@ pub fn measure<const N: usize>(server: &Server, loads: [Vec<Vec<Round>>; N], len
 /// The clients of one thread.
 struct Load {
     clients: Vec<Client>,
+    every: Duration,
     random: fastrand::Rng,
     /// Latencies of the rounds that ended, in microseconds.
     took: Vec<u32>,
@@ -95,6 +104,8 @@ struct Client {
     wanted: usize,
     /// When it was sent.
     sent: Instant,
+    /// When the next one is to be sent.
+    due: Instant,
     /// What has come of a reply that is not whole.
     input: Vec<u8>,
     /// True once a round has ended.
@@ -102,8 +113,9 @@ struct Client {
 }
 
 impl Load {
-    fn new(server: &Server, clients: Vec<Vec<Round>>) -> Self {
-        let connect = |rounds| {
+    fn new(server: &Server, crowd: Crowd) -> Self {
+        let (now, count) = (Instant::now(), crowd.clients.len() as u32);
+        let connect = |(place, rounds)| {
             let stream = UnixStream::connect(server.socket()).expect("a connection");
             stream
                 .set_nonblocking(true)
@@ -113,13 +125,15 @@ impl Load {
                 rounds,
                 place: 0,
                 wanted: 0,
-                sent: Instant::now(),
+                sent: now,
+                due: now + crowd.every * place as u32 / count,
                 input: Vec::new(),
                 begun: false,
             }
         };
         Self {
-            clients: clients.into_iter().map(connect).collect(),
+            clients: crowd.clients.into_iter().enumerate().map(connect).collect(),
+            every: crowd.every,
             random: fastrand::Rng::with_seed(3),
             took: Vec::new(),
             buffer: vec![0; 65_536],
@@ -128,9 +142,6 @@ impl Load {
 
     fn run(mut self, steps: &Steps) -> Seen {
         let at = |step| steps.step.load(Ordering::Relaxed) >= step;
-        for client in &mut self.clients {
-            client.send(&mut self.random);
-        }
         let mut begun = false;
         while !at(MEASURE) {
             self.turn(true);
@@ -157,8 +168,19 @@ impl Load {
         seen
     }
 
-    /// Takes what has come; whose round has ended sends the next one if it is to go on.
+    /// Takes what has come. Whose round has ended sends the next one in its time, if it is to go on.
     fn turn(&mut self, go_on: bool) {
+        let (now, mut sleep) = (Instant::now(), TICK);
+        for client in self
+            .clients
+            .iter_mut()
+            .filter(|client| client.wanted == 0 && go_on)
+        {
+            match client.due.checked_duration_since(now) {
+                Some(rest) if !rest.is_zero() => sleep = sleep.min(rest),
+                _ => client.send(&mut self.random),
+            }
+        }
         let event = |client: &Client| {
             if client.wanted > 0 {
                 PollFlags::POLLIN
@@ -171,13 +193,14 @@ impl Load {
             .iter()
             .map(|client| PollFd::new(client.stream.as_fd(), event(client)))
             .collect();
-        poll(&mut waiting, PollTimeout::from(TICK_MS)).expect("poll");
+        ppoll(&mut waiting, Some(TimeSpec::from_duration(sleep)), None).expect("poll");
         let ready: Vec<bool> = waiting.iter().map(|fd| fd.any() == Some(true)).collect();
         for (client, _) in self.clients.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
             if client.receive(&mut self.buffer) {
                 self.took
                     .push(client.sent.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
-                if go_on {
+                client.due = client.sent + self.every;
+                if go_on && self.every.is_zero() {
                     client.send(&mut self.random);
                 }
             }

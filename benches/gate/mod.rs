@@ -36,14 +36,17 @@ fn on_each(
         if !is_wanted("SERVERS", name) {
             continue;
         }
-        for &condition in conditions.iter().filter(|each| is_wanted("CONDITIONS", &each.name())) {
+        for &condition in conditions
+            .iter()
+            .filter(|each| is_wanted("CONDITIONS", &each.name()))
+        {
             let (server, measured) = match &edition {
                 Ok(edition) => {
                     let sides = Sides::start(edition, condition);
                     let measured = sides.map(|sides| {
                         let mut cases = cases(condition);
                         cases.retain(|case| case.kind.is_none() || is_wanted("KINDS", case.name()));
-                        take_turns(scale, &sides, &mut cases);
+                        take_turns(scale, &sides, condition, &mut cases);
                         cases
                     });
                     (edition.name.as_str(), measured)

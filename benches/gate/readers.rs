@@ -24,8 +24,9 @@ const WANTED_SLOW: f64 = 10.0;
 pub fn section(scale: &Scale) -> Section {
     let about = format!(
         "20 clients GET cache keys while 20 others write as above, or while nobody writes. Who writes more leaves less to\n\
-        readers, so the rounds a second are shown, too. `to none` is p99 to that of the same side without writers. Readers\n\
-        have a thread of the generator, writers another. {}",
+        readers, so the rounds a second are shown, too. `to none` is p99 to that of the same side without writers;\n\
+        that of `native` is beside clients of ours that write as much as often, but natively and spread over the time: nothing that\n\
+        waits for no disk can be better. Readers have a thread of the generator, writers another. {}",
         length(scale)
     );
     let head = [
@@ -40,6 +41,7 @@ pub fn section(scale: &Scale) -> Section {
         "p99 ms AOF",
         "to none ours",
         "to none AOF",
+        "to none native",
         "rounds/s ours",
         "rounds/s AOF",
         "waited",
@@ -94,6 +96,13 @@ fn to_none(case: &Case, none: &Case) -> [f64; 2] {
     })
 }
 
+/// The same beside native writers, where that was measured.
+fn native_to_none(case: &Case, none: &Case) -> Option<f64> {
+    let native = case.native_p99_ms();
+    let none = none.each(Ours, |turn| turn.readers.p99_ms);
+    (!native.is_empty()).then(|| ratio(&native, &none))
+}
+
 fn row(measured: &Measured, case: &Case, none: &Case) -> Vec<String> {
     let mut row = vec![
         measured.server.clone(),
@@ -105,6 +114,7 @@ fn row(measured: &Measured, case: &Case, none: &Case) -> Vec<String> {
     row.push(two(case.ratio(|turn| turn.readers.rate)));
     row.extend([Ours, Stock].map(|who| two(case.median(who, |turn| turn.readers.p99_ms))));
     row.extend(to_none(case, none).map(two));
+    row.push(native_to_none(case, none).map_or_else(String::new, two));
     row.extend([Ours, Stock].map(|who| count(case.median(who, |turn| turn.writers.rate))));
     row.push(count(case.waited_us()));
     row

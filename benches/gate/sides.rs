@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::kinds::{self, CACHE_KEYS, Kind};
-use super::load::{Length, Seen, measure};
+use super::kinds::{self, CACHE_KEYS, DURABLE, Kind, NATIVE};
+use super::load::{Crowd, Length, Seen, measure};
 use crate::contender::{Contender, Ours, Stock};
 use crate::editions::Edition;
 use crate::fill::fill;
@@ -82,7 +82,7 @@ impl Sides {
         let [ours, stock] = [Ours, Stock].map(|who| {
             let build = who.build(&program, condition.policy);
             let server = match who {
-                Ours => build.mylog("capture", "durable:").start(),
+                Ours => build.mylog("capture", DURABLE).start(),
                 Stock => build.start(),
             };
             fill(&server, "SET", "cache:", CACHE_KEYS);
@@ -109,6 +109,8 @@ pub struct Case {
     readers: u32,
     ours: Vec<Turn>,
     stock: Vec<Turn>,
+    /// Readers of ours beside native writers.
+    native: Vec<Seen>,
 }
 
 /// One measurement.
@@ -128,6 +130,7 @@ impl Case {
             readers,
             ours: Vec::new(),
             stock: Vec::new(),
+            native: Vec::new(),
         }
     }
 
@@ -159,8 +162,30 @@ impl Case {
             .fold(0.0, f64::max)
     }
 
+    /// p99 of the readers of ours beside native writers, of each turn.
+    pub fn native_p99_ms(&self) -> Vec<f64> {
+        self.native.iter().map(|seen| seen.p99_ms).collect()
+    }
+
+    /// Measures readers beside clients that write as often as those of the last turn of ours, but to keys of which no log hears,
+    /// and never all at once.
+    fn measure_native(&mut self, server: &Server, length: Length) {
+        let (Some(kind), Some(turn)) = (self.kind, self.ours.last()) else {
+            return;
+        };
+        let writers = Crowd {
+            clients: kinds::writers(server, kind, self.writers, NATIVE),
+            every: Duration::from_secs_f64(f64::from(self.writers) / turn.writers.rate),
+        };
+        let [_, readers] = measure(server, [writers, kinds::readers(self.readers)], length);
+        self.native.push(readers);
+    }
+
     fn measure(&mut self, who: Contender, server: &Server, length: Length) {
-        let writers = self.kind.map(|kind| kinds::writers(server, kind, self.writers));
+        let writers = self.kind.map(|kind| Crowd {
+            clients: kinds::writers(server, kind, self.writers, DURABLE),
+            every: Duration::ZERO,
+        });
         let readers = (self.readers > 0).then(|| kinds::readers(self.readers));
         let (start, before) = (Instant::now(), waited_us(who, server));
         let none = Seen::default();
@@ -192,8 +217,9 @@ fn waited_us(who: Contender, server: &Server) -> u64 {
     }
 }
 
-/// Measures all cases in every turn: both sides right behind each other, either of them first in its turn.
-pub fn take_turns(scale: &Scale, sides: &Sides, cases: &mut [Case]) {
+/// Measures all cases in every turn: both sides right behind each other, either of them first in its turn. On a slow disk
+/// readers are measured beside native writers as well.
+pub fn take_turns(scale: &Scale, sides: &Sides, condition: Condition, cases: &mut [Case]) {
     let length = Length {
         settle: Duration::from_secs_f64(scale.gate_seconds / 5.0),
         measure: Duration::from_secs_f64(scale.gate_seconds),
@@ -204,6 +230,9 @@ pub fn take_turns(scale: &Scale, sides: &Sides, cases: &mut [Case]) {
             order.rotate_left((turn + place) % 2);
             for who in order {
                 case.measure(who, sides.of(who), length);
+            }
+            if condition == SLOW && case.readers > 0 {
+                case.measure_native(&sides.ours, length);
             }
         }
     }

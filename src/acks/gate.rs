@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use super::io_threads::{self, Place};
+use super::spread::Spread;
 use super::{Author, aside, author, awake, everybody, idle, leavers, room};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::capture::{self, Cause};
@@ -39,6 +40,7 @@ struct State {
     clients: HashMap<u64, Gated>,
     /// Those who were gated in this turn.
     turn: Vec<u64>,
+    spread: Spread,
     /// When the server was last known to have ended no protection: no command had run since all were protected.
     sure: Option<Instant>,
     /// Since when the log has been in trouble.
@@ -178,17 +180,24 @@ pub(super) fn hold(author: Author, seq: u64) {
 pub(super) fn hold_client(id: u64, seq: u64) -> bool {
     let is_there = clients::protect(id);
     if is_there {
-        with(|state| {
-            state.gate(id, seq);
+        let is_new = with(|state| {
+            let is_new = state.gate(id, seq);
             state.publish();
+            is_new
         });
+        if is_new {
+            engine::with(|engine| engine.client_waits(seq));
+        }
     }
     is_there
 }
 
 impl State {
-    fn gate(&mut self, id: u64, seq: u64) {
-        match self.clients.get_mut(&id) {
+    /// True if the client waited for nothing before.
+    fn gate(&mut self, id: u64, seq: u64) -> bool {
+        let gated = self.clients.get_mut(&id);
+        let is_new = gated.is_none();
+        match gated {
             Some(gated) => {
                 gated.seq = seq.max(gated.seq);
                 awake::gated_again(id);
@@ -202,6 +211,7 @@ impl State {
         if self.turn.last() != Some(&id) {
             self.turn.push(id);
         }
+        is_new
     }
 
     /// A reader may wait for less than those before it, and must not wait behind them.
@@ -222,6 +232,11 @@ impl State {
         // Protected again he would never be freed.
         self.turn.retain(|other| *other != id);
         self.publish();
+    }
+
+    /// How many wait for no more than `reached`, or did when they were gated first.
+    fn due(&self, reached: u64) -> usize {
+        self.order.partition_point(|(seq, _)| *seq <= reached)
     }
 
     /// Takes out one who waits for no more than `reached`.
@@ -352,13 +367,25 @@ pub(crate) fn before_sleep() {
     fence(Ordering::SeqCst);
     let mut longest = Duration::ZERO;
     with(|state| {
-        let durable = reached();
-        while let Some((id, gated)) = state.next_due(durable) {
+        let (durable, sync) = reached();
+        // Where replies are kept no longer, or their clients may be closed soon, nobody is kept who need not be.
+        state.spread.turn_ends(state.turn.len());
+        let portion = match (state.off, trouble) {
+            (None, None) => state.spread.portion(state.due(durable), sync, Instant::now()),
+            _ => usize::MAX,
+        };
+        for _ in 0..portion {
+            let Some((id, gated)) = state.next_due(durable) else {
+                break;
+            };
             clients::unprotect(id);
             awake::let_go(id);
             longest = longest.max(gated.since.elapsed());
         }
         state.publish();
+        if state.due(durable) > 0 && !WOKEN.swap(true, Ordering::Relaxed) {
+            event_loop::wake();
+        }
         let again = std::mem::take(&mut state.turn);
         for id in again.iter().filter(|id| state.clients.contains_key(id)) {
             clients::protect(*id);
@@ -431,9 +458,10 @@ fn let_leave(gated: &[u64]) {
     }
 }
 
-/// How far the log is.
-fn reached() -> u64 {
-    engine::with(|engine| engine.marks().durable()).unwrap_or(0)
+/// How far the log is, and how long its last sync took.
+fn reached() -> (u64, Duration) {
+    let look = |engine: &mut engine::Engine| (engine.marks().durable(), engine.marks().fsync_times().last());
+    engine::with(look).unwrap_or_default()
 }
 
 /// For how long the log has been in trouble; `None` while it is not.

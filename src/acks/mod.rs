@@ -10,6 +10,7 @@
 //! - `gate`: who is gated, and their release.
 //! - `io_threads`: where there is a gate, and what it needs beside threads that read and send.
 //! - `aside`: settings of the server that are other ones meanwhile.
+//! - `spread`: how many are let go in one turn.
 //! - `idle`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
 //! - `room`: those that the server would close to make room.
@@ -22,6 +23,7 @@ mod idle;
 mod io_threads;
 mod leavers;
 mod room;
+mod spread;
 mod way;
 
 pub(crate) use aside::{

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::artifacts::server_binary;
 use crate::support::client::encode;
+use crate::support::slow_disk::{DELAY, SlowDisk};
 use crate::support::sync_gate::{Later, SyncGate, wait_held};
+use crate::support::trace::Trace;
+use crate::support::wait::DEADLINE;
 use crate::support::{Client, Reply, Server, wait_for};
 
 fn always() -> Server {
@@ -137,6 +140,42 @@ fn whatever_changes_a_durable_key_waits_and_neither_the_event_loop_nor_a_blocked
         "somebody is not read"
     );
     assert_eq!(other.info_u64("mylog", "mylog_event_loop_waited_usec"), waited);
+}
+
+/// So many clients write at once on a slow disk, beside a neighbour that is always there. How often the log was synced, and in how
+/// many turns they were answered.
+fn answered_in_turns(clients: usize) -> (usize, usize) {
+    let disk = SlowDisk::traced_with_turns(DELAY);
+    let mut server = disk.build().mylog("capture", "order:").start();
+    let mut neighbour = server.client();
+    for _ in 0..3 {
+        let mut waiting: Vec<UnixStream> = (0..clients).map(|_| stream(&server)).collect();
+        for client in &mut waiting {
+            client.write_all(&encoded(&["INCR order:n"])).unwrap();
+            client.set_nonblocking(true).unwrap();
+        }
+        let began = Instant::now();
+        while !waiting.is_empty() {
+            neighbour.run("PING");
+            waiting.retain_mut(|client| client.read(&mut [0]).is_err());
+            assert!(began.elapsed() < DEADLINE, "{} are not let go", waiting.len());
+        }
+    }
+    let pid = server.pid();
+    server.kill9();
+    let trace = Trace::of_killed(&disk.trace(), pid);
+    (trace.syncs(), trace.turns_that_sent(b":"))
+}
+
+/// Let go at once, all are answered in one turn behind each sync.
+#[test]
+fn neighbours_do_not_wait_for_all_that_one_sync_lets_go() {
+    // A machine that stands still for a moment has them all let go behind it.
+    let spread = (0..5).any(|_| {
+        let (syncs, turns) = answered_in_turns(40);
+        turns > 3 * syncs
+    });
+    assert!(spread, "they are all let go in a turn");
 }
 
 /// The server's program under a name by which one of its functions is not found.

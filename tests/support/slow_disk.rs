@@ -54,12 +54,21 @@ impl SlowDisk {
 
     /// A disk whose syncs take `delay`, with a trace of what the server does to its log and its sockets.
     pub fn traced(delay: Duration) -> Self {
+        Self::tracing(delay, trace::CALLS)
+    }
+
+    /// The same, and where a turn of the event loop begins.
+    pub fn traced_with_turns(delay: Duration) -> Self {
+        Self::tracing(delay, &format!("{},{}", trace::CALLS, trace::TURNS))
+    }
+
+    fn tracing(delay: Duration, calls: &str) -> Self {
         let disk = Self::new();
         // Every byte is shown: what was sent is read from the trace.
         let strace = format!(
             "strace -D -f --seccomp-bpf -q -y -s 2000000 -o {} -e trace={} -e inject=fdatasync:delay_enter={}",
             disk.trace().display(),
-            trace::CALLS,
+            calls,
             delay.as_micros()
         );
         let server = artifacts::server_binary();

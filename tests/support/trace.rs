@@ -13,6 +13,9 @@ use super::wait::wait_for;
 /// The calls to be traced, as strace wants them.
 pub const CALLS: &str = "fdatasync,pwritev,pwritev2,pwrite64,write,writev,sendto";
 
+/// The call that a turn of the event loop begins with.
+pub const TURNS: &str = "/^epoll_p?wait";
+
 /// One call that is over: the lines on which it began and ended.
 struct Call {
     name: String,
@@ -101,6 +104,16 @@ impl Trace {
     pub fn syncs(&self) -> usize {
         self.on_log("fdatasync")
             .filter(|call| call.result() == Some(0))
+            .count()
+    }
+
+    /// Turns of the event loop in which a reply was sent that begins so. Nobody else may use a socket.
+    pub fn turns_that_sent(&self, start: &[u8]) -> usize {
+        let turn = |call: &Call| call.name.starts_with("epoll");
+        let sent = |call: &Call| call.socket().is_some() && call.bytes().starts_with(start);
+        self.calls
+            .split(turn)
+            .filter(|calls| calls.iter().any(sent))
             .count()
     }
 
@@ -218,6 +231,20 @@ fn quoted(args: &str) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trace_tells_in_how_many_turns_replies_were_sent() {
+        let text = "\
+8 epoll_wait(5, [{EPOLLIN, {u32=7}}], 10128, 100) = 1
+8 write(12<socket:[5]>, \":1\\r\\n\", 4) = 4
+8 write(13<socket:[6]>, \":2\\r\\n\", 4) = 4
+8 epoll_wait(5, [{EPOLLIN, {u32=7}}], 10128, 100) = 1
+8 write(14<socket:[7]>, \"+PONG\\r\\n\", 7) = 7
+8 epoll_wait(5, [{EPOLLIN, {u32=7}}], 10128, 100) = 1
+8 write(12<socket:[5]>, \":3\\r\\n\", 4) = 4
+";
+        assert_eq!(Trace::parse(text).turns_that_sent(b":"), 2);
+    }
 
     const TEXT: &str = "\
 7 pwritev(9</d/current.mylog>, [{iov_base=\"\\1key!\\33\", iov_len=6}], 1, 64) = 6

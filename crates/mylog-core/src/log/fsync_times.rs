@@ -15,6 +15,8 @@ pub struct FsyncTimes {
     buckets: [AtomicU64; BUCKETS],
     /// The longest in us since somebody last asked, 0 if there was none.
     slowest: AtomicU64,
+    /// The last one in us.
+    last: AtomicU64,
 }
 
 impl Default for FsyncTimes {
@@ -22,6 +24,7 @@ impl Default for FsyncTimes {
         Self {
             buckets: [const { AtomicU64::new(0) }; BUCKETS],
             slowest: AtomicU64::new(0),
+            last: AtomicU64::new(0),
         }
     }
 }
@@ -34,6 +37,12 @@ impl FsyncTimes {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.slowest.fetch_max(usec, Ordering::Relaxed);
+        self.last.store(usec, Ordering::Relaxed);
+    }
+
+    /// The last sync; nothing before the first one.
+    pub fn last(&self) -> Duration {
+        Duration::from_micros(self.last.load(Ordering::Relaxed))
     }
 
     /// The longest sync in us since the last call, 0 if there was none.

@@ -2,11 +2,12 @@
 //! the writer sleeps: a busy writer looks again by itself. It must never hold its lock across I/O.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::commit::Successor;
+use super::linger::Patience;
 use super::policy::FsyncPolicy;
 use super::watermarks::Watermarks;
 use crate::group::Group;
@@ -30,6 +31,15 @@ pub enum Job {
     },
 }
 
+/// What is known of the jobs that were taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// When the oldest group among them was submitted.
+    pub oldest_ms: Option<u64>,
+    /// Clients that wait for them.
+    pub clients: u64,
+}
+
 /// The queue between the event loop and the writer. Whoever is handed a job after the stop drops it.
 pub struct JobQueue {
     inner: Mutex<Inner>,
@@ -44,7 +54,11 @@ struct Inner {
     oldest_ms: Option<u64>,
     /// True while the writer waits on `wake`.
     sleeping: bool,
-    /// A group below this seq does not wake it: it waits for more.
+    /// Clients that wait for the groups of `jobs`.
+    clients: u64,
+    /// Those of them that were here before the last sync let others go.
+    before: u64,
+    /// With fewer of them it is not woken: it waits for more.
     wake_at: u64,
     /// Somebody waits who keeps all others from coming.
     hurry: bool,
@@ -69,10 +83,15 @@ impl JobQueue {
         &self.watermarks
     }
 
-    /// Submits a group; groups come in seq order, from one thread. False after the stop.
+    /// Submits a group that nobody waits for. False after the stop.
+    pub fn submit(&self, group: Arc<Group>) -> bool {
+        self.submit_for(group, 0)
+    }
+
+    /// Submits a group that so many clients wait for; groups come in seq order, from one thread. False after the stop.
     ///
     /// While a rewrite runs the group goes to its residual first, see [`crate::rewrite::residual`].
-    pub fn submit(&self, group: Arc<Group>) -> bool {
+    pub fn submit_for(&self, group: Arc<Group>, clients: u64) -> bool {
         let now_ms = self.watermarks.clock().steady_ms();
         let mut inner = self.inner.lock();
         if inner.closed {
@@ -88,7 +107,8 @@ impl JobQueue {
         // Inside the lock and after the push: who reads `queued` knows that the group stands in the queue
         // before any job submitted from then on. The switch relies on it.
         self.watermarks.set_queued(seq);
-        if seq >= inner.wake_at {
+        inner.clients += clients;
+        if inner.clients >= inner.wake_at {
             self.wake_up(&mut inner);
         }
         true
@@ -122,21 +142,40 @@ impl JobQueue {
         }
     }
 
-    /// Waits until groups up to `seq` are here, or any other job, or somebody hurries; at most for `limit`. True
-    /// if the groups came.
-    pub(crate) fn linger(&self, seq: u64, limit: Duration) -> bool {
+    /// Clients are about to be let go: whoever comes from now on may be one of them.
+    pub(crate) fn clients_leave(&self) {
         let mut inner = self.inner.lock();
+        inner.before = inner.clients;
+    }
+
+    /// Clients that were here before others were let go.
+    pub(crate) fn clients_before(&self) -> u64 {
+        self.inner.lock().before
+    }
+
+    /// Waits until so many clients have come since others were let go, or any other job, or somebody hurries, or patience is at its
+    /// end. How many came.
+    pub(crate) fn linger(&self, clients: u64, patience: Patience) -> u64 {
+        let mut inner = self.inner.lock();
+        let all = inner.before + clients;
         let others = inner.jobs.iter().any(|job| !matches!(job, Job::Frame(_)));
-        if !others && !inner.hurry && self.watermarks.queued() < seq {
+        let end = Instant::now() + patience.limit;
+        let mut seen = None;
+        while !others && !inner.hurry && inner.clients < all && seen != Some(inner.clients) {
+            seen = Some(inner.clients);
             inner.sleeping = true;
-            inner.wake_at = seq;
-            // Woken for nothing, it merely goes on too soon.
-            let _ = self.wake.wait_for(&mut inner, limit);
+            inner.wake_at = all;
+            let until = (Instant::now() + patience.quiet).min(end);
+            // Woken it goes on, whatever for.
+            let woken = !self.wake.wait_until(&mut inner, until).timed_out();
             inner.sleeping = false;
             inner.wake_at = 0;
+            if woken || until == end {
+                break;
+            }
         }
         inner.hurry = false;
-        self.watermarks.queued() >= seq
+        inner.clients.saturating_sub(inner.before)
     }
 
     /// The event loop stands still for what is queued: whoever might come to share its sync can't.
@@ -148,9 +187,8 @@ impl JobQueue {
         }
     }
 
-    /// Moves all jobs to `out`, which must be empty, after waiting for one until `timeout`. The result is
-    /// when the oldest group among them was submitted.
-    pub fn take(&self, out: &mut Vec<Job>, timeout: Duration) -> Option<u64> {
+    /// Moves all jobs to `out`, which must be empty, after waiting for one until `timeout`.
+    pub fn take(&self, out: &mut Vec<Job>, timeout: Duration) -> Taken {
         let mut inner = self.inner.lock();
         if inner.jobs.is_empty() && !inner.nudged && !timeout.is_zero() {
             inner.sleeping = true;
@@ -160,7 +198,11 @@ impl JobQueue {
         }
         inner.nudged = false;
         std::mem::swap(&mut inner.jobs, out);
-        inner.oldest_ms.take()
+        inner.before = 0;
+        Taken {
+            oldest_ms: inner.oldest_ms.take(),
+            clients: std::mem::take(&mut inner.clients),
+        }
     }
 
     /// Publishes since when the oldest unwritten group waits: `kept`, if the writer still holds one, or the
@@ -179,7 +221,11 @@ mod tests {
     use crate::log::clock::Clock;
 
     /// Far beyond any test.
-    const FOR_EVER: Duration = Duration::from_secs(1000);
+    const LONG: Duration = Duration::from_secs(1000);
+    const FOR_EVER: Patience = Patience {
+        limit: LONG,
+        quiet: LONG,
+    };
 
     fn queue() -> JobQueue {
         JobQueue::new(Arc::new(Watermarks::new(Clock::default(), 0, 0)))
@@ -189,16 +235,17 @@ mod tests {
         Arc::new(Group::new(seq, 1, 0, vec![0; 8]))
     }
 
-    /// Lingers for seq 3 while `meanwhile` runs.
-    fn lingered(meanwhile: impl FnOnce(&JobQueue)) -> bool {
+    /// Lingers for two clients while `meanwhile` runs.
+    fn lingered(meanwhile: impl FnOnce(&JobQueue)) -> u64 {
         let queue = queue();
-        queue.submit(group(1));
+        queue.submit_for(group(1), 5);
+        queue.clients_leave();
         thread::scope(|scope| {
-            let lingering = scope.spawn(|| queue.linger(3, FOR_EVER));
+            let lingering = scope.spawn(|| queue.linger(2, FOR_EVER));
             while queue.inner.lock().wake_at == 0 {
                 thread::yield_now();
             }
-            queue.submit(group(2));
+            queue.submit_for(group(2), 1);
             assert!(queue.inner.lock().sleeping, "one is not enough");
             meanwhile(&queue);
             lingering.join().unwrap()
@@ -207,23 +254,35 @@ mod tests {
 
     #[test]
     fn lingering_ends_when_all_have_come() {
-        assert!(lingered(|queue| assert!(queue.submit(group(3)))));
+        assert_eq!(lingered(|queue| assert!(queue.submit_for(group(3), 1))), 2);
     }
 
     #[test]
     fn lingering_ends_for_any_other_job_and_for_who_stands_still() {
-        assert!(!lingered(|queue| assert!(queue.push(Job::Sync))));
-        assert!(!lingered(JobQueue::hurry));
+        assert_eq!(lingered(|queue| assert!(queue.push(Job::Sync))), 1);
+        assert_eq!(lingered(JobQueue::hurry), 1);
     }
 
     #[test]
     fn nobody_lingers_with_all_there_or_behind_who_stands_still() {
         let queue = queue();
-        queue.submit(group(1));
-        assert!(queue.linger(1, FOR_EVER));
+        // Some of those who were let go are back before it lingers.
+        queue.clients_leave();
+        queue.submit_for(group(1), 1);
+        assert_eq!(queue.linger(1, FOR_EVER), 1);
         queue.hurry();
-        assert!(!queue.linger(2, FOR_EVER));
+        assert_eq!(queue.linger(2, FOR_EVER), 1);
         queue.push(Job::Sync);
-        assert!(!queue.linger(2, FOR_EVER));
+        assert_eq!(queue.linger(2, FOR_EVER), 1);
+    }
+
+    #[test]
+    fn lingering_ends_when_nobody_comes_any_more_or_it_takes_too_long() {
+        let short = Duration::from_millis(2);
+        for (limit, quiet) in [(LONG, short), (short, LONG)] {
+            let queue = queue();
+            queue.submit_for(group(1), 1);
+            assert_eq!(queue.linger(2, Patience { limit, quiet }), 1);
+        }
     }
 }

@@ -104,11 +104,16 @@ impl Writer {
         })
     }
 
-    /// Submits a group; groups come in seq order, from one thread. False after the stop.
-    ///
-    /// While a rewrite runs the group goes to its residual first, see [`crate::rewrite::residual`].
+    /// Submits a group that nobody waits for. False after the stop.
     pub fn submit(&self, group: Arc<Group>) -> bool {
         self.queue.submit(group)
+    }
+
+    /// Submits a group that so many clients wait for; groups come in seq order, from one thread. False after the stop.
+    ///
+    /// While a rewrite runs the group goes to its residual first, see [`crate::rewrite::residual`].
+    pub fn submit_for(&self, group: Arc<Group>, clients: u64) -> bool {
+        self.queue.submit_for(group, clients)
     }
 
     /// Asks for a sync of all that was submitted, whatever the policy.
@@ -186,18 +191,20 @@ fn run(mut committer: Committer, queue: &JobQueue, clock: Clock) -> StopReport {
     let mut timeout = Duration::ZERO;
     let mut linger = Linger::new();
     loop {
-        let oldest = queue.take(&mut jobs, timeout);
+        let taken = queue.take(&mut jobs, timeout);
         let (durable, began) = (queue.watermarks().durable(), Instant::now());
-        match committer.step(&mut jobs, oldest, clock.now()) {
+        match committer.step(&mut jobs, taken.oldest_ms, clock.now()) {
             Step::WaitUntil(wake) => {
-                let released = queue.watermarks().durable().saturating_sub(durable);
-                let limit = match committer.policy() {
-                    FsyncPolicy::Always => linger.limit(released, began.elapsed()),
-                    FsyncPolicy::EverySec | FsyncPolicy::No => None,
+                // Under `always` a step that syncs makes all durable that was taken for it.
+                let synced = queue.watermarks().durable() > durable;
+                let patience = match committer.policy() {
+                    FsyncPolicy::Always if synced => {
+                        linger.patience(taken.clients, queue.clients_before(), began.elapsed())
+                    }
+                    _ => None,
                 };
-                if let Some(limit) = limit {
-                    let all = queue.watermarks().queued() + released;
-                    linger.waited(queue.linger(all, limit));
+                if let Some(patience) = patience {
+                    linger.waited(queue.linger(taken.clients, patience), taken.clients);
                 }
                 timeout = Duration::from_millis(wake.saturating_sub(clock.steady_ms()));
             }

@@ -248,7 +248,7 @@ impl Rig {
 
     pub fn step(&mut self, ms: u64) -> Step {
         let mut jobs = Vec::new();
-        let oldest = self.queue.take(&mut jobs, std::time::Duration::ZERO);
+        let oldest = self.queue.take(&mut jobs, std::time::Duration::ZERO).oldest_ms;
         self.committer.step(&mut jobs, oldest.map(|_| ms), at(ms))
     }
 

@@ -185,7 +185,7 @@ impl Server {
     /// The writer does what it was handed.
     pub fn step(&mut self) -> Step {
         let mut jobs = Vec::new();
-        let oldest = self.queue.take(&mut jobs, Duration::ZERO);
+        let oldest = self.queue.take(&mut jobs, Duration::ZERO).oldest_ms;
         // The queue dates groups by the real clock; here time is what the test says.
         let oldest = oldest.map(|_| self.now.steady_ms);
         let step = self.committer.step(&mut jobs, oldest, self.now);

@@ -150,6 +150,7 @@ impl Committer {
         self.durable = seq;
         self.unsynced_since = unsynced_since;
         self.watermarks.set_unsynced_since(unsynced_since);
+        self.queue.clients_leave();
         self.watermarks.set_durable(seq);
         self.listener.on_durable(seq);
     }
