@@ -5,11 +5,12 @@
 //! of another module's yield, of a DEBUG RELOAD: all are protected again before anything can be sent, before the next command
 //! and in BEFORE_SLEEP.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use super::io_threads::{self, Place};
+use super::queue::Queue;
 use super::spread::Spread;
 use super::{Author, aside, author, awake, everybody, idle, leavers, room};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
@@ -24,20 +25,9 @@ const ACTIVE_S: u64 = 1;
 const LONG_TURN: Duration = Duration::from_millis(1);
 const NOBODY: u64 = u64::MAX;
 
-/// What a client waits for.
-#[derive(Debug, Clone, Copy)]
-struct Gated {
-    /// The last seq.
-    seq: u64,
-    since: Instant,
-}
-
 #[derive(Default)]
 struct State {
-    /// Each client that is gated once, in order of the seqs for which they were gated first, or again.
-    order: VecDeque<(u64, u64)>,
-    /// What each waits for.
-    clients: HashMap<u64, Gated>,
+    queue: Queue,
     /// Those who were gated in this turn.
     turn: Vec<u64>,
     spread: Spread,
@@ -104,7 +94,7 @@ fn decide() {
 
 /// Waits on the event loop, if it must, until nobody's reply has anything to wait for. False if that lasts too long.
 pub(super) fn all_are_durable() -> bool {
-    let last = with(|state| state.clients.values().map(|gated| gated.seq).max());
+    let last = with(|state| state.queue.last());
     last.is_none_or(|last| unit::wait_in_place(last).is_none())
 }
 
@@ -132,7 +122,7 @@ pub(crate) fn reason() -> &'static str {
 
 /// Clients that are gated now.
 pub(crate) fn gated() -> usize {
-    with(|state| state.clients.len())
+    with(|state| state.queue.len())
 }
 
 /// Clients that were closed since the start because the log was in trouble for longer than `mylog.max-wait`.
@@ -195,18 +185,9 @@ pub(super) fn hold_client(id: u64, seq: u64) -> bool {
 impl State {
     /// True if the client waited for nothing before.
     fn gate(&mut self, id: u64, seq: u64) -> bool {
-        let gated = self.clients.get_mut(&id);
-        let is_new = gated.is_none();
-        match gated {
-            Some(gated) => {
-                gated.seq = seq.max(gated.seq);
-                awake::gated_again(id);
-            }
-            None => {
-                let since = Instant::now();
-                self.clients.insert(id, Gated { seq, since });
-                self.enqueue(id, seq);
-            }
+        let is_new = self.queue.add(id, seq);
+        if !is_new {
+            awake::gated_again(id);
         }
         if self.turn.last() != Some(&id) {
             self.turn.push(id);
@@ -214,45 +195,17 @@ impl State {
         is_new
     }
 
-    /// A reader may wait for less than those before it, and must not wait behind them.
-    fn enqueue(&mut self, id: u64, seq: u64) {
-        let place = self.order.iter().rposition(|(earlier, _)| *earlier <= seq);
-        self.order.insert(place.map_or(0, |place| place + 1), (seq, id));
-    }
-
     fn publish(&self) {
-        let least = self.order.front().map_or(NOBODY, |(seq, _)| *seq);
-        LEAST.store(least, Ordering::Relaxed);
+        LEAST.store(self.queue.least().unwrap_or(NOBODY), Ordering::Relaxed);
     }
 
-    fn forget(&mut self, id: u64) {
-        self.clients.remove(&id);
-        awake::let_go(id);
-        self.order.retain(|(_, other)| *other != id);
+    fn forget(&mut self, gone: &[u64]) {
+        gone.iter().for_each(|id| awake::let_go(*id));
+        let gone: HashSet<u64> = gone.iter().copied().collect();
+        self.queue.forget(&gone);
         // Protected again he would never be freed.
-        self.turn.retain(|other| *other != id);
+        self.turn.retain(|id| !gone.contains(id));
         self.publish();
-    }
-
-    /// How many wait for no more than `reached`, or did when they were gated first.
-    fn due(&self, reached: u64) -> usize {
-        self.order.partition_point(|(seq, _)| *seq <= reached)
-    }
-
-    /// Takes out one who waits for no more than `reached`.
-    fn next_due(&mut self, reached: u64) -> Option<(u64, Gated)> {
-        while self.order.front().is_some_and(|(seq, _)| *seq <= reached) {
-            let (_, id) = self.order.pop_front()?;
-            match self.clients.get(&id) {
-                Some(gated) if gated.seq > reached => self.enqueue(id, gated.seq),
-                _ => {
-                    if let Some(gated) = self.clients.remove(&id) {
-                        return Some((id, gated));
-                    }
-                }
-            }
-        }
-        None
     }
 }
 
@@ -273,7 +226,7 @@ pub(crate) fn next_command(client: impl Fn() -> Option<u64>) {
     // What is known to be a script's, or another module's, the server may protect when it ends.
     settle(|| !clients::is_nested(client()));
     if io_threads::are_shared() && LEAST.load(Ordering::Relaxed) != NOBODY {
-        let is_gated = |id| with(|state| state.clients.contains_key(&id));
+        let is_gated = |id| with(|state| state.queue.contains(id));
         // If it is a slow script: nothing may be read for the client behind it before it is protected again.
         if client().is_some_and(is_gated) {
             unit::hear_end();
@@ -306,9 +259,9 @@ fn settle(is_between: impl Fn() -> bool) {
 /// Before the server looks whether its clients take more memory than they may.
 fn make_room() {
     let Some(missing) = room::missing() else { return };
-    let gated: HashSet<u64> = with(|state| state.clients.keys().copied().collect());
+    let gated: HashSet<u64> = with(|state| state.queue.ids().collect());
     let closed = room::make(missing, |id| gated.contains(&id));
-    with(|state| closed.iter().for_each(|id| state.forget(*id)));
+    with(|state| state.forget(&closed));
 }
 
 /// True once a command has had the time to be protected by the server, which then ends that for a client of ours as well.
@@ -319,8 +272,8 @@ fn may_have_ended_protection() -> bool {
 
 fn protect_all() {
     with(|state| {
-        for id in state.clients.keys() {
-            clients::protect(*id);
+        for id in state.queue.ids() {
+            clients::protect(id);
         }
         state.sure = Some(Instant::now());
     });
@@ -371,11 +324,13 @@ pub(crate) fn before_sleep() {
         // Where replies are kept no longer, or their clients may be closed soon, nobody is kept who need not be.
         state.spread.turn_ends(state.turn.len());
         let portion = match (state.off, trouble) {
-            (None, None) => state.spread.portion(state.due(durable), sync, Instant::now()),
+            (None, None) => state
+                .spread
+                .portion(state.queue.due(durable), sync, Instant::now()),
             _ => usize::MAX,
         };
         for _ in 0..portion {
-            let Some((id, gated)) = state.next_due(durable) else {
+            let Some((id, gated)) = state.queue.next_due(durable) else {
                 break;
             };
             clients::unprotect(id);
@@ -383,11 +338,11 @@ pub(crate) fn before_sleep() {
             longest = longest.max(gated.since.elapsed());
         }
         state.publish();
-        if state.due(durable) > 0 && !WOKEN.swap(true, Ordering::Relaxed) {
+        if state.queue.due(durable) > 0 && !WOKEN.swap(true, Ordering::Relaxed) {
             event_loop::wake();
         }
         let again = std::mem::take(&mut state.turn);
-        for id in again.iter().filter(|id| state.clients.contains_key(id)) {
+        for id in again.iter().filter(|id| state.queue.contains(**id)) {
             clients::protect(*id);
         }
         state.turn = again;
@@ -436,26 +391,28 @@ pub(super) fn look_at_idle() {
 
 /// All who are gated.
 pub(super) fn all_gated() -> Vec<u64> {
-    with(|state| state.clients.keys().copied().collect())
+    with(|state| state.queue.ids().collect())
 }
 
 /// True for one who is gated.
 pub(super) fn holds(id: u64) -> bool {
-    with(|state| state.clients.contains_key(&id))
+    with(|state| state.queue.contains(id))
 }
 
 /// For how long anybody has waited who is still gated.
 fn longest_wait() -> Duration {
-    let oldest = with(|state| state.clients.values().map(|gated| gated.since).min());
+    let oldest = with(|state| state.queue.oldest());
     oldest.map_or(Duration::ZERO, |since| since.elapsed())
 }
 
 /// Lets those of these clients go that the server is to close.
 fn let_leave(gated: &[u64]) {
-    for id in leavers::among(gated) {
-        with(|state| state.forget(id));
-        clients::unprotect(id);
+    let leavers: Vec<u64> = leavers::among(gated);
+    if leavers.is_empty() {
+        return;
     }
+    with(|state| state.forget(&leavers));
+    leavers.into_iter().for_each(clients::unprotect);
 }
 
 /// How far the log is, and how long its last sync took.
@@ -480,9 +437,9 @@ fn in_trouble_for() -> Option<Duration> {
 /// become of that, and a closed connection says so.
 fn close_all() {
     let clients: Vec<u64> = with(|state| {
-        state.order.clear();
+        let clients = state.queue.drain();
         state.publish();
-        state.clients.drain().map(|(id, _)| id).collect()
+        clients
     });
     if clients.is_empty() {
         return;
@@ -499,31 +456,4 @@ fn close_all() {
         clients.len(),
         config::max_wait_ms()
     ));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn next(state: &mut State, reached: u64) -> Option<u64> {
-        state.next_due(reached).map(|(id, _)| id)
-    }
-
-    #[test]
-    fn a_client_is_let_go_behind_the_last_of_what_it_waits_for() {
-        let mut state = State::default();
-        state.gate(7, 10);
-        state.gate(8, 11);
-        state.gate(7, 12);
-        state.gate(9, 4);
-        assert_eq!(next(&mut state, 3), None);
-        assert_eq!(next(&mut state, 10), Some(9));
-        assert_eq!(next(&mut state, 10), None);
-        assert_eq!(next(&mut state, 11), Some(8));
-        assert_eq!(next(&mut state, 11), None);
-        state.gate(7, 11);
-        assert_eq!(next(&mut state, NOBODY), Some(7));
-        assert_eq!(next(&mut state, NOBODY), None);
-        assert!(state.clients.is_empty() && state.order.is_empty());
-    }
 }

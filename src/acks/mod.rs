@@ -10,6 +10,7 @@
 //! - `gate`: who is gated, and their release.
 //! - `io_threads`: where there is a gate, and what it needs beside threads that read and send.
 //! - `aside`: settings of the server that are other ones meanwhile.
+//! - `queue`: in which order they are released.
 //! - `spread`: how many are let go in one turn.
 //! - `idle`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
@@ -22,6 +23,7 @@ mod gate;
 mod idle;
 mod io_threads;
 mod leavers;
+mod queue;
 mod room;
 mod spread;
 mod way;
