@@ -252,25 +252,24 @@ fn open_log(bounds: Bounds) -> Result<(), LoadError> {
         Err(AppendError::Tainted(_)) if stale.is_some() => {}
         Err(error) => return Err(error.into()),
     }
-    let live = path.clone();
-    let policy = config::fsync_policy();
-    let writer = Writer::spawn(
-        WriterConfig {
-            fs: Arc::clone(&fs),
-            live,
-            file,
-            policy,
-            claim: Some(Arc::clone(&lock)),
-        },
-        Arc::new(Releaser::new()),
-    )
-    .map_err(LoadError::Thread)?;
+    let writer = writer(&fs, path.clone(), file, &lock)?;
     engine::start(loading.store, next_seq, writer);
     rewrite::start(Arc::clone(&fs), &dir, identity, run, snapshot_end_offset);
     startup::log_is_open(identity.uuid, report.created);
     LOCK.with(|slot| *slot = Some(lock));
     sweep_leftovers(fs.as_ref(), &dir);
     Ok(())
+}
+
+fn writer(fs: &Arc<dyn Fs>, live: PathBuf, file: LogFile, lock: &Arc<Claim>) -> Result<Writer, LoadError> {
+    let config = WriterConfig {
+        fs: Arc::clone(fs),
+        live,
+        file,
+        policy: config::fsync_policy(),
+        claim: Some(Arc::clone(lock)),
+    };
+    Writer::spawn(config, Arc::new(Releaser::new())).map_err(LoadError::Thread)
 }
 
 /// The folder, absolute: `CONFIG SET dir` moves the server, not the log.

@@ -91,37 +91,11 @@ pub(super) enum BeginError {
     Fork,
 }
 
-/// Seals, makes the pipes, and forks.
+/// Makes the pipes, seals, and forks.
 pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
     let started = Instant::now();
-    let (last, run, dir) = with(|rewriter| {
-        let last = Identity {
-            epoch: rewriter.last_epoch,
-            ..rewriter.identity
-        };
-        (last, rewriter.run, rewriter.dir.clone())
-    })
-    .ok_or(BeginError::Fork)?;
-    let identity = mylog_core::log::ids::successor(&last)?;
-    let path = dir.join(names::rewrite(identity.epoch));
     let (ends, child_ends) = pipes::make()?;
-    // 1. Seal before the fork: a group half built would be in the child's copy and in the stream.
-    let fork_seq = engine::with(|engine| {
-        engine.seal();
-        engine.last_seq()
-    })
-    .ok_or(BeginError::Fork)?;
-    let parent = nix::unistd::getpid().as_raw();
-    let wall_ms = engine::wall_ms();
-    let setup = child::Setup {
-        path: path.clone(),
-        identity,
-        run,
-        fork_seq,
-        wall_ms,
-        parent,
-        urgent: engine::with(|engine| engine.down_reason().is_some()) == Some(true),
-    };
+    let setup = sealed_setup()?;
     hold::clear();
     let watch = Watch::begin();
     let forking = Instant::now();
@@ -140,10 +114,12 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
     // 2. Close the child's ends, or its death would never show as the end of file.
     drop(child_ends);
     // 3. Feed from the very next group on: one that is missed is missing for ever.
+    let fork_seq = setup.fork_seq;
     engine::with(|engine| engine.feed = Feed::Child(Backlog::new(fork_seq)));
     let watched = event_loop::add(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read, on_ack_up);
+    let epoch = setup.identity.epoch;
     with(|rewriter| {
-        rewriter.last_epoch = identity.epoch;
+        rewriter.last_epoch = epoch;
         rewriter.stats.last_fork = fork_took;
         rewriter.running = Some(Running {
             phase: Phase::Feeding,
@@ -153,21 +129,56 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
             up: AckUp::default(),
             watch,
             waiting: Waiting::default(),
-            path,
-            identity,
+            path: setup.path,
+            identity: setup.identity,
             started,
             forked: Instant::now(),
         });
     });
+    log_begun(reason, epoch, pid, fork_seq, fork_took);
+    if watched.is_err() {
+        abort("the event loop refused the pipe from the child; raise maxclients");
+    }
+    Ok(())
+}
+
+/// All that the child has to know.
+fn sealed_setup() -> Result<child::Setup, BeginError> {
+    let (last, run, dir) = with(|rewriter| {
+        let last = Identity {
+            epoch: rewriter.last_epoch,
+            ..rewriter.identity
+        };
+        (last, rewriter.run, rewriter.dir.clone())
+    })
+    .ok_or(BeginError::Fork)?;
+    let identity = mylog_core::log::ids::successor(&last)?;
+    // 1. Seal before the fork: a group half built would be in the child's copy and in the stream.
+    let fork_seq = engine::with(|engine| {
+        engine.seal();
+        engine.last_seq()
+    })
+    .ok_or(BeginError::Fork)?;
+    Ok(child::Setup {
+        path: dir.join(names::rewrite(identity.epoch)),
+        identity,
+        run,
+        fork_seq,
+        wall_ms: engine::wall_ms(),
+        parent: nix::unistd::getpid().as_raw(),
+        urgent: engine::with(|engine| engine.down_reason().is_some()) == Some(true),
+    })
+}
+
+fn log_begun(reason: Reason, epoch: u64, pid: i32, fork_seq: u64, fork_took: Duration) {
     let (keys, live, size) = engine::with(|engine| {
         let store = &engine.store;
         (store.len(), store.live_bytes(), engine.marks().current_size())
     })
     .unwrap_or_default();
     log::notice(&format!(
-        "log rewrite: epoch {} begun ({}), child {pid}, {keys} keys of about {live} bytes as of seq {fork_seq}, \
+        "log rewrite: epoch {epoch} begun ({}), child {pid}, {keys} keys of about {live} bytes as of seq {fork_seq}, \
          log of {size} bytes, fork took {} us",
-        identity.epoch,
         match reason {
             Reason::Asked => "asked for",
             Reason::Growth => "the log has grown",
@@ -176,10 +187,6 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
         },
         fork_took.as_micros(),
     ));
-    if watched.is_err() {
-        abort("the event loop refused the pipe from the child; raise maxclients");
-    }
-    Ok(())
 }
 
 /// After each seal: there may be something to send, or too much.
