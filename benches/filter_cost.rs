@@ -49,6 +49,7 @@ struct Taken {
 }
 
 /// Measures it.
+#[expect(clippy::too_many_lines, reason = "a table of what is measured")]
 pub fn section(scale: &Scale) -> Section {
     let about = format!(
         "Native commands on cache keys, 50 clients, pipeline of 16, no log: without the module, with it, and with\n\

@@ -61,6 +61,7 @@ mod server {
     mod gate_mix;
     mod gate_model;
     mod gate_slow;
+    #[expect(clippy::too_many_lines, reason = "a list of cases")]
     mod gate_strict;
     mod gate_threads;
     mod gate_tls;

@@ -1,4 +1,4 @@
-//! The rewrite in the parent: fork, feed, handshake, switch; and when to begin one. Design section 6.1.
+//! The rewrite in the parent: fork, feed, handshake, switch; and when to begin one.
 //!
 //! All of it runs on the event loop but the switch, which has threads of its own. It never reads, writes,
 //! syncs, renames or removes the log.

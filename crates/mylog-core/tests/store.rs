@@ -95,6 +95,7 @@ fn an_id_from_before_a_flush_never_names_a_later_entry() {
 
 /// Effects on parts of values that do not fit a string `s`, a hash `h`, a list `l` of three, a set `t` and a
 /// sorted set `z`.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn misfits() -> Vec<Effect<'static>> {
     let (db, one) = (0, vec![&b"a"[..]]);
     let mut all = Vec::new();
@@ -186,6 +187,7 @@ fn misfits() -> Vec<Effect<'static>> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn an_effect_that_does_not_fit_changes_nothing() {
     let mut store = Store::new();
     const HASH: &[(&[u8], &[u8])] = &[(b"f", b"v")];

@@ -75,6 +75,7 @@ pub fn encode_put(out: &mut Vec<u8>, db: Db, key: &[u8], expire_at: ExpireAt, va
 
 impl<'a> Effect<'a> {
     /// Appends the record.
+    #[expect(clippy::too_many_lines, reason = "an arm for each effect")]
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Put {
@@ -198,6 +199,7 @@ impl<'a> Effect<'a> {
     }
 
     /// Takes one record off the front of `bytes`; `None` if they are not one.
+    #[expect(clippy::too_many_lines, reason = "an arm for each effect")]
     pub fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
         let (&tag, rest) = bytes.split_first()?;
         *bytes = rest;

@@ -1,5 +1,5 @@
 //! The child: writes its copy of the store while it applies the diffs to that copy, so that the result is
-//! compact as of the end of the rewrite. Design section 6.2; the handshake is that of Redis 3.0 to 6.2.
+//! compact as of the end of the rewrite. The handshake is that of Redis 3.0 to 6.2.
 //!
 //! It takes no lock, gives no large value back, and never renames: it leaves a finished file or none.
 

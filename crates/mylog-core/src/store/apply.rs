@@ -77,6 +77,7 @@ pub struct Applied {
 
 impl Store {
     /// Applies an effect. After an error nothing has changed.
+    #[expect(clippy::too_many_lines, reason = "an arm for each effect")]
     pub fn apply(&mut self, effect: &Effect<'_>) -> Result<Applied, ApplyError> {
         let mut members_changed = None;
         let entry = match *effect {

@@ -1,4 +1,4 @@
-//! The table of design section 6.3, "what each crash leaves", a test a row.
+//! What each crash in a rewrite or a switch leaves, a test a row.
 
 use std::cell::RefCell;
 use std::path::PathBuf;

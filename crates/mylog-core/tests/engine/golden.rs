@@ -96,6 +96,7 @@ fn snapshot(sim: &SimFs) -> LogFile {
     LogFile::new(file, IDENTITY, RUN, report.bytes, BASE_SEQ + 1).unwrap()
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn every_effect() -> Vec<Effect<'static>> {
     const PAIRS: &[(&[u8], &[u8])] = &[(b"f", b"v"), (b"g", b"w")];
     const FIELDS: &[&[u8]] = &[b"f"];
@@ -174,6 +175,7 @@ fn every_effect() -> Vec<Effect<'static>> {
 }
 
 /// Every effect on lists, sets and sorted sets, and what came later on strings.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn every_collection_effect() -> Vec<Effect<'static>> {
     const ABC: &[&[u8]] = &[b"a", b"b", b"c"];
     const DE: &[&[u8]] = &[b"d", b""];

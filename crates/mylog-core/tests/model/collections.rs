@@ -197,6 +197,7 @@ fn list_change(rng: &mut Rng, shape: Shape, len: u64, few: u64) -> Change {
 
 impl Change {
     /// Calls `f` with the effect.
+    #[expect(clippy::too_many_lines, reason = "an arm for each effect")]
     pub fn with_effect<R>(&self, (db, key): &Name, f: impl FnOnce(&Effect<'_>) -> R) -> R {
         let db = *db;
         match self {
