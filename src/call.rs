@@ -22,6 +22,7 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::{ArgVector, Args};
 use crate::api::{Ctx, log, settings};
 use crate::capture;
+use crate::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
 use crate::types::Word;
@@ -40,13 +41,6 @@ pub(crate) enum Access {
     /// It writes, or may.
     Write,
 }
-
-/// The text for a key of another type.
-pub(crate) const WRONG_TYPE: Reply =
-    Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
-/// What LCS says instead.
-pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
-const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
 
 /// The server's entry into a command with this handler.
 macro_rules! entry {

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use mylog_core::effect::{Effect, ExpireAt, NEVER};
 use mylog_core::store::{Entry, Form, Store};
 use mylog_core::value::ValueRef;
+use mylog_core::value::integer;
 
-use crate::commands::number::integer;
 use crate::edition::Edition;
 
 /// The longest text of a 64-bit integer.

@@ -28,6 +28,7 @@ mod defrag;
 mod edition;
 mod embedded;
 mod engine;
+mod errors;
 mod events;
 mod evicted;
 mod filter;

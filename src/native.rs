@@ -11,14 +11,13 @@ use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
 use crate::api::{Ctx, server};
-use crate::call::{Access, Call, WRONG_TYPE};
+use crate::call::{Access, Call};
 use crate::capture::own_op;
+use crate::errors::{NOT_RUN, WRONG_TYPE};
 use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::startup::unlogged;
 use crate::{astray, conditions, engine, filter, release, unit};
-
-const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
 static COMMANDS: AtomicU64 = AtomicU64::new(0);
 

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use mylog_core::value::Decimal;
+
 use crate::api::Ctx;
 use crate::api::call::{CallReply, LastingReply, Part, ReplyType};
 use crate::api::config::c_text;
 use crate::api::context::Flags;
-use crate::commands::number::Decimal;
 use crate::sight::Sight;
 
 /// What a client is answered.

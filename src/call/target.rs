@@ -2,10 +2,10 @@
 
 use mylog_core::value::{Hash, Kind, List, Set, ValueRef, ZSet};
 
-use super::{NOT_STARTED, WRONG_TYPE};
 use crate::api::key::{Holds, Key};
 use crate::api::{Refused, Str, log};
 use crate::capture::own_op;
+use crate::errors::{NOT_STARTED, WRONG_TYPE};
 use crate::reply::Reply;
 use crate::types;
 

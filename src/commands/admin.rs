@@ -4,11 +4,10 @@ use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 use mylog_core::value::ValueRef;
 
-use super::SYNTAX;
-use super::forward::NOT_RUN;
 use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::call::Call;
+use crate::errors::{NOT_RUN, SYNTAX};
 use crate::reply::Reply;
 use crate::rewrite::{self, Aborted, Requested};
 use crate::{engine, filter, permission, startup};

@@ -1,14 +1,15 @@
 //! Single bits of a string, and where they are: SETBIT, GETBIT, BITCOUNT, BITPOS.
 
 use mylog_core::store::Form;
+use mylog_core::value::integer;
 
-use super::number::{integer, option};
+use super::number::option;
 use super::range::{clamp, is_checked, write_at};
-use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::events::Class;
 use crate::api::{server, settings};
 use crate::call::Call;
 use crate::edition;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 pub(super) const BAD_OFFSET: Reply = Reply::error(c"ERR bit offset is not an integer or out of range");

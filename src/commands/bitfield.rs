@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use mylog_core::store::Form;
+use mylog_core::value::integer;
 
 use super::bit::{BAD_OFFSET, checked_offset};
-use super::number::{integer, option};
+use super::number::option;
 use super::range::write_at;
-use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::events::Class;
 use crate::call::Call;
 use crate::edition::{Version, is_valkey_since};
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 const BAD_TYPE: Reply = Reply::error(

@@ -4,9 +4,10 @@ use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
 
 use super::number::option;
-use super::{SYNTAX, overwritten};
+use super::overwritten;
 use crate::api::events::Class;
 use crate::call::{Call, Target};
+use crate::errors::SYNTAX;
 use crate::reply::Reply;
 
 const NOT_OF_MANY: Reply = Reply::error(c"ERR BITOP NOT must be called with a single source key.");

@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use mylog_core::effect::Side;
-use mylog_core::value::Kind;
+use mylog_core::value::{Kind, integer};
 
 use super::list_move;
 use super::long_double::{LongDouble, TooLarge};
-use super::number::integer;
 use super::zset_pop::{self, End};
 use crate::api::context::Flags;
 use crate::api::{Ctx, server};

@@ -5,14 +5,14 @@
 use std::ffi::CStr;
 
 use mylog_core::effect::NEVER;
+use mylog_core::value::integer;
 
-use super::number::integer;
-use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::Str;
 use crate::api::events::Class;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::server::now_ms;
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 /// Does what the native command of this name, in lower case, does. `None` for one that needs the server.

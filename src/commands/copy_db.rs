@@ -1,10 +1,10 @@
 //! COPY to another database, on a server that would leave the client there (see `astray`): what the filter makes of
 //! it. It is the native command in all else: what it does to durable keys is told by the callbacks, and nothing is held.
 
-use super::forward::NOT_RUN;
 use super::new_name;
 use crate::astray;
 use crate::call::Call;
+use crate::errors::NOT_RUN;
 use crate::reply::Reply;
 use crate::{engine, filter};
 

@@ -5,9 +5,9 @@ use std::ffi::CStr;
 
 use mylog_core::effect::{ExpireAt, NEVER};
 use mylog_core::store::Form;
+use mylog_core::value::integer;
 use mylog_core::value::{Set, ValueRef};
 
-use super::number::integer;
 use crate::api::Ctx;
 use crate::types::{self, Word};
 use crate::{embedded, engine};

@@ -1,11 +1,12 @@
 //! The options that SET and GETEX share, and the times in them.
 
+use mylog_core::value::integer;
+
+use super::number::option;
 use crate::api::server::command_ms;
 use crate::api::string::Args;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
-
-use super::number::{integer, option};
-use super::{NOT_AN_INTEGER, SYNTAX};
 
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,12 +12,11 @@ use crate::api::spelling;
 use crate::call::Call;
 use crate::capture::{self, Cause};
 use crate::config::{self, FlushPolicy};
+use crate::errors::NOT_RUN;
 use crate::reply::Reply;
 use crate::{astray, engine, unit};
 
 /// For a native command that the server would not run at all.
-pub(super) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
-
 /// For a native command whose spelling the server does not tell.
 const UNKNOWN_SPELLING: Reply = Reply::error(
     c"ERR rename-command has given the native command another name, under which it has not been used yet; nothing was done",

@@ -3,12 +3,12 @@
 use std::ffi::CStr;
 
 use mylog_core::effect::Effect;
+use mylog_core::value::{Decimal, integer};
 
 use super::long_double::LongDouble;
-use super::number::{Decimal, integer};
-use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
 use crate::api::events::Class;
 use crate::call::{Call, Target};
+use crate::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
 use crate::reply::Reply;
 
 const ODD_HSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hset' command");

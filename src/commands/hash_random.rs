@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use mylog_core::value::Hash;
+use mylog_core::value::integer;
 
-use super::number::{integer, option};
-use super::{NOT_AN_INTEGER, SYNTAX};
+use super::number::option;
 use crate::api::context::Flags;
 use crate::api::random::Random;
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::{Out, Reply};
 
 const OUT_OF_RANGE: Reply = Reply::error(c"ERR value is out of range");

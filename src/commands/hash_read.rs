@@ -1,9 +1,12 @@
 //! The hash commands that read.
 
-use super::number::{cursor, integer, option};
-use super::{NOT_AN_INTEGER, SYNTAX, glob};
+use mylog_core::value::integer;
+
+use super::glob;
+use super::number::{cursor, option};
 use crate::api::server;
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 /// Fields that a step of HSCAN visits if the client does not say.

@@ -10,11 +10,10 @@ use crate::api::OwnedStr;
 use crate::api::call::CallReply;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
+use crate::errors::NOT_RUN;
 use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::{filter, native};
-
-const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");
 
 /// What TYPE calls a kind.
 const fn type_name(kind: Kind) -> &'static CStr {

@@ -1,9 +1,12 @@
 //! LCS: the longest common subsequence of two strings.
 
-use super::number::{integer, option};
-use super::{NOT_AN_INTEGER, SYNTAX};
+use mylog_core::value::integer;
+
+use super::number::option;
 use crate::api::settings;
-use crate::call::{Call, NOT_STRINGS, WRONG_TYPE};
+use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::errors::{NOT_STRINGS, WRONG_TYPE};
 use crate::reply::Reply;
 
 const JUST_USE_IDX: Reply =

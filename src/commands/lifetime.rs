@@ -2,10 +2,11 @@
 //! so does what is wrong: it words that best.
 
 use mylog_core::effect::{Effect, NEVER};
+use mylog_core::value::integer;
 
 use super::expiry::Unit;
 use super::forward::forward;
-use super::number::{integer, option};
+use super::number::option;
 use super::past;
 use crate::api::events::Class;
 use crate::api::server::command_ms;

@@ -4,13 +4,14 @@ use std::ffi::CStr;
 
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
+use mylog_core::value::integer;
 
 use super::list_read::{place, span};
-use super::number::{at_least, either_way, integer, option};
-use super::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
+use super::number::{at_least, either_way, option};
 use crate::api::events::Class;
 use crate::api::server;
 use crate::call::{Call, Target};
+use crate::errors::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
 use crate::reply::Reply;
 
 const LPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'lpop' command");

@@ -6,12 +6,12 @@ use std::ops::Range;
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
 
-use super::SYNTAX;
 use super::list::{next_out, popped, pushed, take, tell};
 use super::number::{at_least, option};
 use crate::api::events::Class;
 use crate::api::string::Args;
 use crate::call::Call;
+use crate::errors::SYNTAX;
 use crate::reply::Reply;
 
 const LEAST_NUMKEYS: &CStr = c"ERR numkeys should be greater than 0";

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use mylog_core::value::List;
+use mylog_core::value::integer;
 
-use super::number::{at_least, either_way, integer, option};
-use super::{NOT_AN_INTEGER, SYNTAX};
+use super::number::{at_least, either_way, option};
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 const RANK_ZERO: Reply = Reply::error(

@@ -32,7 +32,7 @@ mod list_read;
 mod list_table;
 mod long_double;
 mod new_name;
-pub(crate) mod number;
+mod number;
 mod overwritten;
 mod past;
 mod random;
@@ -64,24 +64,13 @@ mod zset_read;
 mod zset_store;
 mod zset_table;
 
-use std::ffi::CStr;
-
 use crate::api::command::Spec;
 use crate::api::{Ctx, Refused};
 use crate::edition::Edition;
 use crate::embedded;
-use crate::reply::Reply;
 
 /// What our names have before the native ones.
 const PREFIX: &[u8] = b"MYLOG.";
-
-const SYNTAX: Reply = Reply::error(c"ERR syntax error");
-const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
-const NOT_POSITIVE: &CStr = c"ERR value is out of range, must be positive";
-const NOT_A_FLOAT: Reply = Reply::error(c"ERR value is not a valid float");
-const OVERFLOW: Reply = Reply::error(c"ERR increment or decrement would overflow");
-const TOO_LONG: Reply = Reply::error(c"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce NaN or Infinity");
 
 /// Registers every command. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {

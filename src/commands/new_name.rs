@@ -2,13 +2,13 @@
 //! taken for durable. What is native under a captured name already may have another of these, since nothing is lost
 //! by that.
 
+use mylog_core::value::integer;
+
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
 use crate::reply::Reply;
 use crate::{config, filter};
-
-use super::number::integer;
 
 /// The refusal of a command of this native name that would make a native key under a captured prefix.
 pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {

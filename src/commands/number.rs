@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-pub(crate) use mylog_core::value::{Decimal, integer};
+use mylog_core::value::integer;
 
-use super::NOT_AN_INTEGER;
+use crate::errors::NOT_AN_INTEGER;
 use crate::reply::Reply;
 
 const BEYOND_RANGE: Reply = Reply::error(

@@ -1,13 +1,13 @@
 //! Parts of a string: GETRANGE and SETRANGE, and how every command writes into the middle of one.
 
 use mylog_core::effect::{Effect, MAX_GAP};
+use mylog_core::value::integer;
 
-use super::number::integer;
-use super::{NOT_AN_INTEGER, TOO_LONG};
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::settings;
 use crate::call::{Call, Target};
+use crate::errors::{NOT_AN_INTEGER, TOO_LONG};
 use crate::reply::Reply;
 
 const OFFSET_OUT_OF_RANGE: Reply = Reply::error(c"ERR offset is out of range");

@@ -8,9 +8,10 @@ use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::{Kind, Member, Set, Value};
 
 use super::number::{at_least, option};
-use super::{SYNTAX, overwritten};
+use super::overwritten;
 use crate::api::events::Class;
 use crate::call::{Call, OfKind};
+use crate::errors::SYNTAX;
 use crate::reply::Reply;
 
 const TOO_MANY_KEYS: Reply = Reply::error(c"ERR Number of keys can't be greater than number of args");

@@ -5,10 +5,10 @@ use mylog_core::value::Set;
 use super::number::{at_least, either_way};
 use super::random::some_below;
 use super::sets::remove;
-use super::{NOT_POSITIVE, SYNTAX};
 use crate::api::events::Class;
 use crate::api::random::Random;
 use crate::call::{Call, Target};
+use crate::errors::{NOT_POSITIVE, SYNTAX};
 use crate::reply::Reply;
 
 const TOO_MANY: Reply = Reply::error(c"ERR value is out of range");

@@ -4,18 +4,19 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use mylog_core::effect::{Effect, NEVER, Side};
+use mylog_core::value::integer;
 use mylog_core::value::{Kind, List, Value, ValueRef};
 
-use super::number::integer;
+use super::overwritten;
 use super::sort_order::{self, Order};
 use super::sort_pattern::Pattern;
 use super::sort_words::{NoWord, Word, patterns, words};
-use super::{NOT_AN_INTEGER, SYNTAX, overwritten};
 use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::string::Args;
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::permission;
 use crate::reply::Reply;
 

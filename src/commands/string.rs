@@ -2,13 +2,14 @@
 
 use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
+use mylog_core::value::{Decimal, integer};
 
 use super::long_double::LongDouble;
-use super::number::{Decimal, integer};
-use super::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG, overwritten};
+use super::overwritten;
 use crate::api::events::Class;
 use crate::api::settings;
 use crate::call::Call;
+use crate::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
 use crate::native;
 use crate::reply::Reply;
 

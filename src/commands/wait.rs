@@ -1,6 +1,7 @@
 //! `MYLOG.WAIT timeout-ms`.
 
-use super::number::integer;
+use mylog_core::value::integer;
+
 use crate::api::server::now_ms;
 use crate::call::Call;
 use crate::reply::Reply;

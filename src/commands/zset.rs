@@ -8,10 +8,10 @@ use mylog_core::value::ZSet;
 
 use super::number::option;
 use super::zset_bounds::{Bounds, By};
-use super::{NOT_A_FLOAT, SYNTAX};
 use crate::api::double;
 use crate::api::events::Class;
 use crate::call::{Call, Target};
+use crate::errors::{NOT_A_FLOAT, SYNTAX};
 use crate::reply::Reply;
 
 const NX_AND_XX: Reply = Reply::error(c"ERR XX and NX options at the same time are not compatible");

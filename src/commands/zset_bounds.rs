@@ -3,10 +3,11 @@
 use std::ops::{Bound, Range};
 
 use mylog_core::value::ZSet;
+use mylog_core::value::integer;
 
-use super::NOT_AN_INTEGER;
-use super::number::{integer, option};
+use super::number::option;
 use crate::api::{OwnedStr, Str, double};
+use crate::errors::NOT_AN_INTEGER;
 use crate::reply::Reply;
 
 const NOT_A_SCORE: Reply = Reply::error(c"ERR min or max is not a float");

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
+use mylog_core::value::integer;
 use mylog_core::value::{Kind, Member, Set, ValueRef, ZSet};
 
-use super::number::{integer, option};
+use super::number::option;
 use super::zset_range::put_members;
 use super::zset_store::store;
-use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::api::double;
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 const NOT_A_WEIGHT: Reply = Reply::error(c"ERR weight value is not a float");

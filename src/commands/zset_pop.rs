@@ -4,12 +4,13 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use mylog_core::value::ZSet;
+use mylog_core::value::integer;
 
-use super::SYNTAX;
-use super::number::{integer, option};
+use super::number::option;
 use super::zset::take_out;
 use crate::api::string::Args;
 use crate::call::{Call, Target};
+use crate::errors::SYNTAX;
 use crate::reply::Reply;
 
 const NOT_POSITIVE: Reply = Reply::error(c"ERR value is out of range, must be positive");

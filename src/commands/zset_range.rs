@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use mylog_core::value::ZSet;
+use mylog_core::value::integer;
 
-use super::number::{integer, option};
+use super::number::option;
 use super::zset_bounds::{Bounds, By};
 use super::zset_store::store;
-use super::{NOT_AN_INTEGER, SYNTAX};
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::{Out, Reply};
 
 const LIMIT_BY_RANK: Reply =

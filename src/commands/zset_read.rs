@@ -1,14 +1,16 @@
 //! The sorted set commands that look at members one by one.
 
 use mylog_core::value::ZSet;
+use mylog_core::value::integer;
 
-use super::number::{cursor, integer, option};
+use super::glob;
+use super::number::{cursor, option};
 use super::random::some_below;
 use super::zset_range::put_members;
-use super::{NOT_AN_INTEGER, SYNTAX, glob};
 use crate::api::random::Random;
 use crate::api::{double, server};
 use crate::call::Call;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;
 
 /// Members that a step of ZSCAN visits if the client does not say.

@@ -98,6 +98,7 @@ const ROOMS: &[Room] = &[
             "src/sight.rs",
             "src/waits.rs",
             "src/reply.rs",
+            "src/errors.rs",
         ],
     },
     Room {
