@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::rewrite::schedule::Growth;
+use redis_grammar::prefixes::{Prefixes, Words};
 use redis_module::raw::{REDISMODULE_CONFIG_IMMUTABLE as IMMUTABLE, REDISMODULE_CONFIG_MEMORY as MEMORY};
 
 use crate::adopt::census;
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
-use crate::prefixes::{Prefixes, Words};
 use crate::{acks, engine, filter, release, server_commands, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());

@@ -41,7 +41,6 @@ mod native;
 mod panic;
 mod permission;
 mod pops;
-mod prefixes;
 mod pressure;
 mod reaper;
 mod release;

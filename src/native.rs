@@ -6,6 +6,8 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use redis_grammar::prefixes::Standing;
+
 use crate::api::call::{CallReply, LastingReply};
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
@@ -14,7 +16,6 @@ use crate::api::{Ctx, server};
 use crate::call::{Access, Call};
 use crate::capture::own_op;
 use crate::errors::{NOT_RUN, WRONG_TYPE};
-use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::startup::unlogged;
 use crate::{astray, conditions, engine, filter, release, unit};

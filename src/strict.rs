@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mylog_core::effect::Effect;
 use mylog_core::log::policy::FsyncPolicy;
+use redis_grammar::prefixes::Prefixes;
 
 use crate::config;
 use crate::gil::Gil;
-use crate::prefixes::Prefixes;
 
 static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);
 /// Set while there is a prefix: without one no name is looked at.

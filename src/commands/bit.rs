@@ -2,8 +2,8 @@
 
 use mylog_core::store::Form;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use super::range::{clamp, is_checked, write_at};
 use crate::api::events::Class;
 use crate::api::{server, settings};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use mylog_core::store::Form;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
 use super::bit::{BAD_OFFSET, checked_offset};
-use super::number::option;
 use super::range::write_at;
 use crate::api::events::Class;
 use crate::call::Call;

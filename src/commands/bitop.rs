@@ -2,8 +2,8 @@
 
 use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use super::overwritten;
 use crate::api::events::Class;
 use crate::call::{Call, Target};

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use mylog_core::effect::Side;
 use mylog_core::value::{Kind, integer};
+use redis_grammar::long_double::{LongDouble, TooLarge};
 
 use super::list_move;
-use super::long_double::{LongDouble, TooLarge};
 use super::zset_pop::{self, End};
 use crate::api::context::Flags;
 use crate::api::{Ctx, server};

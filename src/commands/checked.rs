@@ -7,6 +7,7 @@
 
 use std::ffi::c_int;
 
+use redis_grammar::prefixes::Standing;
 use redis_module::raw;
 
 use super::table::{READ, UPDATE};
@@ -14,7 +15,6 @@ use crate::api::command::tells_keys;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
 use crate::call::{self, Access, Call, Handler};
-use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::server_commands::{self, Known, Treatment};
 use crate::{config, engine, filter, native, permission};

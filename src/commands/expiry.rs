@@ -1,8 +1,8 @@
 //! The options that SET and GETEX share, and the times in them.
 
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use crate::api::server::command_ms;
 use crate::api::string::Args;
 use crate::errors::{NOT_AN_INTEGER, SYNTAX};

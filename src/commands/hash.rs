@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use mylog_core::effect::Effect;
 use mylog_core::value::{Decimal, integer};
+use redis_grammar::long_double::LongDouble;
 
-use super::long_double::LongDouble;
 use crate::api::events::Class;
 use crate::call::{Call, Target};
 use crate::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};

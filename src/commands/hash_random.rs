@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use mylog_core::value::Hash;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use crate::api::context::Flags;
 use crate::api::random::Random;
 use crate::call::Call;

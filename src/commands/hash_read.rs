@@ -1,9 +1,10 @@
 //! The hash commands that read.
 
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
+use redis_grammar::glob;
 
-use super::glob;
-use super::number::{cursor, option};
+use super::number::cursor;
 use crate::api::server;
 use crate::call::Call;
 use crate::errors::{NOT_AN_INTEGER, SYNTAX};

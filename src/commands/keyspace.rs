@@ -3,15 +3,15 @@
 use std::ffi::CStr;
 
 use mylog_core::value::Kind;
+use redis_grammar::c_text::option;
+use redis_grammar::prefixes::Standing;
 
 use super::encoding;
-use super::number::option;
 use crate::api::OwnedStr;
 use crate::api::call::CallReply;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
 use crate::errors::NOT_RUN;
-use crate::prefixes::Standing;
 use crate::reply::Reply;
 use crate::{filter, native};
 

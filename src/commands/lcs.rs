@@ -1,8 +1,8 @@
 //! LCS: the longest common subsequence of two strings.
 
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use crate::api::settings;
 use crate::call::Call;
 use crate::errors::{NOT_AN_INTEGER, SYNTAX};

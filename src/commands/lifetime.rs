@@ -3,10 +3,10 @@
 
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
 use super::expiry::Unit;
 use super::forward::forward;
-use super::number::option;
 use super::past;
 use crate::api::events::Class;
 use crate::api::server::command_ms;

@@ -5,9 +5,10 @@ use std::ffi::CStr;
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
 use super::list_read::{place, span};
-use super::number::{at_least, either_way, option};
+use super::number::{at_least, either_way};
 use crate::api::events::Class;
 use crate::api::server;
 use crate::call::{Call, Target};

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
+use redis_grammar::c_text::option;
 
 use super::list::{next_out, popped, pushed, take, tell};
-use super::number::{at_least, option};
+use super::number::at_least;
 use crate::api::events::Class;
 use crate::api::string::Args;
 use crate::call::Call;

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use mylog_core::value::List;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::{at_least, either_way, option};
+use super::number::{at_least, either_way};
 use crate::call::Call;
 use crate::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::reply::Reply;

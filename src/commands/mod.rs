@@ -3,6 +3,8 @@
 mod admin;
 mod admin_table;
 mod adopt;
+#[cfg(test)]
+mod agreement;
 mod bit;
 mod bit_table;
 mod bitfield;
@@ -17,7 +19,6 @@ mod encoding;
 mod expiry;
 mod forward;
 mod forward_table;
-pub(crate) mod glob;
 mod hash;
 mod hash_random;
 mod hash_read;
@@ -30,7 +31,6 @@ mod list;
 mod list_move;
 mod list_read;
 mod list_table;
-mod long_double;
 mod new_name;
 mod number;
 mod overwritten;
@@ -49,7 +49,6 @@ mod sort;
 mod sort_order;
 mod sort_pattern;
 mod sort_table;
-pub(crate) mod sort_words;
 mod string;
 mod string_table;
 mod table;
@@ -72,27 +71,26 @@ use crate::embedded;
 /// What our names have before the native ones.
 const PREFIX: &[u8] = b"MYLOG.";
 
+/// All of them, by families.
+const FAMILIES: [&[Spec]; 12] = [
+    string_table::STRING,
+    bit_table::BIT,
+    hash_table::HASH,
+    list_table::LIST,
+    blocking_table::BLOCKING,
+    sets_table::SET,
+    zset_table::ZSET,
+    zset_query_table::ZSET_QUERY,
+    sort_table::SORT,
+    forward_table::FORWARD,
+    keyspace_table::KEYSPACE,
+    admin_table::ADMIN,
+];
+
 /// Registers every command. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
-    let families = [
-        string_table::STRING,
-        bit_table::BIT,
-        hash_table::HASH,
-        list_table::LIST,
-        blocking_table::BLOCKING,
-        sets_table::SET,
-        zset_table::ZSET,
-        zset_query_table::ZSET_QUERY,
-        sort_table::SORT,
-        forward_table::FORWARD,
-        keyspace_table::KEYSPACE,
-        admin_table::ADMIN,
-    ];
-    families
-        .iter()
-        .copied()
-        .flatten()
-        .try_for_each(|spec| ctx.register_command(spec))
+    let specs = FAMILIES.iter().copied().flatten();
+    specs.into_iter().try_for_each(|spec| ctx.register_command(spec))
 }
 
 /// This is the server. In OnLoad.

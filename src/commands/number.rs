@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
 use crate::errors::NOT_AN_INTEGER;
 use crate::reply::Reply;
@@ -47,11 +48,6 @@ pub(crate) fn cursor(text: &[u8], strict: bool) -> Option<u64> {
     }
     let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
     Some(if negative { value.wrapping_neg() } else { value })
-}
-
-/// What the server compares of an option: it ends at a NUL, as any text of C.
-pub(crate) fn option(text: &[u8]) -> &[u8] {
-    text.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 #[cfg(test)]

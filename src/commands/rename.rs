@@ -2,9 +2,9 @@
 //! wrong: it words that best.
 
 use mylog_core::effect::Effect;
+use redis_grammar::c_text::option;
 
 use super::forward::forward;
-use super::number::option;
 use super::overwritten::Overwritten;
 use crate::api::events::Class;
 use crate::api::key::Holds;

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::{Kind, Member, Set, Value};
+use redis_grammar::c_text::option;
 
-use super::number::{at_least, option};
+use super::number::at_least;
 use super::overwritten;
 use crate::api::events::Class;
 use crate::call::{Call, OfKind};

@@ -6,11 +6,11 @@ use std::ops::Range;
 use mylog_core::effect::{Effect, NEVER, Side};
 use mylog_core::value::integer;
 use mylog_core::value::{Kind, List, Value, ValueRef};
+use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
 
 use super::overwritten;
 use super::sort_order::{self, Order};
 use super::sort_pattern::Pattern;
-use super::sort_words::{NoWord, Word, patterns, words};
 use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::events::Class;
@@ -49,24 +49,24 @@ impl<'a> Asked<'a> {
             gets: Vec::new(),
             store: None,
         };
-        for word in words(|place| args.get(place), args.len()) {
-            match word.map_err(|_| SYNTAX)? {
-                Word::Asc => asked.desc = false,
-                Word::Desc => asked.desc = true,
-                Word::Alpha => asked.alpha = true,
-                Word::Limit(place) => {
+        for clause in clauses(|place| args.get(place), args.len()) {
+            match clause.map_err(|_| SYNTAX)? {
+                Clause::Asc => asked.desc = false,
+                Clause::Desc => asked.desc = true,
+                Clause::Alpha => asked.alpha = true,
+                Clause::Limit(place) => {
                     asked.offset = integer(args.get(place)).ok_or(NOT_AN_INTEGER)?;
                     asked.count = integer(args.get(place + 1)).ok_or(NOT_AN_INTEGER)?;
                 }
-                Word::Store(_) if read_only => return Err(SYNTAX),
-                Word::Store(place) => asked.store = Some(place),
-                Word::By(place) => {
+                Clause::Store(_) if read_only => return Err(SYNTAX),
+                Clause::Store(place) => asked.store = Some(place),
+                Clause::By(place) => {
                     let pattern = Pattern::read(args.get(place));
                     // For good: a pattern behind it does not bring the sorting back.
                     asked.unsorted |= !matches!(pattern, Pattern::Key { .. });
                     asked.by = Some(pattern);
                 }
-                Word::Get(place) => asked.gets.push(Pattern::read(args.get(place))),
+                Clause::Get(place) => asked.gets.push(Pattern::read(args.get(place))),
             }
         }
         Ok(asked)
@@ -162,15 +162,15 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
         return Ok(());
     }
     let mut question = vec![args.get(1)];
-    for word in words(|place| args.get(place), args.len()) {
-        match word {
-            Ok(Word::Limit(place)) => question.extend([b"LIMIT", args.get(place), args.get(place + 1)]),
-            Ok(Word::By(place)) => question.extend([b"BY", args.get(place)]),
-            Ok(Word::Get(place)) => question.extend([b"GET", args.get(place)]),
-            Ok(Word::Asc | Word::Desc | Word::Alpha) => {}
-            Ok(Word::Store(_)) if !read_only => {}
+    for clause in clauses(|place| args.get(place), args.len()) {
+        match clause {
+            Ok(Clause::Limit(place)) => question.extend([b"LIMIT", args.get(place), args.get(place + 1)]),
+            Ok(Clause::By(place)) => question.extend([b"BY", args.get(place)]),
+            Ok(Clause::Get(place)) => question.extend([b"GET", args.get(place)]),
+            Ok(Clause::Asc | Clause::Desc | Clause::Alpha) => {}
+            Ok(Clause::Store(_)) if !read_only => {}
             // What the native command says to that depends on what it has met before.
-            Ok(Word::Store(_)) | Err(NoWord) => question.push(b""),
+            Ok(Clause::Store(_)) | Err(NoClause) => question.push(b""),
         }
     }
     let name = native.to_bytes().to_ascii_lowercase();

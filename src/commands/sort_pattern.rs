@@ -1,8 +1,8 @@
 //! What BY and GET name: another key, or a field of one, for each element.
 
 use mylog_core::value::{Hash, Kind, ValueRef};
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use crate::api::OwnedStr;
 use crate::api::call::ReplyType;
 use crate::api::key::{Holds, Key, Mode};

@@ -2,10 +2,10 @@
 
 use std::ffi::c_int;
 
+use redis_grammar::sort_clauses::destination;
 use redis_module::raw;
 
 use super::sort::{sort, sort_ro};
-use super::sort_words::destination;
 use super::table::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_unknown, token};
 use crate::api::command::{Arg, ArgKind, Spec, tells_keys};
 use crate::api::string::Args;

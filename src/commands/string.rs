@@ -3,8 +3,8 @@
 use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
 use mylog_core::value::{Decimal, integer};
+use redis_grammar::long_double::LongDouble;
 
-use super::long_double::LongDouble;
 use super::overwritten;
 use crate::api::events::Class;
 use crate::api::settings;

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 
 use mylog_core::effect::Effect;
 use mylog_core::value::ZSet;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use super::zset_bounds::{Bounds, By};
 use crate::api::double;
 use crate::api::events::Class;

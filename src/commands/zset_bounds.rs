@@ -4,8 +4,8 @@ use std::ops::{Bound, Range};
 
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use crate::api::{OwnedStr, Str, double};
 use crate::errors::NOT_AN_INTEGER;
 use crate::reply::Reply;

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 
 use mylog_core::value::integer;
 use mylog_core::value::{Kind, Member, Set, ValueRef, ZSet};
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use super::zset_range::put_members;
 use super::zset_store::store;
 use crate::api::double;

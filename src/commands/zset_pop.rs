@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use super::zset::take_out;
 use crate::api::string::Args;
 use crate::call::{Call, Target};

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
 
-use super::number::option;
 use super::zset_bounds::{Bounds, By};
 use super::zset_store::store;
 use crate::call::Call;

@@ -2,9 +2,10 @@
 
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
+use redis_grammar::c_text::option;
+use redis_grammar::glob;
 
-use super::glob;
-use super::number::{cursor, option};
+use super::number::cursor;
 use super::random::some_below;
 use super::zset_range::put_members;
 use crate::api::random::Random;

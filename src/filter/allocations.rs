@@ -4,10 +4,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int};
 
+use redis_grammar::prefixes::{self, Prefixes};
 use redis_module::raw;
 
 use super::{filter, names, set_prefixes};
-use crate::prefixes::{self, Prefixes};
 
 struct Counting;
 

@@ -1,6 +1,9 @@
 //! What the filter tells the gate while replies may have to wait for the disk: whose command it is.
 
-use super::{is_durable, key_places, lead_to_twin, name_of, route};
+use redis_grammar::key_places::key_places;
+use redis_grammar::routes;
+
+use super::{is_durable, lead_to_twin, name_of};
 use crate::acks::Needs;
 use crate::api::clients;
 use crate::api::filter::Filtered;
@@ -12,10 +15,11 @@ pub(super) fn lead_to_twin_of_durable(command: Filtered<'_>, len: usize) -> bool
     if !clients::run_behind_our_look() || !acks::is_on() || conditions::is_replica() {
         return false;
     }
-    let Some(place) = name_of(command).and_then(route::place) else {
+    let Some(place) = name_of(command).and_then(routes::place) else {
         return false;
     };
-    let Some(route) = route::at_place(place).filter(|route| route.generic_write && route.accepts(len)) else {
+    let Some(route) = routes::at_place(place).filter(|route| route.generic_write && route.accepts(len))
+    else {
         return false;
     };
     let mut places = key_places(|place| command.arg(place), len, route.keys);

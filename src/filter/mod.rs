@@ -10,33 +10,28 @@
 #[cfg(test)]
 mod allocations;
 mod author;
-mod migrate;
 mod names;
 mod payload;
 mod queued;
 mod replica;
-mod route;
 mod stand_in;
 mod unrouted;
 
-use std::iter::{Chain, StepBy};
-use std::ops::Range;
-use std::option;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use redis_grammar::key_places::{Places, key_places, number, pattern_places};
+use redis_grammar::prefixes::{Prefixes, Standing};
+use redis_grammar::routes::{self, Keys, Route, Twin};
 use redis_module::raw;
 
 use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
-use crate::commands::sort_words;
 use crate::gil::Gil;
-use crate::prefixes::{Prefixes, Standing};
 use crate::{acks, astray, conditions, engine, pops, server_commands};
 pub(crate) use names::{is_check_for_all, is_copy_for_all, native_string, routed_from};
 pub(crate) use payload::is_ours as is_durable_payload;
-use route::{Keys, Route, Twin};
 use stand_in::reject;
 pub(crate) use unrouted::treatments;
 
@@ -230,10 +225,10 @@ enum Captured {
 /// Looks for the keys of a command, the first argument of which has a captured prefix or not.
 fn look(command: Filtered<'_>, len: usize, first: bool) {
     let Some(name) = name_of(command) else { return };
-    let Some(place) = route::place(name) else {
+    let Some(place) = routes::place(name) else {
         return unrouted::look(command, len, name);
     };
-    let Some(route) = route::at_place(place) else {
+    let Some(route) = routes::at_place(place) else {
         return;
     };
     let may_lead = !conditions::is_replica() || replica::leads(place);
@@ -315,56 +310,10 @@ pub(crate) fn is_durable(key: &[u8]) -> bool {
     found == Some(true)
 }
 
-/// The places of a command's keys: one apart, and those of a range.
-type Places = Chain<option::IntoIter<usize>, StepBy<Range<usize>>>;
-
-fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Keys) -> Places {
-    let (apart, range, step) = match keys {
-        Keys::At(place) => (None, place..len.min(place + 1), 1),
-        Keys::Two => (None, 1..len.min(3), 1),
-        Keys::FromSecond => (None, 2..len, 1),
-        Keys::All => (None, 1..len, 1),
-        Keys::Everything | Keys::Listed | Keys::Populated => (None, 0..0, 1),
-        Keys::Encoded if arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"encoding")) => (None, 2..3, 1),
-        Keys::Encoded => (None, 0..0, 1),
-        Keys::Pairs => (None, 1..len, 2),
-        Keys::Store => (Some(1), counted(arg, len, 2), 1),
-        Keys::Counted => (None, counted(arg, len, 1), 1),
-        Keys::CountedLater => (None, counted(arg, len, 2), 1),
-        Keys::AllButLast => (None, 1..len - 1, 1),
-        Keys::TakenAway => (None, migrate::taken_away(arg, len), 1),
-        Keys::Sort => {
-            let arg = |place| arg(place).unwrap_or_default();
-            let destination = sort_words::destination(arg, len);
-            (Some(1), destination.map_or(0..0, |place| place..place + 1), 1)
-        }
-    };
-    apart.into_iter().chain(range.step_by(step))
-}
-
 /// True if one of the arguments by which SORT finds other keys looks for captured ones.
 fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
     let arg = |place| command.arg(place).unwrap_or_default();
     STATE.with(|state| pattern_places(arg, len).any(|place| state.prefixes.hold(arg(place))))
-}
-
-/// Places of the arguments by which SORT finds other keys.
-fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> impl Iterator<Item = usize> {
-    sort_words::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
-}
-
-/// As many places as the argument at `place` says, behind it. None if there are not so many: the native
-/// command words that best.
-fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
-    let first = place + 1;
-    let many = arg(place)
-        .and_then(number)
-        .filter(|&count| count <= len.saturating_sub(first));
-    first..first + many.unwrap_or(0)
-}
-
-fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// False for a command that says it has more keys than it has. Its options would be taken for keys, and the
@@ -390,7 +339,7 @@ pub(crate) struct KeysOf {
 
 /// The keys of a command; `None` for one that the filter does not know.
 pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
-    let route = route::find(native)?;
+    let route = routes::find(native)?;
     let arg = |place| (place < args.len()).then(|| args.get(place));
     Some(KeysOf {
         places: key_places(arg, args.len(), route.keys).collect(),

@@ -8,7 +8,8 @@
 use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::route;
+use redis_grammar::routes;
+
 use super::{ROUTED, native_name};
 use crate::api::{OwnedStr, Str, spelling};
 use crate::gil::Gil;
@@ -34,8 +35,8 @@ static LAST: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes them. In OnLoad, before the filter runs.
 pub(super) fn prepare() {
-    route::note_later_keys();
-    let names = route::names().map(|native| Names {
+    note_later_keys();
+    let names = routes::names().map(|native| Names {
         twin: made_twin(native.as_bytes()),
         native: OwnedStr::new(native.as_bytes()),
     });
@@ -43,6 +44,10 @@ pub(super) fn prepare() {
     NAMES.with(|slot| *slot = names);
     COPY_FOR_ALL.with(|slot| *slot = Some(OwnedStr::new(b"MYLOG.COPYFORALL")));
     CHECK_FOR_ALL.with(|slot| *slot = Some(OwnedStr::new(b"MYLOG.CHECKEDFORALL")));
+}
+
+fn note_later_keys() {
+    routes::with_later_keys().for_each(|name| server_commands::note_later_keys(name.as_bytes()));
 }
 
 /// The name of the command that runs COPY for everybody.
@@ -98,9 +103,9 @@ fn behind_prefix(name: &[u8]) -> Option<&[u8]> {
 /// The native name of a command that the filter has led here. What a client has called by a name of ours is told apart
 /// by the string, which is not one of these.
 pub(crate) fn routed_from(name: Str<'_>) -> Option<&'static str> {
-    let place = route::place(native_name(name.bytes())?)?;
+    let place = routes::place(native_name(name.bytes())?)?;
     let routed = NAMES.with(|names| names.get(place).is_some_and(|names| names.twin.lend().is(name)));
-    route::at_place(place).filter(|_| routed).map(|route| route.name)
+    routes::at_place(place).filter(|_| routed).map(|route| route.name)
 }
 
 /// The native name that a command of ours stands for, by its own behind the prefix.
@@ -125,7 +130,52 @@ fn spelt(native: &[u8]) -> Option<OwnedStr> {
 
 fn found(own: &[u8]) -> Option<OwnedStr> {
     let native = stands_for(own);
-    let place = route::place(native);
+    let place = routes::place(native);
     let kept = place.and_then(|place| NAMES.with(|names| names.get(place).map(|names| names.native.share())));
     kept.or_else(|| Some(OwnedStr::new(&native.to_ascii_lowercase())))
+}
+
+#[cfg(test)]
+mod tests {
+    use redis_grammar::routes::{Keys, ROUTES};
+
+    use super::*;
+    use crate::server_commands::may_have_later_keys;
+
+    #[test]
+    fn commands_of_several_keys_are_told_by_their_names_and_the_common_ones_of_one_key_are_not() {
+        note_later_keys();
+        for route in ROUTES {
+            let several = route.keys != Keys::At(1);
+            for name in [route.name.to_owned(), route.name.to_uppercase()] {
+                assert!(!several || may_have_later_keys(name.as_bytes()), "{name}");
+            }
+        }
+        let common = [
+            "set",
+            "hset",
+            "hget",
+            "hincrby",
+            "sadd",
+            "zadd",
+            "lpush",
+            "rpush",
+            "expire",
+            "incrby",
+            "setex",
+            "zrange",
+            "lrange",
+            "zincrby",
+            "sismember",
+            "zrangebyscore",
+            "getrange",
+            "publish",
+            "eval",
+        ];
+        for name in common {
+            assert!(!may_have_later_keys(name.as_bytes()), "{name}");
+        }
+        // None of the server's has a name that long: it is looked at.
+        assert!(!may_have_later_keys(b"") && may_have_later_keys(&[b'x'; 40]));
+    }
 }

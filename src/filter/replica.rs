@@ -1,7 +1,7 @@
 //! What of a replica's commands is led to the durable types: reads, which only clients send. A command that comes from
 //! the primary writes, and is what the primary has made of it.
 
-use super::route::{ROUTES, Route};
+use redis_grammar::routes::{ROUTES, Route};
 
 /// The commands of the table that read, sorted.
 const READS: &[&str] = &[
@@ -102,15 +102,16 @@ pub(super) fn leads(place: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use redis_grammar::routes::{self, Twin};
+
     use super::*;
-    use crate::filter::route::{self, Twin};
 
     #[test]
     fn every_name_is_that_of_a_route_with_a_twin_and_no_write_is_among_them() {
         for name in READS {
-            let place = route::place(name.as_bytes()).unwrap();
+            let place = routes::place(name.as_bytes()).unwrap();
             assert!(
-                leads(place) && route::at_place(place).unwrap().twin == Twin::Runs,
+                leads(place) && routes::at_place(place).unwrap().twin == Twin::Runs,
                 "{name}"
             );
         }
@@ -129,7 +130,7 @@ mod tests {
         for name in [
             "set", "getex", "getdel", "spop", "sort", "bitfield", "blpop", "lmpop", "hset",
         ] {
-            assert!(!leads(route::place(name.as_bytes()).unwrap()), "{name}");
+            assert!(!leads(routes::place(name.as_bytes()).unwrap()), "{name}");
         }
     }
 }

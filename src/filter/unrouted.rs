@@ -1,12 +1,15 @@
 //! Commands that write and have no route: by the server's own table. One with a captured key is led to a check that
 //! knows the client's database; so is one onto a durable key while the log is down.
 
-use super::route::Twin;
-use super::{DOWN, STATE, is_durable, is_led, name_of, no_durable_form, number, queued, reject, stand_in};
+use std::sync::atomic::Ordering;
+
+use redis_grammar::key_places::number;
+use redis_grammar::routes::{self, Twin};
+
+use super::{DOWN, STATE, is_durable, is_led, name_of, no_durable_form, queued, reject, stand_in};
 use crate::api::filter::Filtered;
 use crate::server_commands::{self, Command, Treatment};
 use crate::{conditions, config, unit};
-use std::sync::atomic::Ordering;
 
 /// Our own begin with it.
 const OWN: &[u8] = b"mylog.";
@@ -80,7 +83,7 @@ pub(super) fn lead(command: Filtered<'_>) {
     }
 }
 
-/// DEBUG POPULATE makes keys of a name and a number, where there are none. No name is made here: there may be more of
+/// DEBUG POPULATE makes keys of a name and a where there are none. No name is made here: there may be more of
 /// them than anybody could wait for, and whoever sends this need not have the permission for it.
 pub(super) fn look_at_populate(command: Filtered<'_>) {
     let is_it = command
@@ -109,7 +112,7 @@ pub(super) fn may_have_later_keys(command: Filtered<'_>) -> bool {
 pub(crate) fn treatments() -> Vec<String> {
     const BY_NAME: &str = "it acts on names, whatever they hold, and a durable key stays one";
     let treatment = |(name, treatment): (&str, Treatment)| {
-        let route = super::route::find(name.as_bytes());
+        let route = routes::find(name.as_bytes());
         let (what, reason) = match (route.map(|route| route.twin), treatment) {
             (Some(Twin::Runs), _) => ("routed", ""),
             (Some(Twin::Native), _) => ("native", BY_NAME),

@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mylog_core::effect::Db;
+use redis_grammar::prefixes::Words;
 
 use crate::adopt::{Outcome, must_wait, save, walk::Walk};
 use crate::api::scan::Found;
 use crate::api::{Ctx, log};
 use crate::gil::Gil;
-use crate::prefixes::Words;
 use crate::{conditions, config, engine, unit};
 pub(crate) use give::at_once;
 

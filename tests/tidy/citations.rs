@@ -32,12 +32,29 @@ pub fn stale_paths(tree: &Tree) -> Vec<Finding> {
         let part_of_a_path = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
         for word in text.split(|c| !part_of_a_path(c)) {
             let word = word.trim_end_matches(['.', '/', '-']);
-            if looks_like_ours(word) && !tree.has(word) && !tree.has(&format!("{word}.rs")) {
+            if looks_like_ours(word) && !leads_somewhere(tree, path, word) {
                 found.push(finding("path", path, word));
             }
         }
     }
     merged(found)
+}
+
+/// True if there is such a file or folder, from the top or from a folder on. Crates have a `src`, too: from the top that
+/// is the module's, in a crate its own.
+fn leads_somewhere(tree: &Tree, at: &str, word: &str) -> bool {
+    let with_end = format!("{word}.rs");
+    let mut spellings = [word, &with_end].into_iter();
+    if word.starts_with("src/") {
+        let folder = at.split_inclusive('/').take(2).collect::<String>();
+        let own = if at.starts_with("crates/") {
+            folder
+        } else {
+            String::new()
+        };
+        return spellings.any(|path| tree.has_exactly(path) || tree.has_exactly(&format!("{own}{path}")));
+    }
+    spellings.any(|path| tree.has(path))
 }
 
 fn looks_like_ours(word: &str) -> bool {

@@ -141,16 +141,7 @@ const ROOMS: &[Room] = &[
     Room {
         floor: 1,
         name: "redis-grammar",
-        paths: &[
-            "crates/redis-grammar/",
-            "src/filter/route.rs",
-            "src/filter/migrate.rs",
-            "src/prefixes.rs",
-            "src/prefixes/",
-            "src/commands/sort_words.rs",
-            "src/commands/glob.rs",
-            "src/commands/long_double.rs",
-        ],
+        paths: &["crates/redis-grammar/"],
     },
     Room {
         floor: 1,

@@ -181,6 +181,11 @@ fn a_path_that_leads_nowhere_is_found() {
             "//! As in `src/engine.rs`.\nconst A: &str = \"src/no/comment.rs\"; // `tools/gone.sh`\n",
         ),
         (
+            "crates/grammar/src/glob.rs",
+            "//! As in `src/glob.rs`, not as in `src/text.rs`.\n",
+        ),
+        ("docs/FORMAT.md", "Not `src/glob.rs`."),
+        (
             "Makefile",
             "# tools/no.sh is gone\nall:\n\ttools/not-a-comment.sh\n",
         ),
@@ -191,6 +196,8 @@ fn a_path_that_leads_nowhere_is_found() {
         "src/acks/held.rs:src/engine.rs",
         "src/acks/held.rs:tools/gone.sh",
         "Makefile:tools/no.sh",
+        "crates/grammar/src/glob.rs:src/text.rs",
+        "docs/FORMAT.md:src/glob.rs",
     ];
     let found = citations::stale_paths(&tree);
     let mut found = places(&found);

@@ -112,11 +112,15 @@ impl Tree {
         files.filter(move |(path, _)| path.ends_with(end))
     }
 
+    /// Whether a file or a folder has this path.
+    pub fn has_exactly(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.folders.contains(path)
+    }
+
     /// Whether a file or a folder has this path, or has it from one of its folders on.
     pub fn has(&self, path: &str) -> bool {
         let all = || self.files.keys().chain(&self.folders);
-        self.files.contains_key(path)
-            || self.folders.contains(path)
+        self.has_exactly(path)
             || all().any(|known| known.strip_suffix(path).is_some_and(|above| above.ends_with('/')))
     }
 }

@@ -4,9 +4,9 @@
 //! Layers, each using only those above it:
 //!
 //! 1. [`io`]: the one door to the disk.
-//! 2. [`mod@format`]: the bytes of a log file. [`group`]: the unit of group commit.
+//! 2. [`mod@format`]: the bytes of a log file.
 //! 3. [`relocate`]: moving memory. [`value`], [`effect`], [`store`]: durable values, the changes to them, and the one `apply`.
-//! 4. [`log`]: the live file, its writer thread, and recovery.
+//! 4. [`group`]: the unit of group commit. [`log`]: the live file, its writer thread, and recovery.
 //! 5. [`rewrite`]: both ends of the rewrite as state machines, and the switch to the new file.
 
 #![forbid(unsafe_code)]

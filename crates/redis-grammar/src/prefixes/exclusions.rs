@@ -1,8 +1,8 @@
 //! What is taken out of a set of prefixes: looked at for keys that have one of these only.
 
-use super::Sorted;
+use super::sorted::Sorted;
 use super::words::{Exclusion, Words};
-use crate::commands::glob;
+use crate::glob;
 
 /// Exclusions, made to be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Glob patterns, exactly as the server matches them.
 
 /// True if `text` matches `pattern`.
-pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     // Where to go back to: behind the last star, and one byte further in the text than the last time. Going
     // back to the last star is enough: an earlier one can match nothing more than it already does.
     let mut retry: Option<(&[u8], &[u8])> = None;

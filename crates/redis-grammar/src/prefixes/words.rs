@@ -5,7 +5,7 @@ const SPECIAL: [u8; 3] = *b"*?[";
 
 /// Why a config's value can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadWord {
+pub enum BadWord {
     /// A `!` alone.
     #[error("there is nothing behind a '!'")]
     ExcludesNothing,
@@ -13,7 +13,7 @@ pub(crate) enum BadWord {
 
 /// What is behind a `!`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Exclusion(Vec<u8>);
+pub struct Exclusion(Vec<u8>);
 
 impl Exclusion {
     /// That of all keys with a prefix.
@@ -66,11 +66,11 @@ enum Word {
 
 /// Words, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Words(Vec<Word>);
+pub struct Words(Vec<Word>);
 
 impl Words {
     /// Those of a config's value, with blanks between them.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, BadWord> {
+    pub fn parse(text: &[u8]) -> Result<Self, BadWord> {
         let words = text
             .split(u8::is_ascii_whitespace)
             .filter(|word| !word.is_empty());
@@ -83,7 +83,7 @@ impl Words {
     }
 
     /// As a config's value.
-    pub(crate) fn text(&self) -> Vec<u8> {
+    pub fn text(&self) -> Vec<u8> {
         let words = self.0.iter().map(|word| match word {
             Word::Prefix(prefix) => prefix.clone(),
             Word::Exclusion(exclusion) => [b"!", &*exclusion.0].concat(),
@@ -114,7 +114,7 @@ impl Words {
     }
 
     /// True unless all keys with this prefix are outside, or taken out.
-    pub(crate) fn capture_some_of(&self, prefix: &[u8]) -> bool {
+    pub fn capture_some_of(&self, prefix: &[u8]) -> bool {
         let all = Exclusion::of(prefix);
         let takes_all = |exclusion: &Exclusion| {
             *exclusion == all || exclusion.prefix().is_some_and(|own| prefix.starts_with(own))
@@ -123,7 +123,7 @@ impl Words {
     }
 
     /// With all keys taken out that have this prefix; `None` if no word can say that.
-    pub(crate) fn excluding(&self, prefix: &[u8]) -> Option<Self> {
+    pub fn excluding(&self, prefix: &[u8]) -> Option<Self> {
         let mut words = self.clone();
         if self.capture_some_of(prefix) {
             if prefix.iter().any(u8::is_ascii_whitespace) {
@@ -135,14 +135,14 @@ impl Words {
     }
 
     /// With what is needed to find durable keys with this prefix, while none of them is captured.
-    pub(crate) fn and_released(mut self, prefix: &[u8]) -> Self {
+    pub fn and_released(mut self, prefix: &[u8]) -> Self {
         self.0.push(Word::Prefix(prefix.to_vec()));
         self.0.push(Word::Exclusion(Exclusion::of(prefix)));
         self
     }
 
     /// Without the words that begin with this prefix. What is under a shorter one stays taken out.
-    pub(crate) fn without(&self, prefix: &[u8]) -> Self {
+    pub fn without(&self, prefix: &[u8]) -> Self {
         let all = Exclusion::of(prefix);
         let is_part = self
             .prefixes()

@@ -2,14 +2,16 @@
 //! those that a prefix begins with a search in a sorted list.
 
 mod exclusions;
+mod sorted;
 mod words;
 
 use exclusions::Exclusions;
-pub(crate) use words::Words;
+use sorted::Sorted;
+pub use words::{BadWord, Words};
 
 /// What a key is to a set of prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
     /// It has none of them.
     Outside,
     /// It has one of them.
@@ -20,20 +22,20 @@ pub(crate) enum Standing {
 
 /// A set of key prefixes, and what is taken out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Prefixes {
+pub struct Prefixes {
     included: Sorted,
     excluded: Exclusions,
 }
 
 impl Prefixes {
     /// None at all.
-    pub(crate) const NONE: Self = Self {
+    pub const NONE: Self = Self {
         included: Sorted::NONE,
         excluded: Exclusions::NONE,
     };
 
     /// Those of a config's words.
-    pub(crate) fn of(words: &Words) -> Self {
+    pub fn of(words: &Words) -> Self {
         Self {
             included: Sorted::new(words.prefixes().map(<[u8]>::to_vec).collect()),
             excluded: Exclusions::new(words),
@@ -41,24 +43,24 @@ impl Prefixes {
     }
 
     /// True without a prefix.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.included.is_empty()
     }
 
     /// True if a key may be taken out.
-    pub(crate) fn exclude_some(&self) -> bool {
+    pub fn exclude_some(&self) -> bool {
         !self.excluded.is_empty()
     }
 
     /// True for a key with one of the prefixes that is not taken out.
     #[inline]
-    pub(crate) fn hold(&self, key: &[u8]) -> bool {
+    pub fn hold(&self, key: &[u8]) -> bool {
         self.included.hold(key) && !self.excluded.hold(key)
     }
 
     /// A name with one of the prefixes, if there is one among those that are this stem and a number below `count`.
     /// Exclusions do not count: one that matches some of the names need not match all.
-    pub(crate) fn numbered(&self, stem: &[u8], count: u64) -> Option<Vec<u8>> {
+    pub fn numbered(&self, stem: &[u8], count: u64) -> Option<Vec<u8>> {
         let first = [stem, b"0"].concat();
         if count > 0 && self.included.hold(&first) {
             return Some(first);
@@ -79,76 +81,12 @@ impl Prefixes {
 
     /// What a key is.
     #[inline]
-    pub(crate) fn standing(&self, key: &[u8]) -> Standing {
+    pub fn standing(&self, key: &[u8]) -> Standing {
         match self.included.hold(key) {
             false => Standing::Outside,
             true if self.excluded.hold(key) => Standing::Excluded,
             true => Standing::Held,
         }
-    }
-}
-
-/// Prefixes in order, none of which begins with another: so the last one that is not above a key is the only one that
-/// it may have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Sorted {
-    /// For each first byte the place of the first prefix that begins with it, and how many there are; none settles a
-    /// key without looking further.
-    alike: [(u32, u32); 256],
-    prefixes: Vec<Box<[u8]>>,
-    /// The empty prefix, which all keys have.
-    everything: bool,
-}
-
-impl Sorted {
-    const NONE: Self = Self {
-        alike: [(0, 0); 256],
-        prefixes: Vec::new(),
-        everything: false,
-    };
-
-    fn new(mut prefixes: Vec<Vec<u8>>) -> Self {
-        let everything = prefixes.iter().any(Vec::is_empty);
-        prefixes.sort_unstable();
-        prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter));
-        let mut alike = [(0, 0); 256];
-        for (place, prefix) in (0..).zip(&prefixes) {
-            let of_first = prefix
-                .first()
-                .and_then(|&first| alike.get_mut(usize::from(first)));
-            match of_first {
-                Some(unset @ (_, 0)) => *unset = (place, 1),
-                Some((_, count)) => *count += 1,
-                None => {}
-            }
-        }
-        let prefixes = prefixes.into_iter().map(Vec::into_boxed_slice).collect();
-        Self {
-            alike,
-            prefixes,
-            everything,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.prefixes.is_empty()
-    }
-
-    #[inline]
-    fn hold(&self, key: &[u8]) -> bool {
-        let alike = key.first().and_then(|&first| self.alike.get(usize::from(first)));
-        match alike {
-            Some(&(place, count)) if count > 0 => self.hold_among(place as usize, count as usize, key),
-            _ => self.everything,
-        }
-    }
-
-    /// True for a key with one of the prefixes that begin with its first byte.
-    fn hold_among(&self, place: usize, count: usize, key: &[u8]) -> bool {
-        let alike = self.prefixes.get(place..place + count).unwrap_or_default();
-        let above = alike.partition_point(|prefix| **prefix <= *key);
-        let last = above.checked_sub(1).and_then(|last| alike.get(last));
-        last.is_some_and(|prefix| key.starts_with(prefix))
     }
 }
 

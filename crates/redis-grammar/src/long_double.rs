@@ -25,22 +25,31 @@ const HUGE_EXPONENT: i64 = 1 << 20;
 
 /// A `long double` other than a NaN.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LongDouble {
+pub enum LongDouble {
     /// `significand * 2^exponent`. Minus zero is not told from zero: no answer shows it.
-    Finite { significand: BigInt, exponent: i64 },
+    Finite {
+        /// With its sign.
+        significand: BigInt,
+        /// Of two.
+        exponent: i64,
+    },
     /// An infinity.
-    Infinite { negative: bool },
+    Infinite {
+        /// Below all numbers.
+        negative: bool,
+    },
 }
 
 /// A number that is too far from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooLarge {
-    pub(crate) negative: bool,
+pub struct TooLarge {
+    /// Below all numbers.
+    pub negative: bool,
 }
 
 impl LongDouble {
     /// Zero.
-    pub(crate) fn zero() -> Self {
+    pub fn zero() -> Self {
         Self::Finite {
             significand: BigInt::ZERO,
             exponent: 0,
@@ -49,7 +58,7 @@ impl LongDouble {
 
     /// Reads a text as the native command does: `strtold` over all of it, without a NaN, without leading
     /// space, and without what overflows or vanishes.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+    pub fn parse(text: &[u8]) -> Option<Self> {
         if text.is_empty() || text.len() >= TEXT_END {
             return None;
         }
@@ -78,7 +87,7 @@ impl LongDouble {
     }
 
     /// The sum; `None` if it is not a finite number.
-    pub(crate) fn add(&self, other: &Self) -> Option<Self> {
+    pub fn add(&self, other: &Self) -> Option<Self> {
         let (
             Self::Finite {
                 significand: a,
@@ -106,13 +115,13 @@ impl LongDouble {
     }
 
     /// True for an infinity.
-    pub(crate) fn is_infinite(&self) -> bool {
+    pub fn is_infinite(&self) -> bool {
         matches!(self, Self::Infinite { .. })
     }
 
     /// So many thousandths, rounded up as `ceill` of the product is; an infinity, and what no integer of 64 bits
     /// holds, is an error that says whether it is negative.
-    pub(crate) fn ceil_thousandths(&self) -> Result<i64, TooLarge> {
+    pub fn ceil_thousandths(&self) -> Result<i64, TooLarge> {
         let Self::Finite {
             significand,
             exponent,
@@ -141,7 +150,7 @@ impl LongDouble {
     }
 
     /// Prints it as the native command does: at most 17 decimals, no exponent, no zeros at the end.
-    pub(crate) fn human(&self) -> String {
+    pub fn human(&self) -> String {
         let (significand, exponent) = match self {
             Self::Finite {
                 significand,

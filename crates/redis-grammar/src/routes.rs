@@ -1,11 +1,9 @@
 //! Which native commands the filter knows by itself: those with a twin, and those that take keys of any type. What
-//! else writes is in the server's own table (`server_commands`).
-
-use crate::server_commands;
+//! else writes is in the server's own table.
 
 /// Where a command's keys are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keys {
+pub enum Keys {
     /// Argument `n` alone.
     At(usize),
     /// Arguments 1 and 2.
@@ -40,7 +38,7 @@ pub(crate) enum Keys {
 
 /// What becomes of a native command on captured keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Twin {
+pub enum Twin {
     /// It runs as `MYLOG.` and its name.
     Runs,
     /// What it would do is looked at before it runs.
@@ -51,23 +49,25 @@ pub(crate) enum Twin {
 
 /// A native command that the filter looks at.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Route {
+pub struct Route {
     /// Lower-case name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// As the server counts it: the name included, negative for "at least".
-    arity: i32,
-    pub(crate) keys: Keys,
-    pub(crate) twin: Twin,
+    pub arity: i32,
+    /// Where its keys are.
+    pub keys: Keys,
+    /// What becomes of it on captured keys.
+    pub twin: Twin,
     /// It changes keys of any type: refused on durable keys while the log is down.
-    pub(crate) generic_write: bool,
+    pub generic_write: bool,
     /// It replaces a key of any type by one of its own: refused likewise.
-    pub(crate) overwrites: bool,
+    pub overwrites: bool,
 }
 
 impl Route {
     /// True for a number of arguments (the name included) that the server accepts. Another one is left to
     /// the native command, whose error is the right one.
-    pub(crate) fn accepts(&self, argc: usize) -> bool {
+    pub fn accepts(&self, argc: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         if self.arity < 0 {
             // A value that is missing at the end would make a value look like a key.
@@ -80,7 +80,7 @@ impl Route {
 
     /// Whether so many keys fit into so many arguments. The least number of these has one key in it, so what
     /// has to follow the keys is in it as well.
-    pub(crate) fn has_room_for(&self, keys: usize, argc: usize) -> bool {
+    pub fn has_room_for(&self, keys: usize, argc: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         argc >= least.saturating_add(keys.saturating_sub(1))
     }
@@ -144,7 +144,7 @@ const fn checked(name: &'static str, arity: i32, keys: Keys) -> Route {
 const FIRST: Keys = Keys::At(1);
 
 /// Sorted by name.
-pub(super) const ROUTES: &[Route] = &[
+pub const ROUTES: &[Route] = &[
     twin("append", 3, FIRST),
     twin("bitcount", -2, FIRST),
     twin("bitfield", -2, FIRST),
@@ -290,10 +290,10 @@ pub(super) const ROUTES: &[Route] = &[
 /// The longest name in the table.
 const LONGEST: usize = 17;
 
-/// Tells which commands of the table may have a key behind their first argument.
-pub(super) fn note_later_keys() {
+/// The names of routes that may have a key behind their first argument.
+pub fn with_later_keys() -> impl Iterator<Item = &'static str> {
     let later = ROUTES.iter().filter(|route| !matches!(route.keys, Keys::At(1)));
-    later.for_each(|route| server_commands::note_later_keys(route.name.as_bytes()));
+    later.map(|route| route.name)
 }
 
 /// The places of names in the table by length and first letter: where to look for one that a command has.
@@ -326,7 +326,7 @@ const fn places_of(routes: &[Route]) -> Places {
 static PLACES: Places = places_of(ROUTES);
 
 /// The place of a command's route by its name in any case.
-pub(super) fn place(name: &[u8]) -> Option<usize> {
+pub fn place(name: &[u8]) -> Option<usize> {
     let alike = PLACES.last.get(name.len())?;
     let mut next = alike.get(usize::from(name.first()? & 31));
     loop {
@@ -339,24 +339,23 @@ pub(super) fn place(name: &[u8]) -> Option<usize> {
 }
 
 /// The route at a place.
-pub(super) fn at_place(place: usize) -> Option<&'static Route> {
+pub fn at_place(place: usize) -> Option<&'static Route> {
     ROUTES.get(place)
 }
 
 /// The names of all routes, in the order of their places.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     ROUTES.iter().map(|route| route.name)
 }
 
 /// The route of a command name in any case.
-pub(crate) fn find(name: &[u8]) -> Option<&'static Route> {
+pub fn find(name: &[u8]) -> Option<&'static Route> {
     place(name).and_then(at_place)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server_commands::may_have_later_keys;
 
     #[test]
     fn every_route_is_found_under_its_name() {
@@ -369,43 +368,6 @@ mod tests {
         }
         assert!(find(b"ping").is_none());
         assert!(find(&[b'x'; 40]).is_none());
-    }
-
-    #[test]
-    fn commands_of_several_keys_are_told_by_their_names_and_the_common_ones_of_one_key_are_not() {
-        note_later_keys();
-        for route in ROUTES {
-            let several = route.keys != Keys::At(1);
-            for name in [route.name.to_owned(), route.name.to_uppercase()] {
-                assert!(!several || may_have_later_keys(name.as_bytes()), "{name}");
-            }
-        }
-        let common = [
-            "set",
-            "hset",
-            "hget",
-            "hincrby",
-            "sadd",
-            "zadd",
-            "lpush",
-            "rpush",
-            "expire",
-            "incrby",
-            "setex",
-            "zrange",
-            "lrange",
-            "zincrby",
-            "sismember",
-            "zrangebyscore",
-            "getrange",
-            "publish",
-            "eval",
-        ];
-        for name in common {
-            assert!(!may_have_later_keys(name.as_bytes()), "{name}");
-        }
-        // None of the server's has a name that long: it is looked at.
-        assert!(!may_have_later_keys(b"") && may_have_later_keys(&[b'x'; 40]));
     }
 
     #[test]

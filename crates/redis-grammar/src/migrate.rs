@@ -6,7 +6,7 @@ use std::ops::Range;
 const OPTIONS: usize = 6;
 
 /// Places of these keys among the arguments.
-pub(super) fn taken_away<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize) -> Range<usize> {
+pub fn taken_away<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize) -> Range<usize> {
     let mut keys = 3..len.min(4);
     let mut at = OPTIONS;
     while let Some(word) = arg(at) {
