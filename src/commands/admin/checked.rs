@@ -1,0 +1,166 @@
+//! What becomes of a native command without a durable form on captured keys, and of one that would replace a durable
+//! key while the log is down: whether it may run hangs on what its keys hold in the client's database, which the
+//! filter does not know.
+//!
+//! A captured key is durable, or the command is refused. So it does not run on a durable key, and makes no new native
+//! one under a captured prefix. What is native there already stays so, and is served.
+
+use std::ffi::c_int;
+
+use redis_grammar::prefixes::Standing;
+use redis_module::raw;
+
+use crate::api::command::tells_keys;
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::string::Args;
+use crate::call::{self, Access, Call, Handler};
+use crate::commands::shared::table_words::{READ, UPDATE};
+use crate::reply::Reply;
+use crate::server_commands::{self, Known, Treatment};
+use crate::{config, engine, filter, native, permission};
+
+const FOR_THE_FILTER: Reply =
+    Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
+
+/// As `entry`, without a question for permission or password: so nobody but the filter may call it.
+///
+/// # Safety
+/// As for `entry`.
+pub(super) unsafe extern "C" fn entry_for_all(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: contract of this function.
+    unsafe { tell_or_run(ctx, argv, argc, checked_for_all) }
+}
+
+/// The server's entry: tells the keys of the command that is checked, or runs it.
+///
+/// # Safety
+/// The pointers are those that the server gave to the entry.
+pub(super) unsafe extern "C" fn entry(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: contract of this function.
+    unsafe { tell_or_run(ctx, argv, argc, checked) }
+}
+
+/// # Safety
+/// As for `entry`.
+unsafe fn tell_or_run(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+    handler: Handler,
+) -> c_int {
+    // SAFETY: contract of this function.
+    unsafe {
+        let ctx_of_keys = crate::api::Ctx::from_raw(ctx);
+        let keys = |args: Args<'_>| {
+            let known = server_commands::look_at(ctx_of_keys, args.behind(1));
+            let keys = known.map_or_else(Vec::new, |known| known.keys);
+            let flags = |reads| if reads { READ } else { UPDATE };
+            keys.iter()
+                .map(|&(place, reads)| (place + 1, flags(reads)))
+                .collect()
+        };
+        if tells_keys(ctx, argv, argc, keys) {
+            return 0;
+        }
+        call::run(ctx, argv, argc, Access::Read, handler)
+    }
+}
+
+fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    match filter::is_check_for_all(call.args.string(0)) {
+        true => checked(call),
+        false => Err(FOR_THE_FILTER),
+    }
+}
+
+/// MYLOG.CHECKED command [argument ...]
+fn checked(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let inner = call.args.behind(1);
+    let whole: Vec<&[u8]> = inner.from(0).collect();
+    if let Some(refusal) = permission::refusal_of(call.ctx, &whole) {
+        return Err(refusal);
+    }
+    let known = server_commands::look_at(call.ctx, inner).ok_or(FOR_THE_FILTER)?;
+    if known.treatment != Treatment::Checked {
+        return Err(FOR_THE_FILTER);
+    }
+    let command = Checked { known, inner };
+    let mut native = false;
+    for &(place, reads) in &command.known.keys {
+        native |= command.look(call, place, reads)?;
+    }
+    // It runs, and so may tell what it finds: a refusal tells nothing.
+    for &(place, _) in &command.known.keys {
+        let name = inner.string(place);
+        if !call.sight.is_clear() {
+            let holds = Key::open(call.ctx, name, Mode::Write).holds();
+            call.sight.note(call.db, name.bytes(), holds);
+        }
+    }
+    if native {
+        native::count();
+    }
+    Ok(native::run_inner(call, inner))
+}
+
+struct Checked<'c> {
+    known: Known,
+    inner: Args<'c>,
+}
+
+impl Checked<'_> {
+    /// Looks at a key. True if it is native under a captured prefix, `Err` if the command must not run for it.
+    fn look(&self, call: &Call<'_>, place: usize, reads: bool) -> Result<bool, Reply> {
+        let name = self.inner.string(place);
+        let key = name.bytes();
+        let holds = Key::open(call.ctx, name, Mode::Write).holds();
+        if matches!(holds, Holds::Ours(..)) && !reads {
+            if let Some(refusal) = engine::refusal() {
+                return Err(refusal);
+            }
+        }
+        let is_restore = matches!(&*self.known.name, "restore" | "restore-asking");
+        // What was durable when an exclusion took it out stays so.
+        let led = match filter::standing(key) {
+            Standing::Held => true,
+            Standing::Excluded => matches!(holds, Holds::Ours(..)),
+            Standing::Outside => false,
+        };
+        if !led {
+            return Ok(false);
+        }
+        match holds {
+            Holds::Foreign => Ok(true),
+            _ if is_restore => self.look_at_payload(key, matches!(holds, Holds::Ours(..))),
+            Holds::Nothing if reads || self.known.makes_no_key => Ok(false),
+            Holds::Nothing | Holds::Ours(..) => Err(self.refusal(key)),
+        }
+    }
+
+    /// RESTORE makes a durable key of what was one when it was dumped. Over a key that is there it does nothing without
+    /// REPLACE.
+    fn look_at_payload(&self, key: &[u8], is_there: bool) -> Result<bool, Reply> {
+        let replaces = || {
+            self.inner
+                .from(4)
+                .any(|word| word.eq_ignore_ascii_case(b"replace"))
+        };
+        if filter::is_durable_payload(self.inner.get(3)) || (is_there && !replaces()) {
+            return Ok(false);
+        }
+        Err(self.refusal(key))
+    }
+
+    fn refusal(&self, key: &[u8]) -> Reply {
+        let name = self.known.name.replace('|', " ");
+        Reply::error_text(&filter::no_durable_form(&name, &config::captured_by(key)))
+    }
+}

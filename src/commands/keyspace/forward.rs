@@ -1,0 +1,85 @@
+//! The held forms of the server's own commands: it runs the native one, and only the reply waits.
+//!
+//! What the native command does to durable keys becomes effects on the way, by the callbacks of the types
+//! and the notifications.
+
+use std::ffi::CStr;
+
+use super::by_key;
+use super::new_name;
+use crate::api::config::c_text;
+use crate::api::context::Flags;
+use crate::api::spelling;
+use crate::call::Call;
+use crate::capture::{self, Cause};
+use crate::commands::PREFIX;
+use crate::config::{self, FlushPolicy};
+use crate::errors::NOT_RUN;
+use crate::reply::Reply;
+use crate::{astray, engine, unit};
+
+/// For a native command that the server would not run at all.
+/// For a native command whose spelling the server does not tell.
+const UNKNOWN_SPELLING: Reply = Reply::error(
+    c"ERR rename-command has given the native command another name, under which it has not been used yet; nothing was done",
+);
+
+/// Runs the native command of the same name with the same arguments; it replicates as itself.
+pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let name = call.args.get(0);
+    let native = c_text(&String::from_utf8_lossy(
+        &name.get(PREFIX.len()..).unwrap_or_default().to_ascii_lowercase(),
+    ));
+    let args: Vec<&[u8]> = call.args.from(1).collect();
+    if let Some(refusal) = new_name::refusal(call, native.to_bytes()) {
+        return Err(refusal);
+    }
+    see_names(call, &native);
+    // This command is held for all of it: what the callbacks report needs no wait of its own.
+    let held = unit::held_command();
+    let home = astray::stay_in(call.db);
+    let reply = match spelling::of(&native) {
+        Some(_) => call
+            .ctx
+            .call(&native, "!E", &args)
+            .map(|reply| Reply::from(&reply))
+            .ok_or(NOT_RUN),
+        None => by_key::run(call, native.to_bytes()).unwrap_or(Err(UNKNOWN_SPELLING)),
+    };
+    drop(home);
+    capture::settle(Cause::Command);
+    drop(held);
+    reply
+}
+
+/// The native command answers what it found under these names, even if it changes nothing.
+fn see_names(call: &Call<'_>, native: &CStr) {
+    if call.sight.is_clear() {
+        return;
+    }
+    let names = match native.to_bytes().to_ascii_lowercase().as_slice() {
+        b"flushall" | b"flushdb" => 0,
+        b"del" | b"unlink" => usize::MAX,
+        b"rename" | b"renamenx" | b"copy" => 2,
+        _ => 1,
+    };
+    for name in call.args.from(1).take(names) {
+        call.sight.note_name(call.db, name);
+    }
+}
+
+/// FLUSHALL and FLUSHDB under `mylog.flush-policy`.
+pub(super) fn flush(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let all = call.args.get(0).to_ascii_lowercase().ends_with(b"flushall");
+    let db = (!all).then_some(call.db);
+    let keys =
+        engine::with(|engine| db.map_or(engine.store.len(), |db| engine.store.db_len(db))).unwrap_or(0);
+    let refuses = config::flush_policy() == FlushPolicy::Refuse;
+    if refuses && keys > 0 && !call.ctx.flags().any(Flags::REPLICATED) {
+        let name = if all { "FLUSHALL" } else { "FLUSHDB" };
+        return Err(Reply::error_text(&format!(
+            "ERR {name} would delete {keys} durable keys: mylog.flush-policy is refuse; nothing was done"
+        )));
+    }
+    forward(call)
+}

@@ -1,0 +1,151 @@
+//! DEL, UNLINK, the EXPIRE family and PERSIST on durable keys. What is about native ones goes to the native command, and
+//! so does what is wrong: it words that best.
+
+use mylog_core::effect::{Effect, NEVER};
+use mylog_core::value::integer;
+use redis_grammar::c_text::option;
+
+use super::forward::forward;
+use crate::api::events::Class;
+use crate::api::server::command_ms;
+use crate::call::{Call, Target};
+use crate::commands::shared::expiry::Unit;
+use crate::commands::shared::past;
+use crate::conditions;
+use crate::reply::Reply;
+
+/// DEL key ..., UNLINK key ...
+pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let places = 1..call.args.len();
+    // One command can't be replicated by two names.
+    if conditions::is_loading() || places.clone().any(|place| call.open(place).is_foreign()) {
+        return forward(call);
+    }
+    let mut deleted = 0;
+    for place in places {
+        let mut target = call.open(place);
+        if target.exists() {
+            call.delete(&mut target)?;
+            call.changed(&target, Class::Generic, c"del");
+            deleted += 1;
+        }
+    }
+    match deleted {
+        0 => Err(Reply::Int(0)),
+        _ => Ok(Reply::Int(deleted)),
+    }
+}
+
+/// EXPIRE key seconds [NX | XX | GT | LT]
+pub(super) fn expire(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    change_end(call, Unit::Seconds)
+}
+
+/// PEXPIRE key milliseconds [NX | XX | GT | LT]
+pub(super) fn pexpire(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    change_end(call, Unit::Millis)
+}
+
+/// EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
+pub(super) fn expireat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    change_end(call, Unit::AtSeconds)
+}
+
+/// PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
+pub(super) fn pexpireat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    change_end(call, Unit::AtMillis)
+}
+
+fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let asked = end(call, unit).zip(Conditions::read(call));
+    let (Some((end, conditions)), false) = (asked, is_the_servers(&target)) else {
+        drop(target);
+        return forward(call);
+    };
+    if !target.exists() || !conditions.allow(target.expire_at(), end) {
+        return Err(Reply::Int(0));
+    }
+    if past::is_over(call, end) {
+        past::delete(call, &mut target)?;
+        return Ok(Reply::Int(1));
+    }
+    let key = target.name();
+    // A replica may be told of any end; before its clock began there is none.
+    let expire_at = end.max(0);
+    let db = call.db;
+    #[rustfmt::skip]
+    call.commit(&mut target, &Effect::Expire { db, key, expire_at })?;
+    call.changed(&target, Class::Generic, c"expire");
+    call.replicate_as(c"MYLOG.PEXPIREAT", [key, expire_at.to_string().as_bytes()]);
+    Ok(Reply::Int(1))
+}
+
+/// True for a key that the native command changes.
+fn is_the_servers(target: &Target<'_>) -> bool {
+    target.is_foreign() || conditions::is_loading()
+}
+
+/// The end that is asked for, in Unix ms; `None` for none that there can be.
+fn end(call: &Call<'_>, unit: Unit) -> Option<i64> {
+    let time = integer(call.args.get(2))?;
+    let millis = match unit {
+        Unit::Seconds | Unit::AtSeconds => time.checked_mul(1000)?,
+        Unit::Millis | Unit::AtMillis => time,
+    };
+    let base = if unit.is_relative() { command_ms() } else { 0 };
+    millis.checked_add(base)
+}
+
+/// Under which an end is changed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Conditions {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+impl Conditions {
+    /// `None` for words that are no conditions, or not together.
+    fn read(call: &Call<'_>) -> Option<Self> {
+        let mut asked = Self::default();
+        for word in call.args.from(3) {
+            match option(word).to_ascii_uppercase().as_slice() {
+                b"NX" => asked.nx = true,
+                b"XX" => asked.xx = true,
+                b"GT" => asked.gt = true,
+                b"LT" => asked.lt = true,
+                _ => return None,
+            }
+        }
+        let apart = asked.nx && (asked.xx || asked.gt || asked.lt) || (asked.gt && asked.lt);
+        (!apart).then_some(asked)
+    }
+
+    /// A key without an end has one that is later than all others.
+    fn allow(self, old: i64, new: i64) -> bool {
+        let has = old != NEVER;
+        !(self.nx && has
+            || self.xx && !has
+            || self.gt && (!has || new <= old)
+            || self.lt && has && new >= old)
+    }
+}
+
+/// PERSIST key
+pub(super) fn persist(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    if is_the_servers(&target) {
+        drop(target);
+        return forward(call);
+    }
+    if target.expire_at() == NEVER {
+        return Err(Reply::Int(0));
+    }
+    let (db, key, expire_at) = (call.db, target.name(), NEVER);
+    #[rustfmt::skip]
+    call.commit(&mut target, &Effect::Expire { db, key, expire_at })?;
+    call.changed(&target, Class::Generic, c"persist");
+    Ok(Reply::Int(1))
+}

@@ -1,0 +1,115 @@
+//! TYPE, OBJECT and SCAN, for keys that are captured: their types are those that a client knows.
+
+mod by_key;
+mod copy_db;
+mod encoding;
+mod forward;
+pub(super) mod forward_table;
+mod lifetime;
+mod new_name;
+mod rename;
+pub(super) mod table;
+
+use std::ffi::CStr;
+
+use mylog_core::value::Kind;
+use redis_grammar::c_text::option;
+use redis_grammar::prefixes::Standing;
+
+use crate::api::OwnedStr;
+use crate::api::call::CallReply;
+use crate::api::key::{Holds, Key, Mode};
+use crate::call::Call;
+use crate::errors::NOT_RUN;
+use crate::reply::Reply;
+use crate::{filter, native};
+
+/// What TYPE calls a kind.
+const fn type_name(kind: Kind) -> &'static CStr {
+    match kind {
+        Kind::Str => c"string",
+        Kind::Hash => c"hash",
+        Kind::List => c"list",
+        Kind::Set => c"set",
+        Kind::ZSet => c"zset",
+    }
+}
+
+/// TYPE key
+pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    Ok(match call.peek(1) {
+        Holds::Ours(kind, _) => Reply::Simple(type_name(kind).into()),
+        Holds::Nothing => Reply::Simple(c"none".into()),
+        Holds::Foreign => native::run(call, b"type"),
+    })
+}
+
+/// OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key, OBJECT HELP
+pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() == 3 {
+        let holds = call.peek_unheard(2);
+        if let (Holds::Ours(_, word), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
+            let name = encoding::of_word(word, call.args.get(2));
+            return Ok(name.map_or(Reply::Null, |name| Reply::Bulk(name.to_bytes().to_vec())));
+        }
+    }
+    Ok(native::run(call, b"object"))
+}
+
+/// SCAN cursor [MATCH pattern] [COUNT count] TYPE type
+pub(super) fn scan(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let Some((kind, args)) = asked(call) else {
+        // Another type, or nothing that is right: the native command knows.
+        return Ok(native::run(call, b"scan"));
+    };
+    // TYPE picks from what the walk finds: so it is done here, behind the same walk.
+    let found = call.ctx.call(c"SCAN", "E", &args).ok_or(NOT_RUN)?;
+    let Some(cursor) = found.element(0) else {
+        return Ok(Reply::from(&found));
+    };
+    let names: Vec<&[u8]> = names(&found).filter(|name| is_of(call, name, kind)).collect();
+    let head = [
+        Reply::Array(2),
+        Reply::Bulk(cursor.bytes().to_vec()),
+        Reply::Array(names.len()),
+    ];
+    let names = names.into_iter().map(|name| Reply::Bulk(name.to_vec()));
+    Ok(Reply::Parts(head.into_iter().chain(names).collect()))
+}
+
+/// The kind that a SCAN asks for, if it has a durable form, and its arguments without that.
+fn asked<'c>(call: &Call<'c>) -> Option<(Kind, Vec<&'c [u8]>)> {
+    let mut kind = None;
+    let mut args = vec![call.args.get(1)];
+    for place in (2..call.args.len()).step_by(2) {
+        let (word, value) = (call.args.get(place), call.args.get(place + 1));
+        if option(word).eq_ignore_ascii_case(b"type") {
+            let is_it = |kind: &&Kind| option(value).eq_ignore_ascii_case(type_name(**kind).to_bytes());
+            kind = Some(*Kind::ALL.iter().find(is_it)?);
+        } else {
+            args.extend([word, value]);
+        }
+    }
+    // A word without its value is an error, which the native command words best.
+    (call.args.len() % 2 == 0).then_some((kind?, args))
+}
+
+fn names(found: &CallReply) -> impl Iterator<Item = &[u8]> {
+    let names = found.element(1);
+    let count = names.map_or(0, |names| names.len());
+    (0..count).filter_map(move |index| Some(names?.element(index)?.bytes()))
+}
+
+/// True for a name that holds this kind, to whoever asks: a durable value that is not captured has a type of its
+/// own to the native command.
+fn is_of(call: &Call<'_>, name: &[u8], kind: Kind) -> bool {
+    let owned = OwnedStr::new(name);
+    let key = Key::open(call.ctx, owned.lend(), Mode::ReadNoTouch);
+    match key.holds() {
+        Holds::Ours(held, _) => {
+            let routed = filter::native_name(call.args.get(0)).is_some();
+            held == kind && (!routed || filter::standing(name) != Standing::Outside)
+        }
+        _ => key.native_kind() == Some(kind),
+    }
+}

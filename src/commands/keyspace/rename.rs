@@ -1,0 +1,90 @@
+//! RENAME, RENAMENX and COPY of durable keys. What is about native ones goes to the native command, and so does what is
+//! wrong: it words that best.
+
+use mylog_core::effect::Effect;
+use redis_grammar::c_text::option;
+
+use super::forward::forward;
+use crate::api::events::Class;
+use crate::api::key::Holds;
+use crate::call::Call;
+use crate::commands::shared::overwritten::Overwritten;
+use crate::reply::Reply;
+use crate::{conditions, engine};
+
+const NO_KEY: Reply = Reply::error(c"ERR no such key");
+
+/// RENAME key newkey
+pub(super) fn rename(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    rename_to(call, false)
+}
+
+/// RENAMENX key newkey
+pub(super) fn renamenx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    rename_to(call, true)
+}
+
+fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Reply> {
+    let mut source = call.open(1);
+    if !source.exists() {
+        return Err(NO_KEY);
+    }
+    if !is_in_the_store(call) {
+        drop(source);
+        return forward(call);
+    }
+    let done = |done| if nx { Reply::Int(done) } else { Reply::OK };
+    let (db, key, to) = (call.db, source.name(), call.args.get(2));
+    if key == to {
+        return Err(done(0));
+    }
+    let mut target = call.open(2);
+    if nx && target.exists() {
+        return Err(Reply::Int(0));
+    }
+    let overwritten = Overwritten::by(source.kind(), &target);
+    let to_db = db;
+    #[rustfmt::skip]
+    call.commit(&mut target, &Effect::Rename { db, key, to_db, to })?;
+    call.lost_to_another_name(&mut source);
+    call.ctx.signal_modified(source.name_string());
+    call.ctx.signal_modified(target.name_string());
+    call.notify(&source, c"rename_from");
+    call.notify(&target, c"rename_to");
+    overwritten.tell(call, &target);
+    Ok(done(1))
+}
+
+/// COPY source destination [DB destination-db] [REPLACE]
+pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let replace = call
+        .args
+        .from(3)
+        .all(|word| option(word).eq_ignore_ascii_case(b"replace"));
+    let (key, to) = (call.args.get(1), call.args.get(2));
+    // Another database is the native command's.
+    if !replace || key == to || !is_in_the_store(call) {
+        return forward(call);
+    }
+    let Holds::Ours(kind, _) = call.look(1) else {
+        // Its time has come just now.
+        return Err(Reply::Int(0));
+    };
+    let mut target = call.open(2);
+    if target.exists() && call.args.len() == 3 {
+        return Err(Reply::Int(0));
+    }
+    let overwritten = Overwritten::by(Some(kind), &target);
+    let (db, to_db) = (call.db, call.db);
+    #[rustfmt::skip]
+    call.commit(&mut target, &Effect::Copy { db, key, to_db, to })?;
+    call.changed(&target, Class::Generic, c"copy_to");
+    overwritten.tell(call, &target);
+    Ok(Reply::Int(1))
+}
+
+/// True for a first key that the log knows.
+fn is_in_the_store(call: &Call<'_>) -> bool {
+    let known = |engine: &mut engine::Engine| engine.store.find(call.db, call.args.get(1)).is_some();
+    !conditions::is_loading() && engine::with(known) == Some(true)
+}

@@ -1,0 +1,6 @@
+//! List commands.
+
+pub(super) mod moves;
+mod read;
+pub(super) mod table;
+mod write;

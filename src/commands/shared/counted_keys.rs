@@ -1,0 +1,113 @@
+//! Commands that say how many keys they have: where a cluster leads them, and what a client's cache is told of, goes by
+//! the keys that they tell the server themselves.
+
+use std::ffi::c_int;
+
+use redis_module::raw;
+
+use crate::api::command::{Keys, tells_keys};
+use crate::api::string::Args;
+use crate::call::{self, Access, Handler};
+
+/// Tells the server the keys, or runs the command.
+///
+/// # Safety
+/// The pointers are those that the server gave to the entry, which returns after this.
+pub(in crate::commands) unsafe fn tell_or_run(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+    keys: &[Keys],
+    access: Access,
+    handler: Handler,
+) -> c_int {
+    // SAFETY: contract of this function.
+    unsafe {
+        if tells_keys(ctx, argv, argc, |args| places(args, keys)) {
+            return 0;
+        }
+        call::run(ctx, argv, argc, access, handler)
+    }
+}
+
+/// The server's entry into a command with this handler, of whose keys some are counted.
+macro_rules! counted {
+    ($access:ident, $handler:path, $keys:expr) => {{
+        // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+        unsafe extern "C" fn counted(
+            ctx: *mut redis_module::raw::RedisModuleCtx,
+            argv: *mut *mut redis_module::raw::RedisModuleString,
+            argc: std::ffi::c_int,
+        ) -> std::ffi::c_int {
+            let access = $crate::call::Access::$access;
+            // SAFETY: the server hands a command's context and arguments, alive while it runs.
+            unsafe {
+                $crate::commands::shared::counted_keys::tell_or_run(ctx, argv, argc, $keys, access, $handler)
+            }
+        }
+        counted
+    }};
+}
+pub(in crate::commands) use counted;
+
+/// Where the keys are, those that are counted first, with their REDISMODULE_CMD_KEY_ bits: in this order native commands
+/// tell them, and it decides which error a client gets whose keys are apart. None at all if the number of keys is wrong:
+/// the command will say so, wherever it runs.
+fn places(args: Args<'_>, keys: &[Keys]) -> Vec<(usize, u32)> {
+    let mut places = Vec::new();
+    let (counted, single): (Vec<&Keys>, Vec<&Keys>) = keys.iter().partition(|keys| keys.counted);
+    for keys in counted.into_iter().chain(single) {
+        let Some(first) = usize::try_from(keys.first)
+            .ok()
+            .filter(|&first| first < args.len())
+        else {
+            return Vec::new();
+        };
+        if !keys.counted {
+            places.push((first, keys.flags));
+            continue;
+        }
+        let behind = args.len() - first - 1;
+        match usize::try_from(as_the_server_reads(args.get(first))) {
+            Ok(count @ 1..) if count <= behind => {
+                places.extend((first + 1..=first + count).map(|place| (place, keys.flags)));
+            }
+            _ => return Vec::new(),
+        }
+    }
+    places
+}
+
+/// A number as the server reads that of a native command's keys: what stands behind its digits counts for nothing.
+fn as_the_server_reads(bytes: &[u8]) -> i64 {
+    let bytes = bytes.trim_ascii_start();
+    let (sign, digits) = match bytes.split_first() {
+        Some((b'-', digits)) => (-1, digits),
+        Some((b'+', digits)) => (1, digits),
+        _ => (1, bytes),
+    };
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    sign * digits.fold(0_i64, |number, digit| {
+        number.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_the_server_reads;
+
+    #[test]
+    fn a_number_of_keys_is_read_to_the_end_of_its_digits() {
+        for (text, number) in [
+            ("2", 2),
+            (" 12x", 12),
+            ("-1", -1),
+            ("+3", 3),
+            ("", 0),
+            ("x", 0),
+            ("99999999999999999999", i64::MAX),
+        ] {
+            assert_eq!(as_the_server_reads(text.as_bytes()), number, "{text}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Random places, for the commands that show or take some of what a value holds.
+
+use std::collections::HashSet;
+
+use crate::api::random::Random;
+
+/// So many different numbers below `end`, all of them if there are no more. Every choice is as likely as any
+/// other, but not every order.
+pub(in crate::commands) fn some_below(end: usize, count: usize) -> Vec<usize> {
+    let mut random = Random::new();
+    choose(end, count, |end| random.below(end))
+}
+
+fn choose(end: usize, count: usize, mut below: impl FnMut(usize) -> usize) -> Vec<usize> {
+    if count >= end {
+        return (0..end).collect();
+    }
+    if count == 1 {
+        return vec![below(end)];
+    }
+    // Floyd: each step adds one, however many are taken already.
+    let (mut taken, mut places) = (HashSet::with_capacity(count), Vec::with_capacity(count));
+    for last in end - count..end {
+        let drawn = below(last + 1);
+        let place = if taken.insert(drawn) { drawn } else { last };
+        taken.insert(place);
+        places.push(place);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_different_and_below_the_end() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for end in 1..50 {
+            for count in 0..=end {
+                let places = choose(end, count, |end| rng.usize(..end));
+                let different: HashSet<_> = places.iter().collect();
+                assert_eq!((places.len(), different.len()), (count, count));
+                assert!(places.iter().all(|&place| place < end));
+            }
+        }
+    }
+
+    #[test]
+    fn every_place_is_as_likely_as_any_other() {
+        let mut rng = fastrand::Rng::with_seed(2);
+        let mut drawn = [0; 10];
+        for _ in 0..10_000 {
+            for place in choose(10, 3, |end| rng.usize(..end)) {
+                drawn[place] += 1;
+            }
+        }
+        // 3000 each, give or take 46.
+        assert!(
+            drawn.iter().all(|times| (2700..3300).contains(times)),
+            "{drawn:?}"
+        );
+    }
+}

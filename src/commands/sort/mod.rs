@@ -1,0 +1,266 @@
+//! SORT and SORT_RO.
+
+mod order;
+mod pattern;
+pub(super) mod table;
+
+use std::ffi::CStr;
+use std::ops::Range;
+
+use mylog_core::effect::{Effect, NEVER, Side};
+use mylog_core::value::integer;
+use mylog_core::value::{Kind, List, Value, ValueRef};
+use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
+
+use crate::api::call::ReplyType;
+use crate::api::context::Flags;
+use crate::api::events::Class;
+use crate::api::string::Args;
+use crate::call::Call;
+use crate::commands::shared::overwritten;
+use crate::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::permission;
+use crate::reply::Reply;
+use order::Order;
+use pattern::Pattern;
+
+const NOT_ASKED: Reply = Reply::error(c"ERR the server did not tell whether the user may look up other keys");
+
+/// What is asked for.
+struct Asked<'a> {
+    desc: bool,
+    alpha: bool,
+    /// The elements stay as they are.
+    unsorted: bool,
+    offset: i64,
+    /// Negative for all.
+    count: i64,
+    by: Option<Pattern<'a>>,
+    gets: Vec<Pattern<'a>>,
+    /// Place of the key that gets the result.
+    store: Option<usize>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(args: Args<'a>, read_only: bool) -> Result<Self, Reply> {
+        let mut asked = Self {
+            desc: false,
+            alpha: false,
+            unsorted: false,
+            offset: 0,
+            count: -1,
+            by: None,
+            gets: Vec::new(),
+            store: None,
+        };
+        for clause in clauses(|place| args.get(place), args.len()) {
+            match clause.map_err(|_| SYNTAX)? {
+                Clause::Asc => asked.desc = false,
+                Clause::Desc => asked.desc = true,
+                Clause::Alpha => asked.alpha = true,
+                Clause::Limit(place) => {
+                    asked.offset = integer(args.get(place)).ok_or(NOT_AN_INTEGER)?;
+                    asked.count = integer(args.get(place + 1)).ok_or(NOT_AN_INTEGER)?;
+                }
+                Clause::Store(_) if read_only => return Err(SYNTAX),
+                Clause::Store(place) => asked.store = Some(place),
+                Clause::By(place) => {
+                    let pattern = Pattern::read(args.get(place));
+                    // For good: a pattern behind it does not bring the sorting back.
+                    asked.unsorted |= !matches!(pattern, Pattern::Key { .. });
+                    asked.by = Some(pattern);
+                }
+                Clause::Get(place) => asked.gets.push(Pattern::read(args.get(place))),
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The places of the result among so many elements.
+    fn span(&self, len: usize) -> Range<usize> {
+        let at_most = |number: i64| usize::try_from(number).map_or(0, |number| number.min(len));
+        let start = at_most(self.offset);
+        let count = if self.count < 0 { len } else { at_most(self.count) };
+        start..(start + count).min(len)
+    }
+
+    fn order(&self) -> Order {
+        match (self.alpha, self.store) {
+            (false, _) => Order::Numbers,
+            (true, None) => Order::Collated,
+            (true, Some(_)) => Order::Bytes,
+        }
+    }
+
+    /// A set has no order of its own: what is stored, or read by a script, must not depend on chance.
+    fn sort_after_all(&mut self) {
+        (self.unsorted, self.alpha, self.by) = (false, true, None);
+    }
+
+    /// Those elements of a value that the result can have; all of them, if they are to be sorted yet.
+    fn elements(&self, value: Option<ValueRef<'_>>) -> Vec<Vec<u8>> {
+        let len = value.map_or(0, ValueRef::len);
+        let span = if self.unsorted { self.span(len) } else { 0..len };
+        let from_end = self.unsorted && self.desc;
+        match value {
+            Some(ValueRef::List(list)) => {
+                let first = if from_end {
+                    len.saturating_sub(span.start + 1)
+                } else {
+                    span.start
+                };
+                let elements = list.iter_from(first, from_end).take(span.len());
+                elements.map(<[u8]>::to_vec).collect()
+            }
+            Some(ValueRef::Set(set)) => {
+                let members = set.iter().skip(span.start).take(span.len());
+                members.map(|member| member.to_vec()).collect()
+            }
+            Some(ValueRef::ZSet(zset)) => {
+                let ranks = if from_end {
+                    len - span.end..len - span.start
+                } else {
+                    span
+                };
+                let members = zset.by_rank(ranks, from_end);
+                members.map(|(member, _)| member.to_vec()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Puts the elements in order and takes those that are asked for.
+    fn arrange(&self, call: &Call<'_>, elements: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Reply> {
+        if self.unsorted {
+            return Ok(elements);
+        }
+        let by = |element: &[u8]| match &self.by {
+            Some(by) => by.look_up(call, element),
+            None => Some(element.to_vec()),
+        };
+        let mut sorted = order::sort(elements, self.order(), self.desc, by)?;
+        let span = self.span(sorted.len());
+        sorted.truncate(span.end);
+        Ok(sorted.split_off(span.start))
+    }
+
+    /// What is shown for the elements; `None` for a key that is not there.
+    fn shown(&self, call: &Call<'_>, elements: Vec<Vec<u8>>) -> Vec<Option<Vec<u8>>> {
+        if self.gets.is_empty() {
+            return elements.into_iter().map(Some).collect();
+        }
+        let of_element = |element: &Vec<u8>| -> Vec<_> {
+            self.gets.iter().map(|get| get.look_up(call, element)).collect()
+        };
+        elements.iter().flat_map(of_element).collect()
+    }
+}
+
+/// Who sorts by other keys, or shows them, must be allowed to read all keys. Only the native command knows how the
+/// server decides that, and whether it allows that in a cluster at all: it is asked to do the same without storing.
+fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result<(), Reply> {
+    let args = call.args;
+    let asks_others = patterns(|place| args.get(place), args.len()).next().is_some();
+    let unchecked = call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING);
+    if !asks_others || unchecked || !call.ctx.is_users() {
+        return Ok(());
+    }
+    let mut question = vec![args.get(1)];
+    for clause in clauses(|place| args.get(place), args.len()) {
+        match clause {
+            Ok(Clause::Limit(place)) => question.extend([b"LIMIT", args.get(place), args.get(place + 1)]),
+            Ok(Clause::By(place)) => question.extend([b"BY", args.get(place)]),
+            Ok(Clause::Get(place)) => question.extend([b"GET", args.get(place)]),
+            Ok(Clause::Asc | Clause::Desc | Clause::Alpha) => {}
+            Ok(Clause::Store(_)) if !read_only => {}
+            // What the native command says to that depends on what it has met before.
+            Ok(Clause::Store(_)) | Err(NoClause) => question.push(b""),
+        }
+    }
+    let name = native.to_bytes().to_ascii_lowercase();
+    let whole = [&[&*name], &*question].concat();
+    if let Some(denied) = permission::refusal_of(call.ctx, &whole) {
+        return Err(denied);
+    }
+    let answer = call.ctx.call(native, "CE", &question).ok_or(NOT_ASKED)?;
+    let text = String::from_utf8_lossy(answer.whole().bytes());
+    // Our types are none of those that it sorts, which it says last.
+    let allowed = answer.whole().kind() != ReplyType::Error || text.starts_with("WRONGTYPE");
+    if allowed {
+        Ok(())
+    } else {
+        Err(Reply::error_text(&text))
+    }
+}
+
+fn run(call: &mut Call<'_>, native: &CStr, read_only: bool) -> Result<Reply, Reply> {
+    look_up_is_allowed(call, native, read_only)?;
+    let mut asked = Asked::read(call.args, read_only)?;
+    let for_all = asked.store.is_some() || call.ctx.flags().any(Flags::LUA);
+    let mut of_set = false;
+    let elements = call.read_many(1..2, &[Kind::List, Kind::Set, Kind::ZSet], |values| {
+        let value = values.first().copied().flatten();
+        of_set = matches!(value, Some(ValueRef::Set(_)));
+        if asked.unsorted && for_all && of_set {
+            asked.sort_after_all();
+        }
+        asked.elements(value)
+    })?;
+    let elements = asked.arrange(call, elements)?;
+    let shown = asked.shown(call, elements);
+    match asked.store {
+        Some(place) => store(call, place, &shown, of_set),
+        None => Ok(show(call, &shown)),
+    }
+}
+
+fn show(call: &Call<'_>, shown: &[Option<Vec<u8>>]) -> Reply {
+    let mut out = call.out();
+    out.put(Reply::Array(shown.len()));
+    shown.iter().for_each(|value| out.bulk_or_null(value.as_deref()));
+    out.finish()
+}
+
+/// Makes a list of the result, in place of whatever was there.
+fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: bool) -> Result<Reply, Reply> {
+    let mut target = call.open(place);
+    if shown.is_empty() {
+        if target.exists() {
+            call.delete(&mut target)?;
+            call.changed(&target, Class::Generic, c"del");
+        }
+        return Ok(Reply::Int(0));
+    }
+    let (mut list, mut body) = (List::default(), Vec::new());
+    for value in shown {
+        list.push(Side::Tail, value.as_deref().unwrap_or_default());
+    }
+    Value::List(list).encode_body(&mut body);
+    let (db, key) = (call.db, target.name());
+    let effect = Effect::Put {
+        db,
+        key,
+        expire_at: NEVER,
+        kind: Kind::List,
+        body: &body,
+    };
+    overwritten::commit(call, &mut target, &effect)?;
+    // Members that nothing tells apart come in the order of the set, which is another one on each replica.
+    if of_set {
+        let mut record = Vec::new();
+        effect.encode(&mut record);
+        call.replicate_as(c"MYLOG.APPLY", [key, &record]);
+    }
+    call.changed(&target, Class::List, c"sortstore");
+    Ok(Reply::Int(shown.len() as i64))
+}
+
+/// SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]
+pub(super) fn sort(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    run(call, c"SORT", false)
+}
+
+/// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA]
+pub(super) fn sort_ro(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    run(call, c"SORT_RO", true)
+}

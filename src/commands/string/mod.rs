@@ -1,0 +1,171 @@
+//! The string commands that neither give a key an end nor take it away.
+
+mod lcs;
+pub(super) mod range;
+mod set;
+pub(super) mod table;
+
+use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::store::Form;
+use mylog_core::value::{Decimal, integer};
+use redis_grammar::long_double::LongDouble;
+
+use crate::api::events::Class;
+use crate::api::settings;
+use crate::call::Call;
+use crate::commands::shared::overwritten;
+use crate::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
+use crate::native;
+use crate::reply::Reply;
+
+const ODD_MSET: Reply = Reply::error(c"ERR wrong number of arguments for 'mset' command");
+const ODD_MSETNX: Reply = Reply::error(c"ERR wrong number of arguments for 'msetnx' command");
+const DECREMENT_OVERFLOW: Reply = Reply::error(c"ERR decrement would overflow");
+
+/// GET key
+pub(super) fn get(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out();
+    call.read_str(1, |value| out.bulk_or_null(value))?;
+    Ok(out.finish())
+}
+
+/// MGET key [key ...]
+pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut out = call.out_of_many();
+    out.put(Reply::Array(call.args.len() - 1));
+    for place in 1..call.args.len() {
+        // A key of another type is as good as none, but for a string that is not adopted yet.
+        if call.read_str(place, |value| out.bulk_or_null(value)).is_err() {
+            out.bulk_or_null(native::string(call, place).as_deref());
+        }
+    }
+    Ok(out.finish())
+}
+
+/// STRLEN key
+pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let len = call.read_str(1, |value| value.map_or(0, <[u8]>::len))?;
+    Ok(Reply::Int(len as i64))
+}
+
+/// Sets every pair of the command.
+fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
+    for place in (1..call.args.len()).step_by(2) {
+        let mut target = call.open(place);
+        let (key, value) = (target.name(), call.args.get(place + 1));
+        let (db, ttl) = (call.db, Ttl::Set(NEVER));
+        overwritten::commit(call, &mut target, &Effect::StrSet { db, key, ttl, value })?;
+        call.changed(&target, Class::String, c"set");
+    }
+    Ok(())
+}
+
+/// MSET key value [key value ...]
+pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 0 {
+        return Err(ODD_MSET);
+    }
+    set_pairs(call)?;
+    Ok(Reply::OK)
+}
+
+/// MSETNX key value [key value ...]
+pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    if call.args.len() % 2 == 0 {
+        return Err(ODD_MSETNX);
+    }
+    if (1..call.args.len())
+        .step_by(2)
+        .any(|place| call.open(place).exists())
+    {
+        return Err(Reply::Int(0));
+    }
+    set_pairs(call)?;
+    Ok(Reply::Int(1))
+}
+
+/// APPEND key value
+pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let (key, tail) = (target.name(), call.args.get(2));
+    let len = target.read_str(|value| value.map_or(0, <[u8]>::len))? + tail.len();
+    if target.exists() && len > settings::longest_string() {
+        return Err(TOO_LONG);
+    }
+    call.commit(
+        &mut target,
+        &Effect::StrAppend {
+            db: call.db,
+            key,
+            tail,
+        },
+    )?;
+    call.changed(&target, Class::String, c"append");
+    Ok(Reply::Int(len as i64))
+}
+
+fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let old = target
+        .read_str(|value| value.map_or(Some(0), integer))?
+        .ok_or(NOT_AN_INTEGER)?;
+    let new = old.checked_add(by).ok_or(OVERFLOW)?;
+    let (key, value) = (target.name(), Decimal::of(new));
+    let value = value.bytes();
+    call.commit(
+        &mut target,
+        &Effect::StrSet {
+            db: call.db,
+            key,
+            ttl: Ttl::Keep,
+            value,
+        },
+    )?;
+    call.changed(&target, Class::String, c"incrby");
+    Ok(Reply::Int(new))
+}
+
+/// INCR key
+pub(super) fn incr(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    increment(call, 1)
+}
+
+/// DECR key
+pub(super) fn decr(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    increment(call, -1)
+}
+
+/// INCRBY key increment
+pub(super) fn incrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let by = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
+    increment(call, by)
+}
+
+/// DECRBY key decrement
+pub(super) fn decrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let by = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
+    increment(call, by.checked_neg().ok_or(DECREMENT_OVERFLOW)?)
+}
+
+/// INCRBYFLOAT key increment
+pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let old = target.read_str(|value| value.map_or_else(|| Some(LongDouble::zero()), LongDouble::parse))?;
+    let old = old.ok_or(NOT_A_FLOAT)?;
+    let by = LongDouble::parse(call.args.get(2)).ok_or(NOT_A_FLOAT)?;
+    let new = old.add(&by).ok_or(NOT_FINITE)?.human().into_bytes();
+    let key = target.name();
+    call.commit(
+        &mut target,
+        &Effect::StrSet {
+            db: call.db,
+            key,
+            ttl: Ttl::Keep,
+            value: &new,
+        },
+    )?;
+    call.written_as(&target, Form::Text);
+    call.changed(&target, Class::String, c"incrbyfloat");
+    call.replicate_as(c"MYLOG.SET", [key, &new, b"KEEPTTL"]);
+    Ok(Reply::Bulk(new))
+}

@@ -1,0 +1,186 @@
+//! SET with its old forms, GETEX, GETDEL: the string commands that change a key's end or take it away.
+
+use mylog_core::effect::{Effect, NEVER, Ttl};
+
+use crate::api::events::Class;
+use crate::call::{Call, Target};
+use crate::commands::shared::expiry::{Grammar, Options, Unit};
+use crate::commands::shared::overwritten;
+use crate::commands::shared::past;
+use crate::edition::{Version, is_valkey_since};
+use crate::reply::Reply;
+
+const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
+const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' command");
+const INVALID_PSETEX: Reply = Reply::error(c"ERR invalid expire time in 'psetex' command");
+/// The first Valkey whose GETEX looks at the time before it looks at the key.
+const GETEX_READS_TIME_FIRST_SINCE: Version = (9, 1);
+const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
+
+fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
+    bytes.map_or(Reply::Null, Reply::Bulk)
+}
+
+/// SET key value [NX | XX] [GET] [EX | PX | EXAT | PXAT time | KEEPTTL]
+pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let options = Options::read(call.args, 3, Grammar::Set)?;
+    let expire_at = options.expire_at(&INVALID_SET)?;
+    let mut target = match options.get {
+        true => call.open_to_show(1),
+        false => call.open(1),
+    };
+    let old = match options.get {
+        true => bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?),
+        false => Reply::Null,
+    };
+    if (options.nx && target.exists()) || (options.xx && !target.exists()) {
+        return Err(old);
+    }
+    let shown = if options.get { old } else { Reply::OK };
+    if past::set_deletes() && expire_at.is_some_and(|end| past::is_over(call, end)) {
+        if target.exists() {
+            past::delete(call, &mut target)?;
+        }
+        return Ok(shown);
+    }
+    let ttl = match (expire_at, options.keep_ttl) {
+        (Some(end), _) => Ttl::Set(end),
+        (None, false) => Ttl::Set(NEVER),
+        (None, true) if target.is_ours() => Ttl::Keep,
+        // What is kept is the end of a value that the store does not have.
+        (None, true) => Ttl::Set(target.expire_at()),
+    };
+    let (db, key, value) = (call.db, target.name(), call.args.get(2));
+    let effect = Effect::StrSet { db, key, ttl, value };
+    let past = expire_at.filter(|end| past::is_over(call, *end));
+    match past {
+        Some(_) => overwritten::commit_before_end(call, &mut target, &effect)?,
+        None => overwritten::commit(call, &mut target, &effect)?,
+    }
+    call.changed(&target, Class::String, c"set");
+    if let Some(end) = past {
+        call.end(&target, end);
+    }
+    if let Some(end) = expire_at {
+        call.notify(&target, c"expire");
+        call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
+    } else if options.keep_ttl {
+        call.replicate_as(c"MYLOG.SET", [key, value, b"KEEPTTL"]);
+    } else if call.args.len() > 3 {
+        call.replicate_as(c"MYLOG.SET", [key, value]);
+    }
+    Ok(shown)
+}
+
+/// Gives a key a value and no end, and tells of it.
+fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Reply> {
+    let (db, key, ttl) = (call.db, target.name(), Ttl::Set(NEVER));
+    let effect = Effect::StrSet { db, key, ttl, value };
+    overwritten::commit(call, target, &effect)?;
+    call.changed(target, Class::String, c"set");
+    call.replicate_as(c"MYLOG.SET", [key, value]);
+    Ok(())
+}
+
+/// GETSET key value
+pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open_to_show(1);
+    let old = bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?);
+    let value = call.args.get(2);
+    overwrite(call, &mut target, value)?;
+    Ok(old)
+}
+
+/// SETNX key value
+pub(super) fn setnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    if target.exists() {
+        return Err(Reply::Int(0));
+    }
+    let value = call.args.get(2);
+    overwrite(call, &mut target, value)?;
+    Ok(Reply::Int(1))
+}
+
+fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Reply, Reply> {
+    let options = Options {
+        expire: Some((unit, call.args.get(2))),
+        ..Options::default()
+    };
+    let end = options.expire_at(invalid)?.unwrap_or(NEVER);
+    let mut target = call.open(1);
+    let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(end), call.args.get(3));
+    let effect = Effect::StrSet { db, key, ttl, value };
+    overwritten::commit(call, &mut target, &effect)?;
+    call.changed(&target, Class::String, c"set");
+    call.notify(&target, c"expire");
+    call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
+    Ok(Reply::OK)
+}
+
+/// SETEX key seconds value
+pub(super) fn setex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    set_with_end(call, Unit::Seconds, &INVALID_SETEX)
+}
+
+/// PSETEX key milliseconds value
+pub(super) fn psetex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    set_with_end(call, Unit::Millis, &INVALID_PSETEX)
+}
+
+/// GETDEL key
+pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let mut target = call.open_to_show(1);
+    let old = target
+        .read_str(|old| old.map(<[u8]>::to_vec))?
+        .ok_or(Reply::Null)?;
+    let key = target.name();
+    call.delete(&mut target)?;
+    call.changed(&target, Class::Generic, c"del");
+    call.replicate_as(c"MYLOG.DEL", [key]);
+    Ok(Reply::Bulk(old))
+}
+
+/// GETEX key [EX | PX | EXAT | PXAT time | PERSIST]
+pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+    let options = Options::read(call.args, 2, Grammar::GetEx)?;
+    if is_valkey_since(GETEX_READS_TIME_FIRST_SINCE) {
+        options.expire_at(&INVALID_GETEX)?;
+    }
+    let mut target = call.open_to_show(1);
+    let value = target
+        .read_str(|value| value.map(<[u8]>::to_vec))?
+        .ok_or(Reply::Null)?;
+    let expire_at = options.expire_at(&INVALID_GETEX)?;
+    let absolute = options.expire.is_some_and(|(unit, _)| !unit.is_relative());
+    let key = target.name();
+    match expire_at {
+        Some(end) if absolute && past::is_over(call, end) => past::delete(call, &mut target)?,
+        Some(end) => {
+            call.commit(
+                &mut target,
+                &Effect::Expire {
+                    db: call.db,
+                    key,
+                    expire_at: end,
+                },
+            )?;
+            call.changed(&target, Class::Generic, c"expire");
+            call.replicate_as(c"MYLOG.GETEX", [key, b"PXAT", end.to_string().as_bytes()]);
+        }
+        None if options.persist && target.expire_at() != NEVER => {
+            call.commit(
+                &mut target,
+                &Effect::Expire {
+                    db: call.db,
+                    key,
+                    expire_at: NEVER,
+                },
+            )?;
+            call.changed(&target, Class::Generic, c"persist");
+            call.replicate_as(c"MYLOG.GETEX", [key, b"PERSIST"]);
+        }
+        None => return Err(Reply::Bulk(value)),
+    }
+    Ok(Reply::Bulk(value))
+}

@@ -1,0 +1,33 @@
+//! Storing a sorted set that was worked out from others.
+
+use std::ffi::CStr;
+
+use mylog_core::effect::{Effect, NEVER};
+use mylog_core::value::Kind;
+
+use crate::api::events::Class;
+use crate::call::Call;
+use crate::commands::shared::overwritten;
+use crate::reply::Reply;
+
+/// Makes argument 1 hold a sorted set of so many members in place of whatever it held, or nothing.
+pub(super) fn store(
+    call: &mut Call<'_>,
+    stored: Option<(usize, Vec<u8>)>,
+    event: &CStr,
+) -> Result<Reply, Reply> {
+    let mut target = call.open(1);
+    let (db, key) = (call.db, target.name());
+    let Some((len, body)) = stored else {
+        if target.exists() {
+            call.delete(&mut target)?;
+            call.changed(&target, Class::Generic, c"del");
+        }
+        return Ok(Reply::Int(0));
+    };
+    let (expire_at, kind, body) = (NEVER, Kind::ZSet, &body[..]);
+    #[rustfmt::skip]
+    overwritten::commit(call, &mut target, &Effect::Put { db, key, expire_at, kind, body })?;
+    call.changed(&target, Class::ZSet, event);
+    Ok(Reply::Int(len as i64))
+}
