@@ -22,11 +22,12 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::{ArgVector, Args};
 use crate::api::{Ctx, log, settings};
 use crate::capture;
+use crate::engine::value_handle;
+use crate::engine::value_handle::Word;
 use crate::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
-use crate::types::Word;
-use crate::{ack, conditions, engine, listeners, native, permission, startup, types, unit};
+use crate::{ack, conditions, engine, listeners, native, permission, startup, unit};
 use target::{Left, read_as, read_str, report};
 pub(crate) use target::{OfKind, Target};
 
@@ -290,7 +291,7 @@ impl<'c> Call<'c> {
             _ => Err(WRONG_TYPE),
         };
         let words = places.map(word).collect::<Result<Vec<_>, Reply>>()?;
-        types::with_values(&words, f).ok_or(NOT_STARTED)
+        value_handle::with_values(&words, f).ok_or(NOT_STARTED)
     }
 
     /// True for a client of RESP3, for whom some replies have another shape.

@@ -9,7 +9,6 @@ mod flush;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use flush::Flushed;
 use mylog_core::effect::{Db, Effect, NEVER};
 use mylog_core::store::{Applied, SlotId, Store};
 use mylog_core::value::Kind;
@@ -17,9 +16,11 @@ use mylog_core::value::Kind;
 use crate::acks::Author;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, Str, log, server};
+use crate::engine::own_change::{in_own_op, own_op};
+use crate::engine::value_handle::{Loaded, Word};
 use crate::gil::Gil;
-use crate::types::{Loaded, Word};
 use crate::{acks, engine, evicted, rewrite, startup, unit};
+use flush::Flushed;
 
 /// The word of a key that is about to go, and whose entry has gone already.
 const NO_ENTRY: SlotId = SlotId {
@@ -27,32 +28,8 @@ const NO_ENTRY: SlotId = SlotId {
     generation: u32::MAX >> 1,
 };
 
-/// How many own changes are under way. Guarded by the global lock: an atomic only to be a static.
-static OWN_OPS: AtomicU32 = AtomicU32::new(0);
-
 /// Values that were loaded or copied and have not been adopted: at most so many.
 static LOADED: AtomicU32 = AtomicU32::new(0);
-
-/// While it lives, what callbacks and notifications report was done by a command of ours, which has made
-/// its effect already.
-pub(crate) struct OwnOp(());
-
-/// Begins a change of the keyspace that follows an effect.
-pub(crate) fn own_op() -> OwnOp {
-    OWN_OPS.fetch_add(1, Ordering::Relaxed);
-    OwnOp(())
-}
-
-/// True while a change of our own is under way.
-pub(crate) fn in_own_op() -> bool {
-    OWN_OPS.load(Ordering::Relaxed) != 0
-}
-
-impl Drop for OwnOp {
-    fn drop(&mut self) {
-        OWN_OPS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Why a name is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

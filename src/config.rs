@@ -13,6 +13,7 @@ use crate::adopt::census;
 use crate::api::config::{Number, Switch, Text, Word};
 use crate::api::{Ctx, Refused};
 use crate::gil::Gil;
+use crate::settings::captured_keys;
 use crate::{acks, engine, filter, release, server_commands, startup, strict};
 
 static DIR: Gil<Vec<u8>> = Gil::new(Vec::new());
@@ -136,7 +137,7 @@ pub(crate) fn put_capture(words: &Words) {
 }
 
 fn capture_changed(words: &Words) {
-    filter::set_prefixes(Prefixes::of(&release::with_released(words)));
+    captured_keys::set_prefixes(Prefixes::of(&release::with_released(words)));
     census::begin();
 }
 

@@ -7,14 +7,14 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
+use mylog_core::relocate::Relocate;
 use mylog_core::store::TablesPlace;
 use redis_module::raw;
 
 use crate::api::defrag::{self, Mover};
 use crate::api::{Ctx, io::word_of};
 use crate::engine;
-use crate::types::{Loaded, Word};
-use mylog_core::relocate::Relocate;
+use crate::engine::value_handle::{Loaded, Word};
 
 /// How long the tables are worked on in one go, where the server does not say.
 const TIME: Duration = Duration::from_millis(2);

@@ -1,5 +1,9 @@
 //! The engine as the event loop sees it: the store, the group being built, and the log behind them.
 
+pub(crate) mod own_change;
+pub(crate) mod refusal;
+pub(crate) mod value_handle;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -118,9 +118,9 @@ fn release_if_down() {
             .flatten()
             .unwrap_or_default();
         ack::give_up_all(&reason);
-        crate::filter::refresh();
+        engine::refusal::refresh();
     } else if !down && WAS_DOWN.load(Ordering::Relaxed) {
-        crate::filter::refresh();
+        engine::refusal::refresh();
     }
     WAS_DOWN.store(down, Ordering::Relaxed);
 }

@@ -9,8 +9,9 @@ use mylog_core::store::SlotId;
 
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, log, server};
+use crate::engine;
+use crate::engine::own_change;
 use crate::gil::Gil;
-use crate::{capture, engine};
 
 /// Names put back whose replicas have, or will have, a DEL in their stream; and those that were changed after that in
 /// the same turn, perhaps by a command that found nothing there on a replica.
@@ -30,7 +31,7 @@ pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
     let Some((kind, expire_at)) = held.flatten() else {
         return;
     };
-    let _own = capture::own_op();
+    let _own = own_change::own_op();
     let owned = OwnedStr::new(name);
     let key = Key::open(ctx, owned.lend(), Mode::Write);
     let back = key

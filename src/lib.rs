@@ -48,6 +48,7 @@ mod reply;
 mod rewrite;
 mod saving;
 mod server_commands;
+mod settings;
 mod sight;
 mod startup;
 mod strict;

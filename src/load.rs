@@ -28,6 +28,7 @@ use crate::api::{Ctx, Refused, acl, database, epoll, latency, log, process, serv
 use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
+use crate::settings::captured_keys;
 use crate::{
     astray, commands, conditions, defrag, engine, events, filter, info, loaded, panic, rewrite, saving,
     server_commands, startup, types, unit,
@@ -140,7 +141,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     settings::attach(own);
     epoll::find_instances();
     server_commands::refresh(own);
-    if server_commands::are_hidden() && filter::captures() {
+    if server_commands::are_hidden() && captured_keys::captures() {
         return Err(LoadError::Capture(config::HIDDEN));
     }
     saving::prepare();

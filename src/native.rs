@@ -14,9 +14,10 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
 use crate::api::{Ctx, server};
 use crate::call::{Access, Call};
-use crate::capture::own_op;
+use crate::engine::own_change::own_op;
 use crate::errors::{NOT_RUN, WRONG_TYPE};
 use crate::reply::Reply;
+use crate::settings::captured_keys;
 use crate::startup::unlogged;
 use crate::{astray, conditions, engine, filter, release, unit};
 
@@ -46,7 +47,7 @@ impl Held {
         for &place in places {
             let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).holds() {
                 // Of a name that is excluded a native key may be made.
-                Holds::Nothing if filter::standing(args.get(place)) == Standing::Excluded => continue,
+                Holds::Nothing if captured_keys::standing(args.get(place)) == Standing::Excluded => continue,
                 Holds::Nothing => &mut held.nothing,
                 Holds::Ours(..) => &mut held.ours,
                 Holds::Foreign => &mut held.native,
@@ -94,7 +95,8 @@ fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
         .filter(is_ours)
         .map(|&place| call.args.get(place))
         .collect();
-    let may_be = |name: &&[u8]| release::is_released(name) && filter::standing(name) == Standing::Excluded;
+    let may_be =
+        |name: &&[u8]| release::is_released(name) && captured_keys::standing(name) == Standing::Excluded;
     let allowed = ours.iter().all(may_be) && engine::takes_writes() && !server::writes_are_paused();
     allowed && !conditions::is_replica() && ours.iter().all(|name| release::at_once(call.ctx, call.db, name))
 }
@@ -102,19 +104,19 @@ fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
 /// A command was led here for a key that an exclusion has taken out, and that was durable, in this database or another:
 /// if none of its keys is so now, here, the native command runs, or it would make a durable key where none is due.
 pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
-    if !filter::exclude_some() || call.ctx.flags().any(Flags::REPLICATED) {
+    if !captured_keys::exclude_some() || call.ctx.flags().any(Flags::REPLICATED) {
         return None;
     }
     let native = filter::routed_from(call.args.string(0))?.as_bytes();
     // As nearly always.
-    if filter::is_captured(call.args.get(1)) {
+    if captured_keys::is_captured(call.args.get(1)) {
         return None;
     }
     let places = filter::keys_of(native, call.args)?.places;
     let is_native = |&place: &usize| {
         let name = call.args.get(place);
         let durable = engine::with(|engine| engine.store.find(call.db, name).is_some()) == Some(true);
-        !durable && filter::standing(name) == Standing::Excluded
+        !durable && captured_keys::standing(name) == Standing::Excluded
     };
     (!places.is_empty() && places.iter().all(is_native)).then(|| run(call, native))
 }

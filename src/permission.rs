@@ -9,8 +9,9 @@ use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::api::string::Args;
 use crate::api::{Ctx, command};
+use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::{commands, conditions, filter, server_commands};
+use crate::{conditions, filter, server_commands};
 
 /// The native command whose permission stands for the administrator's where categories can't.
 const ADMINISTRATION: [&[u8]; 1] = [b"bgrewriteaof"];
@@ -53,12 +54,25 @@ pub(crate) fn refusal_of(ctx: Ctx<'_>, command: &[&[u8]]) -> Option<Reply> {
     denied.then(|| words(ctx, name, args))
 }
 
+/// Commands of our own for which there is no native one, by their names without the prefix, and whether they administrate.
+static OWN: Gil<Vec<(&'static [u8], bool)>> = Gil::new(Vec::new());
+
+/// There is such a command. In OnLoad.
+pub(crate) fn note_own(name: &'static [u8], is_admin: bool) {
+    OWN.with(|own| own.push((name, is_admin)));
+}
+
+/// Whether such a command administrates; `None` for another one.
+fn is_own(name: &[u8]) -> Option<bool> {
+    OWN.with(|own| {
+        let found = own.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|&(_, is_admin)| is_admin)
+    })
+}
+
 /// A command for which this server has no native one.
 fn of_unknown(ctx: Ctx<'_>, name: &[u8]) -> Option<Reply> {
-    if let Some(categories) = commands::categories_of_own(name) {
-        let is_admin = categories
-            .split(|byte| *byte == b' ')
-            .any(|word| word == b"admin");
+    if let Some(is_admin) = is_own(name) {
         return match is_admin && !command::has_categories() {
             true => refusal_of(ctx, &ADMINISTRATION),
             false => None,

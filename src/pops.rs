@@ -11,8 +11,6 @@
 mod again;
 mod due;
 
-pub(crate) use due::{are_due, let_go};
-
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -29,8 +27,10 @@ use crate::api::{Ctx, Str};
 use crate::call::{self, Access, Call, Done, Occasion};
 use crate::gil::Gil;
 use crate::reply::Reply;
+use crate::settings::captured_keys;
 use crate::sight::Sight;
 use crate::{acks, engine, filter, unit};
+pub(crate) use due::{are_due, let_go};
 
 /// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
 pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
@@ -130,7 +130,7 @@ impl Wish for Rc<Waiter> {
             // Who waits was led here while the name was captured, and natively he would get it.
             Holds::Foreign
                 if opened.native_kind() == Some(self.kind)
-                    && !filter::is_captured(key.bytes())
+                    && !captured_keys::is_captured(key.bytes())
                     && filter::native_name(args.get(0)).is_some() => {}
             _ => return,
         }

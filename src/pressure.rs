@@ -11,7 +11,8 @@ use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 
 use crate::api::{latency, log};
-use crate::{config, engine, filter};
+use crate::engine::refusal;
+use crate::{config, engine};
 
 /// A bound that was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +204,7 @@ pub(crate) fn sample() {
         tell(*change);
     }
     if !changes.is_empty() {
-        filter::refresh();
+        refusal::refresh();
     }
 }
 

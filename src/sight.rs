@@ -9,7 +9,7 @@ use mylog_core::log::policy::FsyncPolicy;
 
 use crate::api::key::Holds;
 use crate::engine::Engine;
-use crate::types::Word;
+use crate::engine::value_handle::Word;
 use crate::{conditions, config, engine, strict};
 
 /// No change is after this.

@@ -20,9 +20,10 @@ use crate::adopt::census;
 use crate::api::io::Io;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, later, log};
+use crate::engine::own_change;
+use crate::engine::refusal;
 use crate::gil::Gil;
-use crate::{adopt, capture, conditions, config, engine, filter};
-
+use crate::{adopt, capture, conditions, config, engine};
 use reload::{append_difference, remember_lineage};
 pub(crate) use reload::{became_primary, flushed_by_load, flushed_in_vain, load_begins, load_ended, synced};
 
@@ -222,7 +223,7 @@ fn enter_all(ctx: Ctx<'_>) {
 }
 
 fn enter_one(ctx: Ctx<'_>, db: Db, name: &OwnedStr, kind: Kind, id: SlotId, expire_at: i64) {
-    let _own = capture::own_op();
+    let _own = own_change::own_op();
     if ctx.db() != db && ctx.select_db(db).is_err() {
         log::warning(&format!(
             "a durable key of database {db} has no place: raise 'databases' and restart"
@@ -272,7 +273,7 @@ fn settle_loaded(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>, foreign: bool) {
             drop(key);
             capture::adopt_now(ctx, owned.lend());
         } else {
-            let _own = capture::own_op();
+            let _own = own_change::own_op();
             let _ = key.delete();
         }
     }
@@ -290,7 +291,7 @@ fn refuse(keys: usize, what: &str) {
     log::warning(&text);
     START.with(|start| start.refused = true);
     engine::with(|engine| engine.refusing = Some(text));
-    filter::refresh();
+    refusal::refresh();
 }
 
 /// What the server's files brought for a log that did not exist, and what has just been configured for it.
@@ -337,7 +338,7 @@ pub(crate) fn load_missing_changed() {
         let _ = ctx.select_db(was);
         decide_unlogged();
         engine::with(remember_lineage);
-        filter::refresh();
+        refusal::refresh();
     }
 }
 

@@ -8,94 +8,16 @@ mod body;
 
 use std::ffi::{CStr, c_int, c_void};
 
-use mylog_core::effect::Db;
-use mylog_core::store::SlotId;
-use mylog_core::value::{Kind, Value, ValueRef};
+use mylog_core::value::Kind;
 use redis_module::raw;
 
 use crate::api::io::{Digest, Io, KeyNames, word_of};
 use crate::api::{Ctx, Refused, data_type};
+use crate::engine::value_handle::{Loaded, Word, with_value};
 use crate::{capture, defrag, engine, reaper, startup};
 
 /// Encoding of the values in an RDB. Older ones stay readable for ever.
 const ENCODING: c_int = 1;
-
-/// What has no name in the store yet.
-pub(crate) enum Loaded {
-    /// A value out of an RDB, or of RESTORE.
-    Value(Value),
-    /// The copy that a running COPY makes of this name. The store makes it when it gets its own name.
-    CopyOf(Db, Vec<u8>),
-}
-
-/// What a word stands for.
-pub(crate) enum Word {
-    /// An entry of the store.
-    Entry(SlotId),
-    /// A value that is not adopted yet. The keyspace owns it.
-    Loaded(*mut Loaded),
-}
-
-impl Word {
-    /// Reads a word.
-    pub(crate) fn read(word: usize) -> Self {
-        match SlotId::from_word(word as u64) {
-            Some(id) => Self::Entry(id),
-            None => Self::Loaded(word as *mut Loaded),
-        }
-    }
-}
-
-impl Loaded {
-    /// Gives it to the keyspace.
-    pub(crate) fn into_word(self: Box<Self>) -> usize {
-        Box::into_raw(self) as usize
-    }
-
-    /// Takes it back from the keyspace.
-    ///
-    /// # Safety
-    /// `loaded` came from [`Loaded::into_word`], and the keyspace does not hold it any more.
-    pub(crate) unsafe fn take(loaded: *mut Self) -> Box<Self> {
-        // SAFETY: the contract above.
-        unsafe { Box::from_raw(loaded) }
-    }
-}
-
-/// Gives `f` the value that a word stands for, if it still stands for one.
-pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(ValueRef<'_>) -> R) -> Option<R> {
-    match Word::read(word) {
-        Word::Entry(id) => engine::with(|engine| engine.store.entry(id).map(|entry| f(entry.value())))?,
-        // SAFETY: the server asks for a value of the keyspace, so the box is alive, and it holds the global
-        // lock or runs in a child of its own.
-        Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
-            Loaded::Value(value) => Some(f(value.view())),
-            Loaded::CopyOf(db, key) => {
-                engine::with(|engine| engine.store.get(*db, key).map(|entry| f(entry.value())))?
-            }
-        },
-    }
-}
-
-/// Gives `f` the values that several words stand for, in their order; `None` for no word, and for one that stands
-/// for nothing.
-pub(crate) fn with_values<R>(
-    words: &[Option<usize>],
-    f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
-) -> Option<R> {
-    engine::with(|engine| {
-        let value_of = |word: usize| match Word::read(word) {
-            Word::Entry(id) => engine.store.entry(id).map(|entry| entry.value()),
-            // SAFETY: as in `with_value`.
-            Word::Loaded(loaded) => match unsafe { loaded.as_ref() }? {
-                Loaded::Value(value) => Some(value.view()),
-                Loaded::CopyOf(db, key) => engine.store.get(*db, key).map(|entry| entry.value()),
-            },
-        };
-        let values: Vec<_> = words.iter().map(|word| word.and_then(value_of)).collect();
-        f(&values)
-    })
-}
 
 /// Registers the types. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::walk::Walk;
 use crate::api::scan::Found;
 use crate::gil::Gil;
-use crate::{conditions, filter, unit};
+use crate::settings::captured_keys;
+use crate::{conditions, unit};
 
 /// One part of the walk, and the time before the next: a twentieth of the event loop's time at most.
 const PART: Duration = Duration::from_micros(500);
@@ -50,7 +51,7 @@ pub(crate) fn count() -> Count {
 pub(crate) fn begin() {
     // Before the start is over there is nothing to count, and no context for it.
     let Some(ctx) = unit::context() else { return };
-    let captures = filter::captures();
+    let captures = captured_keys::captures();
     let waits = CENSUS.with(|census| {
         if captures {
             census.walk = Some((Walk::new(), 0));
@@ -90,7 +91,7 @@ fn part() {
     let mut more = true;
     while more && !conditions::is_loading() && Instant::now() < deadline {
         more = walk.step(ctx, |_, name, found| {
-            keys += u64::from(matches!(found, Found::Native(_)) && filter::is_captured(name));
+            keys += u64::from(matches!(found, Found::Native(_)) && captured_keys::is_captured(name));
         });
     }
     let _ = ctx.select_db(was);

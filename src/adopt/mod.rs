@@ -18,7 +18,8 @@ use mylog_core::effect::Db;
 use crate::api::scan::Found;
 use crate::api::{Ctx, log, server};
 use crate::gil::Gil;
-use crate::{conditions, engine, filter, pressure, release, startup, unit};
+use crate::settings::captured_keys;
+use crate::{conditions, engine, pressure, release, startup, unit};
 use build::{Building, Read};
 use walk::Walk;
 
@@ -221,7 +222,7 @@ impl Adoption {
         if conditions::is_replica() {
             return Step::Over(Outcome::Aborted("this server became a replica"));
         }
-        if !filter::is_captured(&self.prefix) {
+        if !captured_keys::is_captured(&self.prefix) {
             return Step::Over(Outcome::Aborted("mylog.capture holds the prefix no longer"));
         }
         if must_wait() {
@@ -254,13 +255,13 @@ impl Adoption {
             self.go_on(ctx, building, deadline);
         } else if let Some(name) = self.found.pop_front() {
             // An exclusion may have taken it out since it was found, or a release.
-            if filter::is_captured(&name.bytes) {
+            if captured_keys::is_captured(&name.bytes) {
                 self.open(ctx, name, deadline);
             }
         } else {
             let (prefix, found, skipped) = (&self.prefix, &mut self.found, &mut self.skipped);
             return self.walk.step(ctx, |db, name, holds| match holds {
-                _ if !name.starts_with(prefix) || !filter::is_captured(name) => {}
+                _ if !name.starts_with(prefix) || !captured_keys::is_captured(name) => {}
                 Found::Native(_) => found.push_back(Name::found(db, name)),
                 Found::Other => *skipped += 1,
                 Found::Durable => {}
@@ -282,7 +283,7 @@ impl Adoption {
     fn go_on(&mut self, ctx: Ctx<'_>, building: Building, deadline: Instant) {
         let changed = guard::changed();
         guard::rest();
-        if changed || !filter::is_captured(&building.name.bytes) {
+        if changed || !captured_keys::is_captured(&building.name.bytes) {
             return self.found.push_front(building.name.changed());
         }
         if ctx.select_db(building.name.db).is_ok() {

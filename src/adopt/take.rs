@@ -8,8 +8,9 @@ use super::build::Building;
 use super::recent::{self, Recent};
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::capture::{self, Cause, own_op};
+use crate::capture::{self, Cause};
 use crate::engine;
+use crate::engine::own_change::own_op;
 use crate::startup::unlogged;
 
 /// About what a record takes beside its value.

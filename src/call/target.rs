@@ -4,10 +4,10 @@ use mylog_core::value::{Hash, Kind, List, Set, ValueRef, ZSet};
 
 use crate::api::key::{Holds, Key};
 use crate::api::{Refused, Str, log};
-use crate::capture::own_op;
+use crate::engine::own_change::own_op;
+use crate::engine::value_handle;
 use crate::errors::{NOT_STARTED, WRONG_TYPE};
 use crate::reply::Reply;
-use crate::types;
 
 /// What an effect left under its name.
 pub(super) struct Left {
@@ -123,7 +123,7 @@ pub(super) fn read_as<T: OfKind + ?Sized, R>(
     match holds {
         Holds::Nothing => Ok(f(None)),
         Holds::Ours(kind, word) if kind == T::KIND => {
-            types::with_value(word, |value| f(T::of(value))).ok_or(NOT_STARTED)
+            value_handle::with_value(word, |value| f(T::of(value))).ok_or(NOT_STARTED)
         }
         _ => Err(WRONG_TYPE),
     }

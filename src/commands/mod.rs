@@ -17,7 +17,7 @@ mod zset;
 use crate::api::command::Spec;
 use crate::api::{Ctx, Refused};
 use crate::edition::Edition;
-use crate::embedded;
+use crate::{embedded, permission};
 
 /// What our names have before the native ones.
 const PREFIX: &[u8] = b"MYLOG.";
@@ -40,6 +40,11 @@ const FAMILIES: [&[Spec]; 12] = [
 
 /// Registers every command. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
+    for spec in admin::table::ADMIN {
+        let name = spec.name.to_bytes().get(PREFIX.len()..).unwrap_or_default();
+        let mut categories = spec.categories.to_bytes().split(|byte| *byte == b' ');
+        permission::note_own(name, categories.any(|word| word == b"admin"));
+    }
     let specs = FAMILIES.iter().copied().flatten();
     specs.into_iter().try_for_each(|spec| ctx.register_command(spec))
 }
@@ -49,16 +54,4 @@ pub(crate) fn on(edition: Edition) {
     shared::past::on(edition);
     shared::overwritten::on(edition);
     embedded::on(edition);
-}
-
-/// The ACL categories of a command of our own for which there is no native one, by its name without the prefix.
-pub(crate) fn categories_of_own(name: &[u8]) -> Option<&'static [u8]> {
-    let is_it = |spec: &&Spec| {
-        let behind = spec.name.to_bytes().split_at_checked(PREFIX.len());
-        behind.is_some_and(|(_, own)| own.eq_ignore_ascii_case(name))
-    };
-    admin::table::ADMIN
-        .iter()
-        .find(is_it)
-        .map(|spec| spec.categories.to_bytes())
 }

@@ -7,7 +7,8 @@ use std::ffi::{c_char, c_int};
 use redis_grammar::prefixes::{self, Prefixes};
 use redis_module::raw;
 
-use super::{filter, names, set_prefixes};
+use super::{filter, names};
+use crate::settings::captured_keys;
 
 struct Counting;
 
@@ -173,7 +174,7 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
         "order: queue: quota:",
         "order: queue: !queue:*:e quota: !quota:2",
     ] {
-        set_prefixes(Prefixes::of(&prefixes::Words::parse(text.as_bytes()).unwrap()));
+        captured_keys::set_prefixes(Prefixes::of(&prefixes::Words::parse(text.as_bytes()).unwrap()));
         for command in cache {
             let name = command.split(' ').next().unwrap_or_default();
             assert_eq!(filtered(command), (name.to_owned(), 0), "{command}, {text}");
@@ -199,5 +200,5 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
             assert_eq!(filtered(command), (twin.to_owned(), 0), "{command}");
         }
     }
-    set_prefixes(Prefixes::NONE);
+    captured_keys::set_prefixes(Prefixes::NONE);
 }

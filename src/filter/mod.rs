@@ -17,8 +17,6 @@ mod replica;
 mod stand_in;
 mod unrouted;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use redis_grammar::key_places::{Places, key_places, number, pattern_places};
 use redis_grammar::prefixes::{Prefixes, Standing};
 use redis_grammar::routes::{self, Keys, Route, Twin};
@@ -28,7 +26,8 @@ use crate::api::call;
 use crate::api::filter::Filtered;
 use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
-use crate::gil::Gil;
+use crate::settings::attention::{self, DOWN, WATCHED};
+use crate::settings::captured_keys;
 use crate::{acks, astray, conditions, engine, pops, server_commands};
 pub(crate) use names::{is_check_for_all, is_copy_for_all, native_string, routed_from};
 pub(crate) use payload::is_ours as is_durable_payload;
@@ -39,67 +38,11 @@ pub(crate) use unrouted::treatments;
 /// handler tells by it that the user may lack the native command.
 pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 
-struct State {
-    prefixes: Prefixes,
-}
-
-static STATE: Gil<State> = Gil::new(State {
-    prefixes: Prefixes::NONE,
-});
-/// Set while the log is down: then every command is looked at.
-static DOWN: AtomicBool = AtomicBool::new(false);
-
-/// Set while replies may have to wait for the disk: then it counts whose command each is.
-static WATCHED: AtomicBool = AtomicBool::new(false);
-
-/// Set while there is any of it, prefixes included: otherwise only flushes are looked for.
-static ATTENTIVE: AtomicBool = AtomicBool::new(false);
-
 /// Replies may have to wait for the disk from now on, or no longer.
 pub(crate) fn watch(watched: bool) {
-    if !WATCHED.swap(watched, Ordering::Relaxed) {
+    if !attention::set(WATCHED, watched) {
         acks::forget_author();
     }
-    pay_attention();
-}
-
-/// The prefixes have changed.
-pub(crate) fn set_prefixes(prefixes: Prefixes) {
-    STATE.with(|state| state.prefixes = prefixes);
-    pay_attention();
-}
-
-/// True while there is a prefix to capture.
-pub(crate) fn captures() -> bool {
-    STATE.with(|state| !state.prefixes.is_empty())
-}
-
-/// True for a name that is captured.
-pub(crate) fn is_captured(name: &[u8]) -> bool {
-    STATE.with(|state| state.prefixes.hold(name))
-}
-
-/// What a name is to the prefixes.
-pub(crate) fn standing(name: &[u8]) -> Standing {
-    STATE.with(|state| state.prefixes.standing(name))
-}
-
-/// True while an exclusion takes keys out of the prefixes.
-pub(crate) fn exclude_some() -> bool {
-    STATE.with(|state| state.prefixes.exclude_some())
-}
-
-/// The log went down, or works again.
-pub(crate) fn refresh() {
-    let down = engine::with(|engine| engine.down_reason().is_some());
-    DOWN.store(down == Some(true), Ordering::Relaxed);
-    pay_attention();
-}
-
-fn pay_attention() {
-    let captures = STATE.with(|state| !state.prefixes.is_empty());
-    let attentive = captures || DOWN.load(Ordering::Relaxed) || WATCHED.load(Ordering::Relaxed);
-    ATTENTIVE.store(attentive, Ordering::Relaxed);
 }
 
 /// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
@@ -121,10 +64,10 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     }
     // Somebody may still be gated when no new reply has to wait.
     acks::next_command(|| command.client_id());
-    if acks::is_anything_aside() && !WATCHED.load(Ordering::Relaxed) {
+    if acks::is_anything_aside() && !attention::is(WATCHED) {
         author::note_settings(command);
     }
-    if ATTENTIVE.load(Ordering::Relaxed) {
+    if attention::is_any() {
         attend(command, len);
     } else if len <= 2 && is_flush(command, len) {
         lead_flush(command);
@@ -153,7 +96,7 @@ fn lead_copy(command: Filtered<'_>) {
 
 /// Looks at a command while there is more than flushes to look for.
 fn attend(command: Filtered<'_>, len: usize) {
-    if WATCHED.load(Ordering::Relaxed) {
+    if attention::is_on(WATCHED) {
         author::note(command);
         if author::lead_to_twin_of_durable(command, len) {
             return;
@@ -162,7 +105,7 @@ fn attend(command: Filtered<'_>, len: usize) {
     let Some(first) = command.arg(1) else {
         if is_flush(command, len) {
             lead_flush(command);
-        } else if captures() {
+        } else if captured_keys::captures() {
             queued::look(command);
         }
         return;
@@ -171,8 +114,8 @@ fn attend(command: Filtered<'_>, len: usize) {
     if len == 2 && matches!(first.len(), 4 | 5) && is_flush(command, len) {
         return lead_flush(command);
     }
-    let captured = STATE.with(|state| is_led(&state.prefixes, first));
-    if captured || DOWN.load(Ordering::Relaxed) || (len > 2 && unrouted::may_have_later_keys(command)) {
+    let captured = captured_keys::with(|prefixes| is_led(prefixes, first));
+    if captured || attention::is_on(DOWN) || (len > 2 && unrouted::may_have_later_keys(command)) {
         look(command, len, captured);
     }
 }
@@ -209,7 +152,7 @@ fn lead_scan(command: Filtered<'_>, len: usize, place: usize) {
             .arg(place)
             .is_some_and(|word| word.eq_ignore_ascii_case(b"type"))
     };
-    if captures() && (2..len).any(asks) {
+    if captured_keys::captures() && (2..len).any(asks) {
         lead_to_twin(command, place);
     }
 }
@@ -270,9 +213,9 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
 
 fn captured(command: Filtered<'_>, keys: Places) -> Captured {
     let (mut held, mut durable, mut others, mut outside) = (0, 0, 0, 0);
-    STATE.with(|state| {
+    captured_keys::with(|prefixes| {
         for key in keys.map(|place| command.arg(place).unwrap_or_default()) {
-            let count = match state.prefixes.standing(key) {
+            let count = match prefixes.standing(key) {
                 Standing::Held => &mut held,
                 Standing::Excluded if is_durable(key) => &mut durable,
                 Standing::Excluded => &mut others,
@@ -313,7 +256,7 @@ pub(crate) fn is_durable(key: &[u8]) -> bool {
 /// True if one of the arguments by which SORT finds other keys looks for captured ones.
 fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
     let arg = |place| command.arg(place).unwrap_or_default();
-    STATE.with(|state| pattern_places(arg, len).any(|place| state.prefixes.hold(arg(place))))
+    captured_keys::with(|prefixes| pattern_places(arg, len).any(|place| prefixes.hold(arg(place))))
 }
 
 /// False for a command that says it has more keys than it has. Its options would be taken for keys, and the
@@ -354,7 +297,7 @@ pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
 /// While the log is down a native command must not change or replace a durable key: nothing could undo it. One of
 /// another database does not count: whether it is one is looked at where the database is known.
 fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
-    if !DOWN.load(Ordering::Relaxed) || !route.overwrites {
+    if !attention::is_on(DOWN) || !route.overwrites {
         return;
     }
     if route.keys == Keys::Everything {
@@ -378,7 +321,7 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
 
 /// Refuses a command while the log is down, if there is a durable key at all.
 fn refuse_if_any_is_durable(command: Filtered<'_>) {
-    if DOWN.load(Ordering::Relaxed) && engine::with(|engine| !engine.store.is_empty()) == Some(true) {
+    if attention::is_on(DOWN) && engine::with(|engine| !engine.store.is_empty()) == Some(true) {
         refuse(command);
     }
 }

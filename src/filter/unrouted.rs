@@ -1,14 +1,14 @@
 //! Commands that write and have no route: by the server's own table. One with a captured key is led to a check that
 //! knows the client's database; so is one onto a durable key while the log is down.
 
-use std::sync::atomic::Ordering;
-
 use redis_grammar::key_places::number;
 use redis_grammar::routes::{self, Twin};
 
-use super::{DOWN, STATE, is_durable, is_led, name_of, no_durable_form, queued, reject, stand_in};
+use super::{is_durable, is_led, name_of, no_durable_form, queued, reject, stand_in};
 use crate::api::filter::Filtered;
 use crate::server_commands::{self, Command, Treatment};
+use crate::settings::attention::{self, DOWN};
+use crate::settings::captured_keys;
 use crate::{conditions, config, unit};
 
 /// Our own begin with it.
@@ -66,8 +66,8 @@ fn concerns(command: Filtered<'_>, place: usize, reads: bool) -> bool {
     let Some(key) = command.arg(place) else {
         return false;
     };
-    let is_led = STATE.with(|state| is_led(&state.prefixes, key));
-    is_led || (!reads && DOWN.load(Ordering::Relaxed) && is_durable(key))
+    let is_led = captured_keys::with(|prefixes| is_led(prefixes, key));
+    is_led || (!reads && attention::is_on(DOWN) && is_durable(key))
 }
 
 /// Gives a command the check in front.
@@ -89,13 +89,13 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
     let is_it = command
         .arg(1)
         .is_some_and(|word| word.eq_ignore_ascii_case(b"populate"));
-    if !is_it || STATE.with(|state| state.prefixes.is_empty()) {
+    if !is_it || !captured_keys::captures() {
         return;
     }
     let count = command.arg(2).and_then(number).unwrap_or(0);
     let prefix = command.arg(3).unwrap_or(b"key");
     let stem = [prefix, b":"].concat();
-    if let Some(captured) = STATE.with(|state| state.prefixes.numbered(&stem, count)) {
+    if let Some(captured) = captured_keys::with(|prefixes| prefixes.numbered(&stem, count)) {
         reject(
             command,
             &no_durable_form("debug populate", &config::captured_by(&captured)),

@@ -9,8 +9,10 @@ use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::capture::{self, Cause, own_op};
-use crate::{engine, types};
+use crate::capture::{self, Cause};
+use crate::engine;
+use crate::engine::own_change::own_op;
+use crate::engine::value_handle;
 
 /// What became of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,7 @@ fn in_this_db(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     let expire_at = key.expire_at();
     drop(key);
     capture::settle(Cause::Command);
-    let Some(dump) = types::with_value(word, dump::of) else {
+    let Some(dump) = value_handle::with_value(word, dump::of) else {
         return Given::Gone;
     };
     let ttl = expire_at.max(0).to_string();

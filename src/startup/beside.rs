@@ -9,8 +9,8 @@ use mylog_core::effect::Db;
 use super::reload;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr};
+use crate::engine::value_handle::Word;
 use crate::gil::Gil;
-use crate::types::Word;
 use crate::{capture, unit};
 
 struct Beside {

@@ -17,11 +17,13 @@ use mylog_core::log::scan::{Replay, scan};
 use super::{Phase, START};
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::{capture, engine, filter, rewrite};
+use crate::engine::own_change;
+use crate::settings::captured_keys;
+use crate::{engine, rewrite};
 
 /// The server loads its RDB, and a key has come.
 pub(crate) fn came(db: Db, name: &[u8]) {
-    if !filter::is_captured(name) {
+    if !captured_keys::is_captured(name) {
         return;
     }
     let in_store = engine::with(|engine| engine.store.find(db, name).is_some()) == Some(true);
@@ -94,7 +96,7 @@ fn look_up(ctx: Ctx<'_>, native: Vec<Name>, saved: Saved) {
     }
     for (db, name) in &known.dead {
         if ctx.select_db(*db).is_ok() {
-            let _own = capture::own_op();
+            let _own = own_change::own_op();
             let _ = Key::open(ctx, OwnedStr::new(name).lend(), Mode::Write).delete();
         }
     }

@@ -8,7 +8,9 @@ use super::{Phase, START, beside, decide_unlogged, enter_all, follow, outdated};
 use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::{capture, conditions, engine, filter, reaper, rewrite, strict, unit};
+use crate::engine::own_change;
+use crate::engine::refusal;
+use crate::{capture, conditions, engine, reaper, rewrite, strict, unit};
 
 /// A load of a whole data set begins.
 pub(crate) fn load_begins(of_rdb: bool) {
@@ -162,7 +164,7 @@ fn rebase(before: &Store) {
     });
     if refused {
         engine::with(|engine| engine.refusing = None);
-        filter::refresh();
+        refusal::refresh();
     }
     let (keys, changes, seq) = engine::with(|engine| {
         engine.mute = false;
@@ -224,7 +226,7 @@ fn delete_all(ctx: Ctx<'_>) {
             .map(|entry| (engine.store.db_of(entry), OwnedStr::new(entry.key())));
         names.collect::<Vec<_>>()
     });
-    let _own = capture::own_op();
+    let _own = own_change::own_op();
     for (db, name) in names.into_iter().flatten() {
         if ctx.select_db(db).is_ok() {
             let _ = Key::open(ctx, name.lend(), Mode::Write).delete();

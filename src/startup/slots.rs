@@ -13,7 +13,8 @@ use mylog_core::effect::Effect;
 use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::{capture, engine};
+use crate::engine;
+use crate::engine::own_change;
 
 /// Slots of a cluster.
 const SLOTS: u16 = 16_384;
@@ -52,7 +53,7 @@ pub(super) fn drop_those_of_others(ctx: Ctx<'_>) {
             let _ = engine.commit(&Effect::Del { db: *db, key: name });
         });
         if ctx.select_db(*db).is_ok() {
-            let _own = capture::own_op();
+            let _own = own_change::own_op();
             let _ = Key::open(ctx, OwnedStr::new(name).lend(), Mode::Write).delete();
         }
     }

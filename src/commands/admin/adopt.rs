@@ -2,8 +2,8 @@
 
 use crate::adopt;
 use crate::call::Call;
-use crate::filter;
 use crate::reply::Reply;
+use crate::settings::captured_keys;
 
 /// MYLOG.ADOPT prefix | ABORT
 pub(super) fn adopt(call: &mut Call<'_>) -> Result<Reply, Reply> {
@@ -14,7 +14,7 @@ pub(super) fn adopt(call: &mut Call<'_>) -> Result<Reply, Reply> {
             false => Err(Reply::error(c"ERR No background adoption in progress")),
         };
     }
-    if !filter::is_captured(prefix) {
+    if !captured_keys::is_captured(prefix) {
         return Err(Reply::error(c"ERR mylog.capture does not hold this prefix"));
     }
     match adopt::begin(prefix) {

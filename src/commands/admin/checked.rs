@@ -17,6 +17,7 @@ use crate::call::{self, Access, Call, Handler};
 use crate::commands::shared::table_words::{READ, UPDATE};
 use crate::reply::Reply;
 use crate::server_commands::{self, Known, Treatment};
+use crate::settings::captured_keys;
 use crate::{config, engine, filter, native, permission};
 
 const FOR_THE_FILTER: Reply =
@@ -129,7 +130,7 @@ impl Checked<'_> {
         }
         let is_restore = matches!(&*self.known.name, "restore" | "restore-asking");
         // What was durable when an exclusion took it out stays so.
-        let led = match filter::standing(key) {
+        let led = match captured_keys::standing(key) {
             Standing::Held => true,
             Standing::Excluded => matches!(holds, Holds::Ours(..)),
             Standing::Outside => false,

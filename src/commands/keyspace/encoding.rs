@@ -9,7 +9,7 @@ use mylog_core::value::integer;
 use mylog_core::value::{Set, ValueRef};
 
 use crate::api::Ctx;
-use crate::types::{self, Word};
+use crate::engine::value_handle::{self, Word};
 use crate::{embedded, engine};
 
 /// A larger set of integers is hashed.
@@ -22,7 +22,7 @@ pub(super) fn of_word(word: usize, key: &[u8]) -> Option<&'static CStr> {
             let entry = engine.store.entry(id)?;
             Some(of(entry.value(), key, entry.expire_at(), entry.form()))
         })?,
-        Word::Loaded(_) => types::with_value(word, |value| of(value, key, NEVER, Form::Whole)),
+        Word::Loaded(_) => value_handle::with_value(word, |value| of(value, key, NEVER, Form::Whole)),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
 use crate::errors::NOT_RUN;
 use crate::reply::Reply;
+use crate::settings::captured_keys;
 use crate::{filter, native};
 
 /// What TYPE calls a kind.
@@ -108,7 +109,7 @@ fn is_of(call: &Call<'_>, name: &[u8], kind: Kind) -> bool {
     match key.holds() {
         Holds::Ours(held, _) => {
             let routed = filter::native_name(call.args.get(0)).is_some();
-            held == kind && (!routed || filter::standing(name) != Standing::Outside)
+            held == kind && (!routed || captured_keys::standing(name) != Standing::Outside)
         }
         _ => key.native_kind() == Some(kind),
     }

@@ -7,8 +7,9 @@ use mylog_core::value::integer;
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
+use crate::config;
 use crate::reply::Reply;
-use crate::{config, filter};
+use crate::settings::captured_keys;
 
 /// The refusal of a command of this native name that would make a native key under a captured prefix.
 pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
@@ -20,7 +21,9 @@ pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
         return None;
     }
     let (from, to) = (call.args.string(1), call.args.string(2));
-    if !filter::is_captured(to.bytes()) || Key::open(call.ctx, from, Mode::Write).holds() != Holds::Foreign {
+    if !captured_keys::is_captured(to.bytes())
+        || Key::open(call.ctx, from, Mode::Write).holds() != Holds::Foreign
+    {
         return None;
     }
     let replaces = is(b"rename") || has_word(call, b"replace").is_some();
@@ -33,7 +36,7 @@ pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
     match there? {
         Holds::Foreign => None,
         Holds::Ours(..) if !replaces => None,
-        Holds::Nothing if !copies && filter::is_captured(from.bytes()) => None,
+        Holds::Nothing if !copies && captured_keys::is_captured(from.bytes()) => None,
         Holds::Nothing | Holds::Ours(..) => {
             let (name, prefix) = (String::from_utf8_lossy(native), config::captured_by(to.bytes()));
             Some(Reply::error_text(&format!(

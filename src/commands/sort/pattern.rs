@@ -7,7 +7,7 @@ use crate::api::OwnedStr;
 use crate::api::call::ReplyType;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::{Call, OfKind};
-use crate::types;
+use crate::engine::value_handle;
 
 /// A pattern.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,10 +65,10 @@ fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>
     match (holds, field) {
         (Holds::Nothing, _) => None,
         (Holds::Ours(Kind::Str, word), None) => {
-            types::with_value(word, |value| <[u8]>::of(value).map(<[u8]>::to_vec))?
+            value_handle::with_value(word, |value| <[u8]>::of(value).map(<[u8]>::to_vec))?
         }
         (Holds::Ours(Kind::Hash, word), Some(field)) => {
-            types::with_value(word, |value| field_of(value, field))?
+            value_handle::with_value(word, |value| field_of(value, field))?
         }
         (Holds::Ours(..), _) => None,
         // Read in place by the API, a string would change its encoding.
