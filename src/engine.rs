@@ -1,6 +1,7 @@
 //! The engine as the event loop sees it: the store, the group being built, and the log behind them.
 
 pub(crate) mod own_change;
+pub(crate) mod payload;
 pub(crate) mod refusal;
 pub(crate) mod value_handle;
 
@@ -352,4 +353,14 @@ pub(crate) fn refused(reason: &str) -> String {
 /// Durable writes refused since the start.
 pub(crate) fn refused_writes() -> u64 {
     REFUSED.load(Ordering::Relaxed)
+}
+
+/// True for the name of a durable key. The filter does not know the database on every server: one of that name in any
+/// counts.
+pub(crate) fn is_durable(key: &[u8]) -> bool {
+    let found = with(|engine| {
+        let dbs = 0..engine.store.dbs();
+        !engine.store.is_empty() && dbs.into_iter().any(|db| engine.store.find(db, key).is_some())
+    });
+    found == Some(true)
 }

@@ -31,6 +31,7 @@ mod engine;
 mod errors;
 mod events;
 mod evicted;
+mod execute;
 mod filter;
 mod gil;
 mod info;

@@ -16,10 +16,11 @@ use crate::api::{Ctx, server};
 use crate::call::{Access, Call};
 use crate::engine::own_change::own_op;
 use crate::errors::{NOT_RUN, WRONG_TYPE};
+use crate::execute::twins;
 use crate::reply::Reply;
 use crate::settings::captured_keys;
 use crate::startup::unlogged;
-use crate::{astray, conditions, engine, filter, release, unit};
+use crate::{astray, conditions, engine, release, unit};
 
 static COMMANDS: AtomicU64 = AtomicU64::new(0);
 
@@ -61,8 +62,8 @@ impl Held {
 /// A command has found a value of another type, and has changed nothing: if that was a native key and the filter
 /// has routed the command here, the native command answers. `None` leaves it at the error.
 pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
-    let native = filter::native_name(call.args.get(0))?;
-    let keys = filter::keys_of(native, call.args)?;
+    let native = twins::native_name(call.args.get(0))?;
+    let keys = twins::keys_of(native, call.args)?;
     let mut held = Held::look(call.ctx, call.args, &keys.places);
     if held.native == 0 {
         return None;
@@ -107,12 +108,12 @@ pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
     if !captured_keys::exclude_some() || call.ctx.flags().any(Flags::REPLICATED) {
         return None;
     }
-    let native = filter::routed_from(call.args.string(0))?.as_bytes();
+    let native = twins::routed_from(call.args.string(0))?.as_bytes();
     // As nearly always.
     if captured_keys::is_captured(call.args.get(1)) {
         return None;
     }
-    let places = filter::keys_of(native, call.args)?.places;
+    let places = twins::keys_of(native, call.args)?.places;
     let is_native = |&place: &usize| {
         let name = call.args.get(place);
         let durable = engine::with(|engine| engine.store.find(call.db, name).is_some()) == Some(true);
@@ -123,7 +124,7 @@ pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
 
 /// The native string at a place of a routed command, for one that takes a key of another type for none.
 pub(crate) fn string(call: &Call<'_>, place: usize) -> Option<Vec<u8>> {
-    filter::native_name(call.args.get(0))?;
+    twins::native_name(call.args.get(0))?;
     let string = Key::open(call.ctx, call.args.string(place), Mode::Read).native_string()?;
     count();
     Some(string)
@@ -218,7 +219,7 @@ pub(crate) fn leave_to_the_log(call: &Call<'_>) {
             run_for_the_log(call, native);
             Vec::new()
         }
-        Some(native) => filter::keys_of(native, call.args).map_or_else(Vec::new, |keys| keys.places),
+        Some(native) => twins::keys_of(native, call.args).map_or_else(Vec::new, |keys| keys.places),
         None => Vec::new(),
     };
     for place in places {

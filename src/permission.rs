@@ -9,9 +9,10 @@ use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::api::string::Args;
 use crate::api::{Ctx, command};
+use crate::execute::twins;
 use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::{conditions, filter, server_commands};
+use crate::{conditions, server_commands};
 
 /// The native command whose permission stands for the administrator's where categories can't.
 const ADMINISTRATION: [&[u8]; 1] = [b"bgrewriteaof"];
@@ -32,7 +33,7 @@ pub(crate) fn refusal(ctx: Ctx<'_>, args: Args<'_>) -> Option<Reply> {
     if user.may_all() && !server_commands::are_renamed() {
         return None;
     }
-    let native = filter::native_string(args.string(0))?;
+    let native = twins::native_string(args.string(0))?;
     let name = native.lend().bytes();
     if name == b"wait" {
         return refusal_of(ctx, &WAIT);

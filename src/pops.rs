@@ -25,11 +25,12 @@ use crate::api::string::Args;
 use crate::api::timer::{Alarm, Sleeper};
 use crate::api::{Ctx, Str};
 use crate::call::{self, Access, Call, Done, Occasion};
+use crate::execute::twins;
 use crate::gil::Gil;
 use crate::reply::Reply;
 use crate::settings::captured_keys;
 use crate::sight::Sight;
-use crate::{acks, engine, filter, unit};
+use crate::{acks, engine, unit};
 pub(crate) use due::{are_due, let_go};
 
 /// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
@@ -131,7 +132,7 @@ impl Wish for Rc<Waiter> {
             Holds::Foreign
                 if opened.native_kind() == Some(self.kind)
                     && !captured_keys::is_captured(key.bytes())
-                    && filter::native_name(args.get(0)).is_some() => {}
+                    && twins::native_name(args.get(0)).is_some() => {}
             _ => return,
         }
         drop(opened);

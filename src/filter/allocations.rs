@@ -7,7 +7,8 @@ use std::ffi::{c_char, c_int};
 use redis_grammar::prefixes::{self, Prefixes};
 use redis_module::raw;
 
-use super::{filter, names};
+use super::filter;
+use crate::execute::twins;
 use crate::settings::captured_keys;
 
 struct Counting;
@@ -153,7 +154,7 @@ fn filtered(command: &str) -> (String, usize) {
 #[test]
 fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
     pretend();
-    names::prepare();
+    twins::prepare();
     let cache = [
         "PING",
         "GET page:1",

@@ -3,10 +3,11 @@
 use redis_grammar::key_places::key_places;
 use redis_grammar::routes;
 
-use super::{is_durable, lead_to_twin, name_of};
+use super::{lead_to_twin, name_of};
 use crate::acks::Needs;
 use crate::api::clients;
 use crate::api::filter::Filtered;
+use crate::engine::is_durable;
 use crate::{acks, conditions};
 
 /// Redis before 7.2 tells no callback whose command it hears of. So a command that takes keys of any type and has a durable

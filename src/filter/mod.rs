@@ -10,8 +10,6 @@
 #[cfg(test)]
 mod allocations;
 mod author;
-mod names;
-mod payload;
 mod queued;
 mod replica;
 mod stand_in;
@@ -24,19 +22,13 @@ use redis_module::raw;
 
 use crate::api::call;
 use crate::api::filter::Filtered;
-use crate::api::string::Args;
 use crate::api::{Ctx, OwnedStr, Refused};
+use crate::engine::{is_durable, payload};
+use crate::execute::twins;
 use crate::settings::attention::{self, DOWN, WATCHED};
 use crate::settings::captured_keys;
 use crate::{acks, astray, conditions, engine, pops, server_commands};
-pub(crate) use names::{is_check_for_all, is_copy_for_all, native_string, routed_from};
-pub(crate) use payload::is_ours as is_durable_payload;
 use stand_in::reject;
-pub(crate) use unrouted::treatments;
-
-/// Before a native name: the twin of a command that was routed. The server finds it in any case; the
-/// handler tells by it that the user may lack the native command.
-pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 
 /// Replies may have to wait for the disk from now on, or no longer.
 pub(crate) fn watch(watched: bool) {
@@ -47,7 +39,7 @@ pub(crate) fn watch(watched: bool) {
 
 /// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
-    names::prepare();
+    twins::prepare();
     ctx.register_filter(Some(filter))
 }
 
@@ -64,7 +56,7 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     }
     // Somebody may still be gated when no new reply has to wait.
     acks::next_command(|| command.client_id());
-    if acks::is_anything_aside() && !attention::is(WATCHED) {
+    if acks::is_anything_aside() && !attention::is_on(WATCHED) {
         author::note_settings(command);
     }
     if attention::is_any() {
@@ -243,16 +235,6 @@ fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
     }
 }
 
-/// True for the name of a durable key. The filter does not know the database on every server: one of that name in any
-/// counts.
-pub(crate) fn is_durable(key: &[u8]) -> bool {
-    let found = engine::with(|engine| {
-        let dbs = 0..engine.store.dbs();
-        !engine.store.is_empty() && dbs.into_iter().any(|db| engine.store.find(db, key).is_some())
-    });
-    found == Some(true)
-}
-
 /// True if one of the arguments by which SORT finds other keys looks for captured ones.
 fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
     let arg = |place| command.arg(place).unwrap_or_default();
@@ -269,29 +251,6 @@ fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
     };
     let keys = command.arg(place).and_then(number);
     keys.is_none_or(|keys| route.has_room_for(keys, len))
-}
-
-/// Where the keys of a command are, and whether it may make one that is not there: by its native name.
-pub(crate) struct KeysOf {
-    pub(crate) places: Vec<usize>,
-    /// It only takes from the first of its keys that has something.
-    pub(crate) takes_only: bool,
-    /// It looks at keys that are not among its arguments.
-    pub(crate) looks_elsewhere: bool,
-}
-
-/// The keys of a command; `None` for one that the filter does not know.
-pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
-    let route = routes::find(native)?;
-    let arg = |place| (place < args.len()).then(|| args.get(place));
-    Some(KeysOf {
-        places: key_places(arg, args.len(), route.keys).collect(),
-        looks_elsewhere: route.keys == Keys::Sort
-            && pattern_places(|place| arg(place).unwrap_or_default(), args.len())
-                .next()
-                .is_some(),
-        takes_only: matches!(route.keys, Keys::Counted | Keys::CountedLater | Keys::AllButLast),
-    })
 }
 
 /// While the log is down a native command must not change or replace a durable key: nothing could undo it. One of
@@ -334,13 +293,6 @@ fn refuse(command: Filtered<'_>) {
     }
 }
 
-/// The error for a command that would change a captured key, or make one, and has no form for durable ones.
-pub(crate) fn no_durable_form(name: &str, prefix: &str) -> String {
-    format!(
-        "ERR '{name}' has no durable form for a key that mylog.capture holds by '{prefix}'; nothing was done"
-    )
-}
-
 /// True for a RESTORE that would make a durable key.
 fn brings_durable(command: Filtered<'_>, route: &Route) -> bool {
     route.name.starts_with("restore") && command.arg(3).is_some_and(payload::is_ours)
@@ -351,20 +303,12 @@ fn lead_to_twin(command: Filtered<'_>, place: usize) {
     if queued::is_denied(command) {
         return;
     }
-    if let Some(twin) = names::twin(place) {
+    if let Some(twin) = twins::twin(place) {
         let _ = command.replace(0, twin);
     }
 }
 
 /// Gives a command that has no route the name of its twin.
 fn replace_name(command: Filtered<'_>, native: &[u8]) {
-    let _ = command.replace(0, names::made_twin(native));
-}
-
-/// True for the name of a command that was routed here: `MYLOG.` and the native name in lower case. Who
-/// types that himself is asked for the native command's permission, too.
-pub(crate) fn native_name(name: &[u8]) -> Option<&[u8]> {
-    let native = name.strip_prefix(ROUTED)?;
-    let is_lower = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
-    native.iter().all(is_lower).then_some(native)
+    let _ = command.replace(0, twins::made_twin(native));
 }

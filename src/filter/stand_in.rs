@@ -5,9 +5,10 @@
 //! of a name that he has never sent. So for whoever has said who he is it is a command that needs no permission. That
 //! one does not ask for a password either, so clients that may not have given theirs get another one.
 
-use super::{Filtered, OwnedStr, names};
+use super::{Filtered, OwnedStr};
 use crate::api::acl::Owner;
 use crate::api::context::Flags;
+use crate::execute::twins;
 use crate::unit;
 
 /// The command that answers with its first argument as an error, unless the user may not run what follows that.
@@ -37,13 +38,13 @@ fn owner(command: Filtered<'_>) -> Option<Owner> {
 
 /// The name of what COPY to another database becomes.
 pub(super) fn copy_name(command: Filtered<'_>) -> OwnedStr {
-    let for_all = is_known(owner(command).as_ref()).then(names::copy_for_all);
+    let for_all = is_known(owner(command).as_ref()).then(twins::copy_for_all);
     for_all.flatten().unwrap_or_else(|| OwnedStr::new(COPY_DB))
 }
 
 /// The name of the command that looks at the keys of a native one before it runs it.
 pub(super) fn check_name(command: Filtered<'_>) -> OwnedStr {
-    let for_all = is_known(owner(command).as_ref()).then(names::check_for_all);
+    let for_all = is_known(owner(command).as_ref()).then(twins::check_for_all);
     for_all.flatten().unwrap_or_else(|| OwnedStr::new(CHECKED))
 }
 

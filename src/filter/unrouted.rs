@@ -2,10 +2,10 @@
 //! knows the client's database; so is one onto a durable key while the log is down.
 
 use redis_grammar::key_places::number;
-use redis_grammar::routes::{self, Twin};
 
-use super::{is_durable, is_led, name_of, no_durable_form, queued, reject, stand_in};
+use super::{is_led, name_of, queued, reject, stand_in};
 use crate::api::filter::Filtered;
+use crate::engine::{is_durable, refusal};
 use crate::server_commands::{self, Command, Treatment};
 use crate::settings::attention::{self, DOWN};
 use crate::settings::captured_keys;
@@ -98,7 +98,7 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
     if let Some(captured) = captured_keys::with(|prefixes| prefixes.numbered(&stem, count)) {
         reject(
             command,
-            &no_durable_form("debug populate", &config::captured_by(&captured)),
+            &refusal::no_durable_form("debug populate", &config::captured_by(&captured)),
         );
     }
 }
@@ -106,20 +106,4 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
 /// True if a command of this name may have a key behind its first argument.
 pub(super) fn may_have_later_keys(command: Filtered<'_>) -> bool {
     name_of(command).is_some_and(server_commands::may_have_later_keys)
-}
-
-/// All commands of the server that write, and what becomes of each on a captured key: for MYLOG.DEBUG.
-pub(crate) fn treatments() -> Vec<String> {
-    const BY_NAME: &str = "it acts on names, whatever they hold, and a durable key stays one";
-    let treatment = |(name, treatment): (&str, Treatment)| {
-        let route = routes::find(name.as_bytes());
-        let (what, reason) = match (route.map(|route| route.twin), treatment) {
-            (Some(Twin::Runs), _) => ("routed", ""),
-            (Some(Twin::Native), _) => ("native", BY_NAME),
-            (_, Treatment::Native(reason)) => ("native", reason),
-            (Some(Twin::Checked) | None, _) => ("refused", ""),
-        };
-        format!("{name} {what} {reason}").trim_end().to_owned()
-    };
-    server_commands::list().into_iter().map(treatment).collect()
 }

@@ -11,12 +11,13 @@ mod on_purpose;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-pub(crate) use command::{Command, Treatment};
+use redis_grammar::routes::{self, Twin};
 
 use crate::api::string::Args;
 use crate::api::{Ctx, acl, log, spelling};
 use crate::gil::Gil;
 use crate::unit;
+pub(crate) use command::{Command, Treatment};
 
 struct State {
     /// Sorted by name.
@@ -287,4 +288,20 @@ pub(crate) fn list() -> Vec<(&'static str, Treatment)> {
     });
     list.retain(|(_, treatment)| *treatment != Treatment::Harmless);
     list
+}
+
+/// All commands of the server that write, and what becomes of each on a captured key: for MYLOG.DEBUG.
+pub(crate) fn treatments() -> Vec<String> {
+    const BY_NAME: &str = "it acts on names, whatever they hold, and a durable key stays one";
+    let treatment = |(name, treatment): (&str, Treatment)| {
+        let route = routes::find(name.as_bytes());
+        let (what, reason) = match (route.map(|route| route.twin), treatment) {
+            (Some(Twin::Runs), _) => ("routed", ""),
+            (Some(Twin::Native), _) => ("native", BY_NAME),
+            (_, Treatment::Native(reason)) => ("native", reason),
+            (Some(Twin::Checked) | None, _) => ("refused", ""),
+        };
+        format!("{name} {what} {reason}").trim_end().to_owned()
+    };
+    list().into_iter().map(treatment).collect()
 }

@@ -73,7 +73,6 @@ const ROOMS: &[Room] = &[
             "src/permission.rs",
             "src/pops.rs",
             "src/pops/",
-            "src/filter/names.rs",
         ],
     },
     Room {

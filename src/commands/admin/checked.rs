@@ -15,10 +15,13 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
 use crate::call::{self, Access, Call, Handler};
 use crate::commands::shared::table_words::{READ, UPDATE};
+use crate::engine::payload;
+use crate::engine::refusal;
+use crate::execute::twins;
 use crate::reply::Reply;
 use crate::server_commands::{self, Known, Treatment};
 use crate::settings::captured_keys;
-use crate::{config, engine, filter, native, permission};
+use crate::{config, engine, native, permission};
 
 const FOR_THE_FILTER: Reply =
     Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
@@ -76,7 +79,7 @@ unsafe fn tell_or_run(
 }
 
 fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    match filter::is_check_for_all(call.args.string(0)) {
+    match twins::is_check_for_all(call.args.string(0)) {
         true => checked(call),
         false => Err(FOR_THE_FILTER),
     }
@@ -154,7 +157,7 @@ impl Checked<'_> {
                 .from(4)
                 .any(|word| word.eq_ignore_ascii_case(b"replace"))
         };
-        if filter::is_durable_payload(self.inner.get(3)) || (is_there && !replaces()) {
+        if payload::is_ours(self.inner.get(3)) || (is_there && !replaces()) {
             return Ok(false);
         }
         Err(self.refusal(key))
@@ -162,6 +165,6 @@ impl Checked<'_> {
 
     fn refusal(&self, key: &[u8]) -> Reply {
         let name = self.known.name.replace('|', " ");
-        Reply::error_text(&filter::no_durable_form(&name, &config::captured_by(key)))
+        Reply::error_text(&refusal::no_durable_form(&name, &config::captured_by(key)))
     }
 }

@@ -16,7 +16,8 @@ use crate::call::Call;
 use crate::errors::{NOT_RUN, SYNTAX};
 use crate::reply::Reply;
 use crate::rewrite::{self, Aborted, Requested};
-use crate::{engine, filter, permission, startup};
+use crate::server_commands;
+use crate::{engine, permission, startup};
 
 /// Inside a unit a fork would see half of it; inside the call of another module it may be that module's
 /// thread that forks, with which the child would die.
@@ -62,7 +63,7 @@ pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Reply> {
     match call.args.len() {
         2 if word.eq_ignore_ascii_case(b"digest") => Ok(digest()),
         2 if word.eq_ignore_ascii_case(b"commands") => {
-            let lines = filter::treatments();
+            let lines = server_commands::treatments();
             let head = Reply::Array(lines.len());
             let lines = lines.into_iter().map(|line| Reply::Bulk(line.into_bytes()));
             Ok(Reply::Parts(std::iter::once(head).chain(lines).collect()))

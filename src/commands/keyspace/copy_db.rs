@@ -4,9 +4,10 @@
 use super::new_name;
 use crate::astray;
 use crate::call::Call;
+use crate::engine;
 use crate::errors::NOT_RUN;
+use crate::execute::twins;
 use crate::reply::Reply;
-use crate::{engine, filter};
 
 /// Runs COPY with the same arguments; it replicates as itself.
 pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
@@ -16,7 +17,7 @@ pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let durable = || {
         [1, 2]
             .into_iter()
-            .any(|place| filter::is_durable(call.args.get(place)))
+            .any(|place| engine::is_durable(call.args.get(place)))
     };
     if let Some(refusal) = engine::refusal().filter(|_| durable()) {
         return Err(refusal);
@@ -30,7 +31,7 @@ pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
 
 /// As `copy_db`, without a question for permission or password: so nobody but the filter may call it.
 pub(super) fn copy_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    if !filter::is_copy_for_all(call.args.string(0)) {
+    if !twins::is_copy_for_all(call.args.string(0)) {
         return Err(Reply::error(c"ERR MYLOG.COPYFORALL is what becomes of COPY"));
     }
     copy_db(call)

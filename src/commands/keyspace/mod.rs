@@ -21,9 +21,10 @@ use crate::api::call::CallReply;
 use crate::api::key::{Holds, Key, Mode};
 use crate::call::Call;
 use crate::errors::NOT_RUN;
+use crate::execute::twins;
+use crate::native;
 use crate::reply::Reply;
 use crate::settings::captured_keys;
-use crate::{filter, native};
 
 /// What TYPE calls a kind.
 const fn type_name(kind: Kind) -> &'static CStr {
@@ -108,7 +109,7 @@ fn is_of(call: &Call<'_>, name: &[u8], kind: Kind) -> bool {
     let key = Key::open(call.ctx, owned.lend(), Mode::ReadNoTouch);
     match key.holds() {
         Holds::Ours(held, _) => {
-            let routed = filter::native_name(call.args.get(0)).is_some();
+            let routed = twins::native_name(call.args.get(0)).is_some();
             held == kind && (!routed || captured_keys::standing(name) != Standing::Outside)
         }
         _ => key.native_kind() == Some(kind),

@@ -8,12 +8,17 @@
 use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use redis_grammar::routes;
+use redis_grammar::key_places::{key_places, pattern_places};
+use redis_grammar::routes::{self, Keys};
 
-use super::{ROUTED, native_name};
+use crate::api::string::Args;
 use crate::api::{OwnedStr, Str, spelling};
 use crate::gil::Gil;
 use crate::server_commands;
+
+/// Before a native name: the twin of a command that was routed. The server finds it in any case; the
+/// handler tells by it that the user may lack the native command.
+pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 
 /// The names of one route.
 struct Names {
@@ -34,7 +39,7 @@ static CHECK_FOR_ALL: Gil<Option<OwnedStr>> = Gil::new(None);
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes them. In OnLoad, before the filter runs.
-pub(super) fn prepare() {
+pub(crate) fn prepare() {
     note_later_keys();
     let names = routes::names().map(|native| Names {
         twin: made_twin(native.as_bytes()),
@@ -51,7 +56,7 @@ fn note_later_keys() {
 }
 
 /// The name of the command that runs COPY for everybody.
-pub(super) fn copy_for_all() -> Option<OwnedStr> {
+pub(crate) fn copy_for_all() -> Option<OwnedStr> {
     COPY_FOR_ALL.with(|name| name.as_ref().map(OwnedStr::share))
 }
 
@@ -61,7 +66,7 @@ pub(crate) fn is_copy_for_all(name: Str<'_>) -> bool {
 }
 
 /// The name of the command that checks a native one for everybody.
-pub(super) fn check_for_all() -> Option<OwnedStr> {
+pub(crate) fn check_for_all() -> Option<OwnedStr> {
     CHECK_FOR_ALL.with(|name| name.as_ref().map(OwnedStr::share))
 }
 
@@ -71,12 +76,12 @@ pub(crate) fn is_check_for_all(name: Str<'_>) -> bool {
 }
 
 /// A string of the name of a native command's twin.
-pub(super) fn made_twin(native: &[u8]) -> OwnedStr {
+pub(crate) fn made_twin(native: &[u8]) -> OwnedStr {
     OwnedStr::new(&[ROUTED, &native.to_ascii_lowercase()].concat())
 }
 
 /// The name of the twin of the route at a place.
-pub(super) fn twin(place: usize) -> Option<OwnedStr> {
+pub(crate) fn twin(place: usize) -> Option<OwnedStr> {
     LAST.store(place, Ordering::Relaxed);
     NAMES.with(|names| names.get(place).map(|names| names.twin.share()))
 }
@@ -135,9 +140,40 @@ fn found(own: &[u8]) -> Option<OwnedStr> {
     kept.or_else(|| Some(OwnedStr::new(&native.to_ascii_lowercase())))
 }
 
+/// True for the name of a command that was routed here: `MYLOG.` and the native name in lower case. Who
+/// types that himself is asked for the native command's permission, too.
+pub(crate) fn native_name(name: &[u8]) -> Option<&[u8]> {
+    let native = name.strip_prefix(ROUTED)?;
+    let is_lower = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+    native.iter().all(is_lower).then_some(native)
+}
+
+/// Where the keys of a command are, and whether it may make one that is not there: by its native name.
+pub(crate) struct KeysOf {
+    pub(crate) places: Vec<usize>,
+    /// It only takes from the first of its keys that has something.
+    pub(crate) takes_only: bool,
+    /// It looks at keys that are not among its arguments.
+    pub(crate) looks_elsewhere: bool,
+}
+
+/// The keys of a command; `None` for one that the filter does not know.
+pub(crate) fn keys_of(native: &[u8], args: Args<'_>) -> Option<KeysOf> {
+    let route = routes::find(native)?;
+    let arg = |place| (place < args.len()).then(|| args.get(place));
+    Some(KeysOf {
+        places: key_places(arg, args.len(), route.keys).collect(),
+        looks_elsewhere: route.keys == Keys::Sort
+            && pattern_places(|place| arg(place).unwrap_or_default(), args.len())
+                .next()
+                .is_some(),
+        takes_only: matches!(route.keys, Keys::Counted | Keys::CountedLater | Keys::AllButLast),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use redis_grammar::routes::{Keys, ROUTES};
+    use redis_grammar::routes::ROUTES;
 
     use super::*;
     use crate::server_commands::may_have_later_keys;

@@ -1,0 +1,3 @@
+//! One command of ours.
+
+pub(crate) mod twins;
