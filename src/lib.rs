@@ -3,12 +3,13 @@
 //! The engine is `mylog_core`; this crate is the only one with the module API and with `unsafe`. The layers,
 //! each using those before it:
 //!
-//! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock.
+//! 1. `api`: the module API behind safe calls. `gil`: state under the server's global lock. `settings`: what the operator has
+//!    set.
 //! 2. `engine`: store, group and log. `pressure`: when the disk is too far behind. `strict`, `sight`, `ack`, `unit`,
 //!    `waits`: when a reply may leave. `rewrite`: the compaction.
 //! 3. `types`, `capture`, `events`, `startup`, `saving`: what the server tells, and what becomes of it. `listeners`: whether
 //!    anybody hears what is replicated.
-//! 4. `call`, `permission`, `commands`, `pops`, `filter`, `server_commands`: what clients send. `adopt`, `native`: keys that were there before
+//! 4. `call`, `execute`, `permission`, `commands`, `pops`, `filter`, `server_commands`: what clients send. `adopt`, `native`: keys that were there before
 //!    they were captured. `config`, `info`: what operators see.
 //! 5. `load`: the entry.
 

@@ -2,6 +2,7 @@
 //! question names one: asked without, the server denies them everything.
 
 mod rules;
+mod user;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::io;
@@ -17,16 +18,7 @@ use super::{Ctx, Str, api, clients};
 use crate::conditions;
 use crate::gil::Gil;
 use rules::Rules;
-
-/// A user, for as long as it is asked about.
-struct User(*mut raw::RedisModuleUser);
-
-impl Drop for User {
-    fn drop(&mut self) {
-        // SAFETY: the handle is ours, freed once; the user itself stays.
-        unsafe { api!(RedisModule_FreeModuleUser)(self.0) };
-    }
-}
+use user::User;
 
 /// The user that every server has. He can't be deleted, and loading another list of users changes him in place, since
 /// clients point to him: so a handle of him stays good, which must not be kept of any other.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use redis_module::raw;
 
-use super::User;
+use super::user::User;
 use crate::api::{OwnedStr, api};
 
 /// Returns a share of the text of a user's rules. The bindings do not know it.
