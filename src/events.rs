@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, Refused, Str, events, latency, log, settings};
+use crate::api::{Ctx, Refused, Str, events, latency, log, own_context, settings};
 use crate::{
     ack, acks, adopt, astray, capture, conditions, engine, evicted, listeners, pressure, rewrite, saving,
     server_commands, startup, unit, waits,
@@ -87,7 +87,7 @@ unsafe extern "C" fn event_loop(
     waits::release();
     acks::run_unblocked();
     unit::end(ctx);
-    if let Some(own) = unit::context() {
+    if let Some(own) = own_context() {
         evicted::tell_replicas(own);
         own.catch_up();
     }
@@ -215,7 +215,7 @@ unsafe extern "C" fn cron(
 fn each_second() {
     let second = engine::wall_ms() / 1000;
     if SECOND.swap(second, Ordering::Relaxed) != second {
-        if let Some(own) = unit::context() {
+        if let Some(own) = own_context() {
             listeners::look(own);
         }
     }
@@ -304,7 +304,7 @@ unsafe extern "C" fn modules_changed(
     _sub: u64,
     _data: *mut c_void,
 ) {
-    if let Some(ctx) = unit::context() {
+    if let Some(ctx) = own_context() {
         server_commands::refresh(ctx);
     }
 }

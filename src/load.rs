@@ -24,14 +24,14 @@ use redis_module::raw;
 use crate::ack::Releaser;
 use crate::api::context::Flags;
 use crate::api::string::Args;
-use crate::api::{Ctx, Refused, acl, database, epoll, latency, log, process, server, settings};
+use crate::api::{Ctx, Refused, acl, database, epoll, latency, log, own_context, process, server, settings};
 use crate::config::{self, ConfigError};
 use crate::edition::Edition;
 use crate::gil::Gil;
 use crate::settings::captured_keys;
 use crate::{
     astray, commands, conditions, defrag, engine, events, filter, info, loaded, panic, rewrite, saving,
-    server_commands, startup, types, unit,
+    server_commands, startup, types,
 };
 
 /// The module's version as `MODULE LIST` shows it.
@@ -119,7 +119,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     let own = ctx.detached();
     log::attach(own);
     panic::install();
-    unit::attach(own);
+    own_context::attach(own);
     let edition = Edition::ask(ctx);
     // Without HANDLE_IO_ERRORS the server ends itself at the first value that ends early, RESTORE's included, and a replica
     // takes no data set straight from the socket, nor, without HANDLE_REPL_ASYNC_LOAD, beside the one that it has.

@@ -12,7 +12,7 @@ use crate::api::call::{CallReply, LastingReply};
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
-use crate::api::{Ctx, server};
+use crate::api::{Ctx, own_context, server};
 use crate::call::{Access, Call};
 use crate::engine::own_change::own_op;
 use crate::errors::{NOT_RUN, WRONG_TYPE};
@@ -20,7 +20,7 @@ use crate::execute::twins;
 use crate::reply::Reply;
 use crate::settings::captured_keys;
 use crate::startup::unlogged;
-use crate::{astray, conditions, engine, release, unit};
+use crate::{astray, conditions, engine, release};
 
 static COMMANDS: AtomicU64 = AtomicU64::new(0);
 
@@ -184,7 +184,7 @@ pub(crate) fn run_inner(call: &Call<'_>, inner: Args<'_>) -> Reply {
 /// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk. And for one
 /// that has waited for a key, whose answer is given later.
 fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<LastingReply>) -> Option<Reply> {
-    let ctx = unit::context()?;
+    let ctx = own_context()?;
     let was = ctx.db();
     ctx.select_db(call.db).ok()?;
     let modifiers = if call.is_resp3() { "!E3" } else { "!E" };

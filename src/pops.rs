@@ -23,7 +23,7 @@ use crate::api::key::{Holds, Key, Mode};
 use crate::api::on_keys::{OnKeys, Wish};
 use crate::api::string::Args;
 use crate::api::timer::{Alarm, Sleeper};
-use crate::api::{Ctx, Str};
+use crate::api::{Ctx, Str, own_context};
 use crate::call::{self, Access, Call, Done, Occasion};
 use crate::execute::twins;
 use crate::gil::Gil;
@@ -106,7 +106,7 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
         return Err(pop.at_once);
     };
     waiter.client.set(Some(client));
-    if let (true, Some(ctx)) = (pop.timeout_ms > 0, unit::context()) {
+    if let (true, Some(ctx)) = (pop.timeout_ms > 0, own_context()) {
         waiter
             .alarm
             .set(Some(Alarm::set::<TimeOver>(ctx, pop.timeout_ms, waiter.id)));
@@ -197,7 +197,7 @@ impl Waiter {
     }
 
     fn stop_alarm(&self) {
-        if let (Some(alarm), Some(ctx)) = (self.alarm.take(), unit::context()) {
+        if let (Some(alarm), Some(ctx)) = (self.alarm.take(), own_context()) {
             alarm.stop(ctx);
         }
     }

@@ -19,7 +19,7 @@ use redis_module::raw;
 use crate::adopt::census;
 use crate::api::io::Io;
 use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, later, log};
+use crate::api::{Ctx, OwnedStr, later, log, own_context};
 use crate::engine::own_change;
 use crate::engine::refusal;
 use crate::gil::Gil;
@@ -326,7 +326,7 @@ pub(crate) fn load_missing_changed() {
             std::mem::take(&mut start.loaded),
         )
     });
-    if let (true, Some(ctx)) = (refused, crate::unit::context()) {
+    if let (true, Some(ctx)) = (refused, own_context()) {
         engine::with(|engine| engine.refusing = None);
         let was = ctx.db();
         for (db, name) in foreign {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use mylog_core::log::writer::WaitOutcome;
 
 use crate::acks::Author;
-use crate::api::{Ctx, client_list, log};
+use crate::api::{Ctx, client_list, log, own_context};
 use crate::capture::{self, Cause};
 use crate::gil::Gil;
 use crate::{acks, conditions, config, engine, strict};
@@ -37,19 +37,6 @@ static UNIT: Gil<Unit> = Gil::new(Unit {
 });
 
 static WAITED_USEC: AtomicU64 = AtomicU64::new(0);
-
-/// A context for callbacks that get none.
-static CONTEXT: Gil<Option<Ctx<'static>>> = Gil::new(None);
-
-/// Gives the callbacks a context. Called once, in OnLoad.
-pub(crate) fn attach(ctx: Ctx<'static>) {
-    CONTEXT.with(|slot| *slot = Some(ctx));
-}
-
-/// The context for callbacks that get none.
-pub(crate) fn context() -> Option<Ctx<'static>> {
-    CONTEXT.with(|slot| *slot)
-}
 
 /// While it lives, the running command is held for all that callbacks report: nobody else need wait.
 pub(crate) struct HeldCommand(());
@@ -142,7 +129,7 @@ fn arm() {
     if UNIT.with(|unit| std::mem::replace(&mut unit.armed, true)) {
         return;
     }
-    let Some(ctx) = context() else { return };
+    let Some(ctx) = own_context() else { return };
     // Refused on a read-only replica, where nobody waits. Redis before 7.2 tells of no end: there what is left open is settled before
     // the next command and before the sleep.
     let _ = ctx.after_unit(end);

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{gate, idle, io_threads};
 use crate::api::client_list::{self, field};
-use crate::api::settings;
+use crate::api::{own_context, settings};
 use crate::gil::Gil;
-use crate::unit;
 
 /// One of them.
 pub(super) struct SetAside {
@@ -69,7 +68,7 @@ impl SetAside {
 
 fn set(name: &CStr, value: &[u8]) {
     SETTING.store(true, Ordering::Relaxed);
-    if let Some(ctx) = unit::context() {
+    if let Some(ctx) = own_context() {
         ctx.call(c"CONFIG", "", &[b"SET", name.to_bytes(), value]);
     }
     SETTING.store(false, Ordering::Relaxed);
@@ -174,7 +173,7 @@ impl Queued {
 
 /// True for a client whose commands are queued.
 fn is_in_multi(id: u64) -> bool {
-    let line = unit::context().map_or_else(String::new, |ctx| client_list::of(ctx, &[id]));
+    let line = own_context().map_or_else(String::new, |ctx| client_list::of(ctx, &[id]));
     field(&line, "flags").is_some_and(|flags| flags.contains('x'))
 }
 
@@ -184,7 +183,7 @@ fn put_back(needs: Needs) {
     }
     if needs != Needs::AppendFsync && idle::TIMEOUT.is_aside() {
         idle::TIMEOUT.put_back();
-        if let Some(ctx) = unit::context() {
+        if let Some(ctx) = own_context() {
             // Before the server's next look at its clients.
             ctx.after_commands(gate::look_at_idle);
         }

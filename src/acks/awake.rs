@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{gate, leavers};
-use crate::api::{clients, epoll};
+use crate::api::{clients, epoll, own_context};
 use crate::gil::Gil;
-use crate::unit;
 
 /// A server that has slept for less did not sleep: it has looked at its sockets.
 const NO_SLEEP: Duration = Duration::from_micros(100);
@@ -191,7 +190,7 @@ pub(super) fn turn_ends() {
     if goes_round && !opened {
         begin(now);
     }
-    let (Some(ctx), true) = (unit::context(), goes_round || opened) else {
+    let (Some(ctx), true) = (own_context(), goes_round || opened) else {
         return;
     };
     if with(|tries| !tries.next.is_empty()) {

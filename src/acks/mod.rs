@@ -42,8 +42,7 @@ pub(crate) use room::evicted;
 pub(crate) use way::{Standing, Way, way};
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, client_list};
-use crate::unit;
+use crate::api::{Ctx, client_list, own_context};
 
 /// Gates the client of a command of ours for what the command changed or saw up to `seq`.
 pub(crate) fn gate_command(ctx: Ctx<'_>, flags: Flags, seq: u64) {
@@ -67,7 +66,7 @@ pub(crate) fn gate_client(id: u64, seq: u64) {
 
 /// Everybody who may have been active: where it can't be known whose command it was.
 fn everybody(since_s: Option<u64>) -> Vec<u64> {
-    let text = unit::context().map_or_else(String::new, client_list::of_all);
+    let text = own_context().map_or_else(String::new, client_list::of_all);
     text.lines()
         .filter_map(|line| author::active(line, since_s))
         .collect()

@@ -5,9 +5,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::api::context::Flags;
-use crate::api::{client_list, client_memory, clients};
+use crate::api::{client_list, client_memory, clients, own_context};
 use crate::gil::Gil;
-use crate::unit;
 
 /// What was found when the server was asked last.
 #[derive(Clone, Copy)]
@@ -48,7 +47,7 @@ pub(super) fn missing() -> Option<usize> {
             return None;
         }
     }
-    let memory = unit::context()?.server_info(c"memory");
+    let memory = own_context()?.server_info(c"memory");
     let clients = usize::try_from(memory.number("mem_clients_normal")).ok()?;
     LAST.with(|last| *last = Some(Look { clients, used }));
     let limit = limit - (limit / 16).max(AHEAD).min(limit / 2);
@@ -57,7 +56,7 @@ pub(super) fn missing() -> Option<usize> {
 
 /// Closes those of them that the server would have closed. Returns who is gated no longer.
 pub(super) fn make(missing: usize, is_gated: impl Fn(u64) -> bool) -> Vec<u64> {
-    let text = unit::context().map_or_else(String::new, client_list::of_all);
+    let text = own_context().map_or_else(String::new, client_list::of_all);
     let closed = gated_to_close(&text, missing, is_gated);
     closed.iter().copied().for_each(clients::close);
     CLOSED.fetch_add(closed.len() as u64, Ordering::Relaxed);

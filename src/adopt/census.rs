@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use super::walk::Walk;
+use crate::api::own_context;
 use crate::api::scan::Found;
+use crate::conditions;
 use crate::gil::Gil;
 use crate::settings::captured_keys;
-use crate::{conditions, unit};
 
 /// One part of the walk, and the time before the next: a twentieth of the event loop's time at most.
 const PART: Duration = Duration::from_micros(500);
@@ -50,7 +51,7 @@ pub(crate) fn count() -> Count {
 /// The prefixes have changed, or the key space as a whole has: counts anew.
 pub(crate) fn begin() {
     // Before the start is over there is nothing to count, and no context for it.
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let captures = captured_keys::captures();
     let waits = CENSUS.with(|census| {
         if captures {
@@ -78,7 +79,7 @@ pub(super) fn disturbed() {
 }
 
 fn part() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let under_way = CENSUS.with(|census| {
         census.waits = false;
         census.walk.take()

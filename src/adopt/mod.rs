@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use mylog_core::effect::Db;
 
 use crate::api::scan::Found;
-use crate::api::{Ctx, log, server};
+use crate::api::{Ctx, log, own_context, server};
 use crate::gil::Gil;
 use crate::settings::captured_keys;
-use crate::{conditions, engine, pressure, release, startup, unit};
+use crate::{conditions, engine, pressure, release, startup};
 use build::{Building, Read};
 use walk::Walk;
 
@@ -96,7 +96,7 @@ static STATE: Gil<State> = Gil::new(State {
 
 /// Begins to adopt the keys with a prefix. False while another adoption runs.
 pub(crate) fn begin(prefix: &[u8]) -> bool {
-    let Some(ctx) = unit::context() else { return false };
+    let Some(ctx) = own_context() else { return false };
     let (free, waits) = STATE.with(|state| {
         if state.running.is_some() {
             return (false, true);
@@ -114,7 +114,7 @@ pub(crate) fn begin(prefix: &[u8]) -> bool {
 /// Ends the adoption under way: what is adopted stays so. False if there is none.
 pub(crate) fn abort() -> bool {
     let aborted = STATE.with(|state| state.running.take());
-    let (Some(_), Some(ctx)) = (&aborted, unit::context()) else {
+    let (Some(_), Some(ctx)) = (&aborted, own_context()) else {
         return false;
     };
     ended(ctx, Outcome::Aborted("ABORT"));
@@ -153,7 +153,7 @@ pub(crate) fn progress() -> Progress {
 }
 
 fn step() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let running = STATE.with(|state| {
         state.waits = false;
         state.running.take()

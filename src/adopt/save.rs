@@ -3,9 +3,9 @@
 //! place. The start can tell only as long as the log has not been rewritten (`startup::outdated`).
 
 use crate::api::call::ReplyType;
-use crate::api::{context::Flags, log};
+use crate::api::{context::Flags, log, own_context};
+use crate::engine;
 use crate::gil::Gil;
-use crate::{engine, unit};
 
 /// The time before another try.
 const AGAIN_MS: i64 = 200;
@@ -22,7 +22,7 @@ pub(crate) fn behind(seq: u64, what: &'static str) {
 }
 
 fn save() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let Some((seq, what)) = WANTED.with(|wanted| *wanted) else {
         return;
     };

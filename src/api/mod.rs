@@ -30,6 +30,7 @@ pub(crate) mod latency;
 pub(crate) mod log;
 pub(crate) mod native;
 pub(crate) mod on_keys;
+pub(crate) mod own_context;
 pub(crate) mod parked;
 pub(crate) mod process;
 pub(crate) mod random;
@@ -45,6 +46,7 @@ pub(crate) mod string;
 pub(crate) mod timer;
 
 pub(crate) use context::Ctx;
+pub(crate) use own_context::own_context;
 pub(crate) use string::{OwnedStr, Str};
 
 /// What the server's allocator keeps everywhere. Not malloc's 16: where the C library can't tell the size of a

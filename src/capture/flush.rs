@@ -8,7 +8,8 @@ use mylog_core::effect::{Db, Effect};
 use mylog_core::store::Store;
 
 use crate::api::context::Flags;
-use crate::{engine, rewrite, startup, unit};
+use crate::api::own_context;
+use crate::{engine, rewrite, startup};
 
 /// A flush that has happened.
 pub(super) struct Flushed {
@@ -61,6 +62,6 @@ impl Flushed {
 /// How often DEBUG has run, as the server writes it. A CONFIG RESETSTAT in the same unit counts as a run: rather keys
 /// that come back than keys that are gone.
 fn debugs() -> Option<String> {
-    let stats = unit::context()?.server_info(c"commandstats");
+    let stats = own_context()?.server_info(c"commandstats");
     stats.text("cmdstat_debug").map(str::to_owned)
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::api::acl::Owner;
 use crate::api::filter::Filtered;
+use crate::api::own_context;
 use crate::gil::Gil;
-use crate::unit;
 
 /// A client that has sent MULTI and neither EXEC nor DISCARD. What would make it another user's is queued as well.
 struct Client {
@@ -61,7 +61,7 @@ pub(super) fn look(command: Filtered<'_>) {
 
 impl Queuing {
     fn forget_those_who_left(&mut self) {
-        if let Some(ctx) = unit::context() {
+        if let Some(ctx) = own_context() {
             self.clients
                 .retain(|client| !matches!(Owner::of(ctx, client.id), Owner::Unlisted));
         }
@@ -77,7 +77,7 @@ pub(super) fn is_denied(command: Filtered<'_>) -> bool {
     let Some(id) = command.client_id() else {
         return false;
     };
-    let Some(ctx) = unit::context() else {
+    let Some(ctx) = own_context() else {
         return false;
     };
     QUEUING.with(|queuing| {

@@ -8,8 +8,8 @@
 use super::{Filtered, OwnedStr};
 use crate::api::acl::Owner;
 use crate::api::context::Flags;
+use crate::api::own_context;
 use crate::execute::twins;
-use crate::unit;
 
 /// The command that answers with its first argument as an error, unless the user may not run what follows that.
 const REJECT: &[u8] = b"MYLOG.REJECT";
@@ -33,7 +33,7 @@ fn is_known(owner: Option<&Owner>) -> bool {
 }
 
 fn owner(command: Filtered<'_>) -> Option<Owner> {
-    Some(Owner::of(unit::context()?, command.client_id()?))
+    Some(Owner::of(own_context()?, command.client_id()?))
 }
 
 /// The name of what COPY to another database becomes.

@@ -5,11 +5,12 @@ use redis_grammar::key_places::number;
 
 use super::{is_led, name_of, queued, reject, stand_in};
 use crate::api::filter::Filtered;
+use crate::api::own_context;
 use crate::engine::{is_durable, refusal};
 use crate::server_commands::{self, Command, Treatment};
 use crate::settings::attention::{self, DOWN};
 use crate::settings::captured_keys;
-use crate::{conditions, config, unit};
+use crate::{conditions, config};
 
 /// Our own begin with it.
 const OWN: &[u8] = b"mylog.";
@@ -37,7 +38,7 @@ pub(super) fn look(command: Filtered<'_>, len: usize, name: &[u8]) {
         Finding::Nothing => {}
         Finding::Check => lead(command),
         Finding::Ask => {
-            let keys = unit::context().map_or_else(Vec::new, |ctx| command.keys(ctx));
+            let keys = own_context().map_or_else(Vec::new, |ctx| command.keys(ctx));
             if keys.iter().any(|key| concerns(command, key.place, key.reads)) {
                 lead(command);
             }

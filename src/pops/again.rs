@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::server;
+use crate::api::{own_context, server};
+use crate::engine;
 use crate::gil::Gil;
-use crate::{engine, unit};
 
 /// So often is looked whether there may be writes.
 const LOOK_MS: i64 = 10;
@@ -24,13 +24,13 @@ pub(super) fn ask_later(db: u32, key: &[u8]) {
         keys.insert((db, key.to_vec()));
         first
     });
-    if let (true, Some(ctx)) = (first, unit::context()) {
+    if let (true, Some(ctx)) = (first, own_context()) {
         ctx.after_ms(LOOK_MS, ask);
     }
 }
 
 fn ask() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     if is_too_early() {
         return ctx.after_ms(LOOK_MS, ask);
     }

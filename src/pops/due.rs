@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Waiter;
 use crate::ack;
-use crate::api::event_loop;
+use crate::api::{event_loop, own_context};
 use crate::gil::Gil;
 use crate::reply::Reply;
-use crate::unit;
 
 static DUE: Gil<Vec<Rc<Waiter>>> = Gil::new(Vec::new());
 /// There is one: the filter asks before every command.
@@ -45,7 +44,7 @@ pub(super) fn forget(id: u64) {
 
 /// Between the last command of this turn and the server's look at those who were let go.
 fn release_soon() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     if !ASKED.swap(true, Ordering::Relaxed) {
         ctx.after_commands(release);
         // 7.0 knows already how long it will sleep.
@@ -65,7 +64,7 @@ fn release() {
 
 /// Before a command that ends waits, or could tell that they have not ended: they end now.
 pub(crate) fn let_go() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     for waiter in DUE.with(|due| due.clone()) {
         let id = waiter.client_id.to_string();
         // The only way to end a wait at once, and it asks for the answer.

@@ -17,9 +17,9 @@ use redis_grammar::prefixes::Words;
 
 use crate::adopt::{Outcome, must_wait, save, walk::Walk};
 use crate::api::scan::Found;
-use crate::api::{Ctx, log};
+use crate::api::{Ctx, log, own_context};
 use crate::gil::Gil;
-use crate::{conditions, config, engine, unit};
+use crate::{conditions, config, engine};
 pub(crate) use give::at_once;
 
 /// One step, and the time before the next.
@@ -115,7 +115,7 @@ pub(crate) fn begin(prefix: &[u8]) -> Result<(), NotBegun> {
         std::mem::replace(&mut state.waits, true)
     });
     config::put_capture(&words);
-    if let (false, Some(ctx)) = (waits, unit::context()) {
+    if let (false, Some(ctx)) = (waits, own_context()) {
         ctx.after_ms(0, step);
     }
     Ok(())
@@ -179,7 +179,7 @@ pub(crate) fn progress() -> Progress {
 }
 
 fn step() {
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let running = STATE.with(|state| {
         state.waits = false;
         state.running.take()

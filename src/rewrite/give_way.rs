@@ -9,8 +9,8 @@ use super::others::{self, Waiting};
 use super::run;
 use super::{healing, schedule, with};
 use crate::api::context::Flags;
-use crate::api::log;
-use crate::{config, unit};
+use crate::api::{log, own_context};
+use crate::config;
 
 /// Time between two looks: each costs the event loop the making of three sections of INFO.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ impl Watch {
     /// Begins with a fork.
     pub(super) fn begin() -> Self {
         Self {
-            bgsaves: unit::context().map_or(0, others::bgsaves),
+            bgsaves: own_context().map_or(0, others::bgsaves),
             next: Instant::now() + LOOK_EVERY,
         }
     }
@@ -54,7 +54,7 @@ pub(super) fn watch() {
         let running = rewriter.running.as_mut().filter(|running| running.has_child());
         running.is_some_and(|running| running.watch.is_due())
     });
-    let (Some(true), Some(ctx)) = (due, unit::context()) else {
+    let (Some(true), Some(ctx)) = (due, own_context()) else {
         return;
     };
     // Outside of `with`: the server runs code of its own for these.
@@ -103,7 +103,7 @@ fn heals() -> bool {
 pub(super) fn look_again() {
     let stands_back =
         with(|rewriter| rewriter.courtesy.stands_back() && rewriter.running.is_none()).unwrap_or(false);
-    let Some(ctx) = unit::context().filter(|_| stands_back) else {
+    let Some(ctx) = own_context().filter(|_| stands_back) else {
         return;
     };
     if heals() || !config::rewrite_yields() {

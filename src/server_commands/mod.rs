@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use redis_grammar::routes::{self, Twin};
 
 use crate::api::string::Args;
-use crate::api::{Ctx, acl, log, spelling};
+use crate::api::{Ctx, acl, log, own_context, spelling};
 use crate::gil::Gil;
-use crate::unit;
 pub(crate) use command::{Command, Treatment};
 
 struct State {
@@ -209,7 +208,7 @@ pub(crate) fn name_of(spelling: &[u8]) -> Option<&'static str> {
 
 /// Asks the server what runs under a spelling, and keeps the answer.
 fn ask(spelling: &[u8]) -> Option<&'static str> {
-    let reply = unit::context()?.call(c"COMMAND", "", &[b"INFO", spelling])?;
+    let reply = own_context()?.call(c"COMMAND", "", &[b"INFO", spelling])?;
     let info = reply.element(0)?;
     STATE.with(|state| {
         let mut intern = |name| State::intern(&mut state.names, name);

@@ -8,10 +8,10 @@ use mylog_core::effect::Db;
 
 use super::reload;
 use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr};
+use crate::api::{Ctx, OwnedStr, own_context};
+use crate::capture;
 use crate::engine::value_handle::Word;
 use crate::gil::Gil;
-use crate::{capture, unit};
 
 struct Beside {
     loading: bool,
@@ -64,7 +64,7 @@ pub(crate) fn aborted() {
 pub(crate) fn swapped_in() {
     let names = take();
     reload::replaced();
-    let Some(ctx) = unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let was = ctx.db();
     let mut last = 0;
     for (told, name) in names {

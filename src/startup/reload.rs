@@ -7,7 +7,7 @@ use mylog_core::store::Store;
 use super::{Phase, START, beside, decide_unlogged, enter_all, follow, outdated};
 use crate::api::context::Flags;
 use crate::api::key::{Key, Mode};
-use crate::api::{Ctx, OwnedStr, log};
+use crate::api::{Ctx, OwnedStr, log, own_context};
 use crate::engine::own_change;
 use crate::engine::refusal;
 use crate::{capture, conditions, engine, reaper, rewrite, strict, unit};
@@ -105,7 +105,7 @@ fn stands_by_itself() -> bool {
 
 /// The store becomes what it was, and so does the keyspace. The log has it.
 fn put_back(before: Box<Store>) {
-    let Some(ctx) = crate::unit::context() else { return };
+    let Some(ctx) = own_context() else { return };
     let was = ctx.db();
     delete_all(ctx);
     let unfinished = engine::with(|engine| {
@@ -203,7 +203,7 @@ pub(crate) fn became_primary() {
         };
         (before, start.fresh)
     });
-    let (Some(before), Some(ctx)) = (before, crate::unit::context()) else {
+    let (Some(before), Some(ctx)) = (before, own_context()) else {
         return;
     };
     if fresh && before.is_empty() {
