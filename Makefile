@@ -15,7 +15,7 @@ endif
 .DEFAULT_GOAL := help
 # Two targets that install at once would wait on each other's lock, or fail.
 .NOTPARALLEL:
-.PHONY: help deps build demo run test test-servers soak check audit bench docker docker-test clean
+.PHONY: help deps build demo run test test-servers soak check docs audit bench docker docker-test clean
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -52,6 +52,9 @@ check: deps ## Format, lints, licences and sources of the dependencies
 	cargo clippy $(CARGO_QUIET) --workspace --all-targets --locked -- -D warnings
 	cargo clippy $(CARGO_QUIET) --test docker --locked -- -D warnings
 	@tools/deny.sh bans licenses sources
+
+docs: deps ## Write docs/commands.md anew, from the tables of commands
+	MYLOG_WRITE_DOCS=1 cargo test $(CARGO_QUIET) --locked --lib the_page_of_commands
 
 audit: deps ## Known vulnerabilities of the dependencies (fetches the advisory list)
 	@tools/deny.sh advisories

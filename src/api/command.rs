@@ -57,6 +57,19 @@ pub(crate) struct Arg {
     pub(crate) flags: u32,
 }
 
+#[cfg(test)]
+impl Arg {
+    /// True if the argument may be left out.
+    pub(crate) fn is_optional(&self) -> bool {
+        self.flags & raw::REDISMODULE_CMD_ARG_OPTIONAL != 0
+    }
+
+    /// True if the argument may come again.
+    pub(crate) fn is_multiple(&self) -> bool {
+        self.flags & raw::REDISMODULE_CMD_ARG_MULTIPLE != 0
+    }
+}
+
 /// All that the server is told of a command.
 pub(crate) struct Spec {
     pub(crate) name: &'static CStr,

@@ -8,6 +8,8 @@ mod blocking;
 mod hash;
 mod keyspace;
 mod list;
+#[cfg(test)]
+mod reference;
 mod set;
 mod shared;
 mod sort;
@@ -22,20 +24,23 @@ use crate::{embedded, permission};
 /// What our names have before the native ones.
 const PREFIX: &[u8] = b"MYLOG.";
 
-/// All of them, by families.
-const FAMILIES: [&[Spec]; 12] = [
-    string::table::STRING,
-    bits::table::BIT,
-    hash::table::HASH,
-    list::table::LIST,
-    blocking::table::BLOCKING,
-    set::table::SET,
-    zset::table::ZSET,
-    zset::query_table::ZSET_QUERY,
-    sort::table::SORT,
-    keyspace::forward_table::FORWARD,
-    keyspace::table::KEYSPACE,
-    admin::table::ADMIN,
+/// The tables, each with the title of its part of `docs/commands.md`.
+const FAMILIES: [(&str, &[Spec]); 12] = [
+    ("Strings", string::table::STRING),
+    ("Bits of strings", bits::table::BIT),
+    ("Hashes", hash::table::HASH),
+    ("Lists", list::table::LIST),
+    ("Blocking pops", blocking::table::BLOCKING),
+    ("Sets", set::table::SET),
+    ("Sorted sets", zset::table::ZSET),
+    (
+        "Sorted sets: unions, intersections, differences",
+        zset::query_table::ZSET_QUERY,
+    ),
+    ("Sorting", sort::table::SORT),
+    ("Keys of any type", keyspace::forward_table::FORWARD),
+    ("What captured keys are", keyspace::table::KEYSPACE),
+    ("Administration", admin::table::ADMIN),
 ];
 
 /// Registers every command. In OnLoad only.
@@ -45,8 +50,10 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         let mut categories = spec.categories.to_bytes().split(|byte| *byte == b' ');
         permission::note_own(name, categories.any(|word| word == b"admin"));
     }
-    let specs = FAMILIES.iter().copied().flatten();
-    specs.into_iter().try_for_each(|spec| ctx.register_command(spec))
+    FAMILIES
+        .iter()
+        .flat_map(|(_, specs)| specs.iter())
+        .try_for_each(|spec| ctx.register_command(spec))
 }
 
 /// This is the server. In OnLoad.
