@@ -7,7 +7,7 @@ use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::api::context::Flags;
-use crate::api::{Ctx, Refused, Str, events, latency, log, own_context, settings};
+use crate::api::{Ctx, Refused, Str, clients, events, latency, log, own_context, settings};
 use crate::{
     ack, acks, adopt, astray, capture, conditions, engine, evicted, listeners, pressure, rewrite, saving,
     server_commands, startup, unit, waits,
@@ -85,7 +85,7 @@ unsafe extern "C" fn event_loop(
     // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
     //    group, and its clients are gated before anything is sent.
     waits::release();
-    acks::run_unblocked();
+    clients::run_unblocked();
     unit::end(ctx);
     if let Some(own) = own_context() {
         evicted::tell_replicas(own);

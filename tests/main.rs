@@ -66,6 +66,7 @@ mod server {
     mod gate_threads;
     mod gate_tls;
     mod gate_trouble;
+    mod gate_whose;
     mod generic_cases;
     mod generic_commands;
     mod generic_random;

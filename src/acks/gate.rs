@@ -18,8 +18,6 @@ use crate::capture::{self, Cause};
 use crate::gil::Gil;
 use crate::{ack, config, engine, unit};
 
-/// Seconds within which whoever is not known was active.
-const ACTIVE_S: u64 = 1;
 /// In a shorter turn the server protects nobody by itself: it lets a script or another module run for
 /// `busy-reply-threshold`, or a part of a second, before.
 const LONG_TURN: Duration = Duration::from_millis(1);
@@ -140,21 +138,16 @@ pub(super) fn hold(author: Author, seq: u64) {
     if io_threads::are_shared() {
         return io_threads::hold(author, seq, &UNKNOWN);
     }
-    let everybody_since = |since| {
-        UNKNOWN.fetch_add(1, Ordering::Relaxed);
-        everybody(since)
-    };
     match author {
         Author::Nobody => return,
         Author::Client(id) if hold_client(id, seq) => {}
-        // A client of another module's call, which is nobody's.
-        Author::Client(_) => return hold(author::not_known(), seq),
-        Author::Unknown => everybody_since(Some(ACTIVE_S)).into_iter().for_each(|id| {
-            hold_client(id, seq);
-        }),
-        Author::PutOff => everybody_since(None).into_iter().for_each(|id| {
-            hold_client(id, seq);
-        }),
+        // Of the client of another module's call, too, which is nobody's.
+        Author::Client(_) | Author::Unknown => {
+            UNKNOWN.fetch_add(1, Ordering::Relaxed);
+            everybody().into_iter().for_each(|id| {
+                hold_client(id, seq);
+            });
+        }
     }
     engine::with(|engine| engine.ask_sync(seq));
     // From 7.2 on the filter does not see the command behind this one, if that was put off as well: the unit's end is heard of.
@@ -308,6 +301,10 @@ pub(crate) fn woke_up() {
 /// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
 pub(crate) fn before_sleep() {
     author::turn_ends();
+    // What comes behind this without the filter is nobody's who was seen. Beside threads that counts: one may read for him by then.
+    if io_threads::are_shared() {
+        author::forget();
+    }
     io_threads::settle();
     room::look_again();
     let all = may_have_ended_protection();

@@ -31,7 +31,7 @@ mod way;
 pub(crate) use aside::{
     Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
 };
-pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, run_unblocked};
+pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command};
 pub(crate) use awake::reads_end;
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_protects, next_command, on_durable, prepare,
@@ -64,10 +64,8 @@ pub(crate) fn gate_client(id: u64, seq: u64) {
     gate::hold(Author::Client(id), seq);
 }
 
-/// Everybody who may have been active: where it can't be known whose command it was.
-fn everybody(since_s: Option<u64>) -> Vec<u64> {
+/// Everybody who is told of what they do: where it can't be known whose command it was.
+fn everybody() -> Vec<u64> {
     let text = own_context().map_or_else(String::new, client_list::of_all);
-    text.lines()
-        .filter_map(|line| author::active(line, since_s))
-        .collect()
+    text.lines().filter_map(author::is_told).collect()
 }
