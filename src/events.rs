@@ -82,6 +82,7 @@ unsafe extern "C" fn event_loop(
     let ctx = unsafe { Ctx::from_raw(ctx) };
     startup::enter(ctx);
     acks::reads_end();
+    acks::turn_ends();
     // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
     //    group, and its clients are gated before anything is sent.
     waits::release();
@@ -96,7 +97,6 @@ unsafe extern "C" fn event_loop(
     sample_fsyncs();
     release_if_down();
     pressure::sample();
-    waits::release();
     // 2. Behind all that gates: whoever is let go now, or was never gated, is sent what he was told.
     acks::before_sleep();
     ack::set_past_sleep_hook(true);

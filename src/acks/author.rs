@@ -48,7 +48,7 @@ pub(super) fn may_be_put_off() -> bool {
     PUT_OFF.load(Ordering::Relaxed) > 0
 }
 
-/// A turn ends.
+/// A turn ends. Asked before what was blocked runs: to ask whether writes are paused may end the pause.
 pub(crate) fn turn_ends() {
     let left = PUT_OFF.load(Ordering::Relaxed);
     if left > 0 && !server::writes_are_paused() {

@@ -300,7 +300,6 @@ pub(crate) fn woke_up() {
 
 /// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
 pub(crate) fn before_sleep() {
-    author::turn_ends();
     // What comes behind this without the filter is nobody's who was seen. Beside threads that counts: one may read for him by then.
     if io_threads::are_shared() {
         author::forget();

@@ -133,7 +133,7 @@ pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
             engine::with(|engine| engine.ask_sync(seq));
         }
         Author::Client(_) => unit::wait_at_end(seq),
-        Author::Unknown | Author::PutOff => {
+        Author::Unknown => {
             unknown.fetch_add(1, Ordering::Relaxed);
             unit::wait_at_end(seq);
         }

@@ -31,7 +31,7 @@ mod way;
 pub(crate) use aside::{
     Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
 };
-pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command};
+pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, turn_ends};
 pub(crate) use awake::reads_end;
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_protects, next_command, on_durable, prepare,

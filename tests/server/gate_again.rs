@@ -94,3 +94,49 @@ fn a_client_is_told_of_nothing_behind_a_yield_that_takes_no_time() {
         is_let_go(&mut stage, client);
     }
 }
+
+/// What the server ends behind a call of another module's is not made up for by what was looked at before that call.
+#[test]
+fn a_gated_client_that_is_woken_is_told_of_nothing_behind_a_call_that_follows_a_yield() {
+    let mut stage = Stage::new();
+    stage.other.ok("CONFIG SET busy-reply-threshold 0");
+    for n in 0..4 {
+        let last = ["CALLER.BEHIND_YIELD", "20", "SET", "native", "v"];
+        assert!(gated_and_woken(&mut stage, &format!("yield-{n}"), &last).is_ok());
+    }
+}
+
+/// Of a name that is overwritten no event tells: the change is known once the next command comes.
+#[test]
+fn who_overwrites_is_told_of_nothing_in_the_middle_of_the_next_clients_slow_script() {
+    let mut stage = Stage::new();
+    stage.other.ok("CONFIG SET busy-reply-threshold 20");
+    stage.other.ok("MYLOG.SET k v");
+    let mut blocked = |name: &str, behind: &[&str]| {
+        let mut client = stage.server.client();
+        client.ok(&format!("CLIENT SETNAME {name}"));
+        let mut bytes = Vec::new();
+        encode(words(&format!("BLPOP list:{name} 0")), &mut bytes);
+        encode(behind, &mut bytes);
+        client.try_send_bytes(&bytes).unwrap();
+        wait_for("it is blocked", || is_blocked(&mut stage, name));
+        client
+    };
+    let mut client = blocked("overwrites", &["SET", "k", "native"]);
+    let mut slow = blocked("slow", &SLOW);
+    let gate = SyncGate::shut(&stage.server);
+    let mut pusher = stage.server.client();
+    let lines = ["MULTI", "RPUSH list:overwrites x", "RPUSH list:slow x", "EXEC"].map(words);
+    let mut bytes = Vec::new();
+    lines.iter().for_each(|line| encode(line, &mut bytes));
+    pusher.try_send_bytes(&bytes).unwrap();
+    stage.settle();
+    assert!(!client.has_come(), "early: {:?}", client.recv());
+    gate.open();
+    assert_eq!(client.recv().items().len(), 2);
+    assert!(client.recv().is_ok());
+    slow.recv();
+    assert_eq!(slow.recv().text(), "slow");
+    (0..4).for_each(|_| drop(pusher.recv()));
+    is_let_go(&mut stage, client);
+}

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::server_builder::ServerBuilder;
 
 /// `CALLER.AS_USER command ...` calls it with the permissions of the client, `CALLER.AS_NOBODY` without any;
-/// `CALLER.AND_YIELD ms command ...` serves others for a while, or once, behind its call. The server
+/// `CALLER.AND_YIELD ms command ...` serves others for a while, or once, behind its call, `CALLER.BEHIND_YIELD` before it. The server
 /// hands a module the way to its functions in the first word of the context.
 const SOURCE: &str = r#"
 #include <stddef.h>
@@ -36,17 +36,25 @@ static int run(Ctx *ctx, String **argv, int argc, const char *format) {
 static int as_user(Ctx *ctx, String **argv, int argc) { return run(ctx, argv, argc, "!CEv"); }
 static int as_nobody(Ctx *ctx, String **argv, int argc) { return run(ctx, argv, argc, "!Ev"); }
 
-/* The call comes first: what it is answered is told at once, and the server serves others for `ms` milliseconds. */
-static int and_yield(Ctx *ctx, String **argv, int argc) {
-    const char *ms = StringPtrLen(argv[1], NULL);
-    long long end = Milliseconds();
-    for (long long n = 0; ; ms++) {
-        if (*ms < '0' || *ms > '9') { end += n; break; }
-        n = n * 10 + (*ms - '0');
-    }
-    int done = run(ctx, argv + 1, argc - 1, "!Ev");
+/* Serves others for `ms` milliseconds, or once. */
+static void serve(Ctx *ctx, String *argument) {
+    const char *ms = StringPtrLen(argument, NULL);
+    long long n = 0;
+    while (*ms >= '0' && *ms <= '9') n = n * 10 + (*ms++ - '0');
+    long long end = Milliseconds() + n;
     do Yield(ctx, 2, "caller yields"); while (Milliseconds() < end);
+}
+
+/* The call comes first: what it is answered is told at once. */
+static int and_yield(Ctx *ctx, String **argv, int argc) {
+    int done = run(ctx, argv + 1, argc - 1, "!Ev");
+    serve(ctx, argv[1]);
     return done;
+}
+
+static int behind_yield(Ctx *ctx, String **argv, int argc) {
+    serve(ctx, argv[1]);
+    return run(ctx, argv + 1, argc - 1, "!Ev");
 }
 
 int RedisModule_OnLoad(Ctx *ctx, String **argv, int argc) {
@@ -65,6 +73,7 @@ int RedisModule_OnLoad(Ctx *ctx, String **argv, int argc) {
     SetModuleAttribs(ctx, "caller", 1, 1);
     if (CreateCommand(ctx, "caller.as_user", as_user, "write", 0, 0, 0)) return 1;
     if (CreateCommand(ctx, "caller.and_yield", and_yield, "write", 0, 0, 0)) return 1;
+    if (CreateCommand(ctx, "caller.behind_yield", behind_yield, "write", 0, 0, 0)) return 1;
     return CreateCommand(ctx, "caller.as_nobody", as_nobody, "write", 0, 0, 0);
 }
 "#;
