@@ -27,7 +27,7 @@ use crate::engine::value_handle::Word;
 use crate::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
 use crate::reply::{Out, Reply};
 use crate::sight::Sight;
-use crate::{ack, conditions, engine, listeners, native, permission, startup, unit};
+use crate::{ack, conditions, engine, listeners, native, permission, startup};
 use target::{Left, read_as, read_str, report};
 pub(crate) use target::{OfKind, Target};
 
@@ -76,7 +76,7 @@ pub(crate) unsafe fn run(
     let done = perform(ctx, args, access, Occasion::Sent, handler);
     // Who waits for a key, or for time to pass, has been told nothing yet.
     if !matches!(done.reply, Reply::Later) {
-        ack::finish(ctx, done.reply, done.changed.max(unit::owed_by_held()), done.seen);
+        ack::finish(ctx, done.reply, done.changed, done.seen);
     }
     0
 }

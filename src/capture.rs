@@ -108,7 +108,7 @@ pub(crate) fn settle(cause: Cause) {
     match take_pending() {
         Pending::Nothing => {}
         // By now another command may run than the one that did it.
-        pending if acks::is_on() && !unit::is_held() => {
+        pending if acks::is_on() => {
             let author = AUTHOR.with(Option::take).filter(|_| cause == Cause::Command);
             waited_for_by(author, || finally(pending, cause));
         }

@@ -23,17 +23,14 @@ struct Unit {
     wait: u64,
     /// The end of the unit will be heard of.
     armed: bool,
-    /// Depth of own commands that are held for what callbacks and commands inside them report meanwhile.
+    /// Depth of own commands that wait for what callbacks inside them report meanwhile.
     held: u32,
-    /// Last effect that they have to be held for; 0 for none.
-    owed: u64,
 }
 
 static UNIT: Gil<Unit> = Gil::new(Unit {
     wait: 0,
     armed: false,
     held: 0,
-    owed: 0,
 });
 
 static WAITED_USEC: AtomicU64 = AtomicU64::new(0);
@@ -61,23 +58,20 @@ pub(crate) fn watch(name: Option<&[u8]>) -> Option<Author> {
         Some(name) => strict::is_name(name),
         None => strict::anything(),
     };
-    if !strict || !waits_for_anybody() || is_held() {
+    if !strict || is_held() {
         return None;
     }
-    let author = acks::is_on().then(acks::of_callback);
-    if UNIT.with(|unit| !unit.armed) {
-        arm();
-    }
-    author
+    arm();
+    acks::is_on().then(acks::of_callback)
 }
 
 /// The running unit can't be held, and changed or saw `seq`: the event loop waits for it at the unit's end.
-/// Inside an own command that is held, that one waits.
+/// Inside of an own command that is held, that one waits for all that has changed meanwhile.
 pub(crate) fn must_wait(seq: u64) {
-    if !waits_for_anybody() {
+    if !waits_for_anybody() || is_held() {
         return;
     }
-    if acks::is_on() && !is_held() {
+    if acks::is_on() {
         return acks::gate_callback(seq);
     }
     wait_at_end(seq);
@@ -85,32 +79,13 @@ pub(crate) fn must_wait(seq: u64) {
 
 /// The same where nobody is, or can be, gated for it.
 pub(crate) fn wait_at_end(seq: u64) {
-    let unheard = UNIT.with(|unit| {
-        let owed = if unit.held == 0 {
-            &mut unit.wait
-        } else {
-            &mut unit.owed
-        };
-        *owed = seq.max(*owed);
-        unit.held == 0 && !unit.armed
-    });
-    if unheard {
-        arm();
-    }
+    UNIT.with(|unit| unit.wait = seq.max(unit.wait));
+    arm();
 }
 
 /// True inside of an own command that is held for what callbacks report.
-pub(crate) fn is_held() -> bool {
+fn is_held() -> bool {
     UNIT.with(|unit| unit.held > 0)
-}
-
-/// What an own command that ends now is to be held for, beside what it knows itself.
-pub(crate) fn owed_by_held() -> Option<u64> {
-    let owed = UNIT.with(|unit| match unit.held {
-        0 => std::mem::take(&mut unit.owed),
-        _ => 0,
-    });
-    (owed > 0).then_some(owed)
 }
 
 /// A replica's primary waits for nobody, and while a data set is loaded nobody is answered.

@@ -15,6 +15,13 @@ const SLOW: [&str; 3] = [
     "0",
 ];
 
+/// The same without a call, which no filter sees.
+const DEAF: [&str; 3] = [
+    "EVAL",
+    "local n = 0 for i = 1, 15000000 do n = n + i end return 'slow'",
+    "0",
+];
+
 fn is_blocked(stage: &mut Stage, name: &str) -> bool {
     let list = stage.other.run("CLIENT LIST").text();
     let line = list.lines().find(|line| line.contains(&format!(" name={name} ")));
@@ -106,37 +113,67 @@ fn a_gated_client_that_is_woken_is_told_of_nothing_behind_a_call_that_follows_a_
     }
 }
 
-/// Of a name that is overwritten no event tells: the change is known once the next command comes.
-#[test]
-fn who_overwrites_is_told_of_nothing_in_the_middle_of_the_next_clients_slow_script() {
+/// How clients come to run in one turn, one behind the other.
+enum Together {
+    Woken,
+    /// From 7.2 on nothing is asked between two commands that were put off.
+    PutOff,
+}
+
+/// Of a name that is overwritten no event tells: the change is known once the unit ends, or before 7.2 once the next command comes.
+fn overwritten_before_a_slow_script(together: &Together) {
     let mut stage = Stage::new();
     stage.other.ok("CONFIG SET busy-reply-threshold 20");
     stage.other.ok("MYLOG.SET k v");
-    let mut blocked = |name: &str, behind: &[&str]| {
+    let (before, begin, end): (_, _, &[&str]) = match together {
+        Together::Woken => (
+            1,
+            None,
+            &["MULTI", "RPUSH list:overwrites x", "RPUSH list:slow x", "EXEC"],
+        ),
+        Together::PutOff => (0, Some("CLIENT PAUSE 60000 WRITE"), &["CLIENT UNPAUSE"]),
+    };
+    if let Some(line) = begin {
+        stage.other.ok(line);
+    }
+    let mut blocked = |name: &str, last: &[&str]| {
         let mut client = stage.server.client();
         client.ok(&format!("CLIENT SETNAME {name}"));
         let mut bytes = Vec::new();
-        encode(words(&format!("BLPOP list:{name} 0")), &mut bytes);
-        encode(behind, &mut bytes);
+        for _ in 0..before {
+            encode(words(&format!("BLPOP list:{name} 0")), &mut bytes);
+        }
+        encode(last, &mut bytes);
         client.try_send_bytes(&bytes).unwrap();
         wait_for("it is blocked", || is_blocked(&mut stage, name));
         client
     };
     let mut client = blocked("overwrites", &["SET", "k", "native"]);
-    let mut slow = blocked("slow", &SLOW);
+    let mut slow = blocked("slow", &DEAF);
     let gate = SyncGate::shut(&stage.server);
-    let mut pusher = stage.server.client();
-    let lines = ["MULTI", "RPUSH list:overwrites x", "RPUSH list:slow x", "EXEC"].map(words);
+    let mut ender = stage.server.client();
     let mut bytes = Vec::new();
-    lines.iter().for_each(|line| encode(line, &mut bytes));
-    pusher.try_send_bytes(&bytes).unwrap();
+    end.iter().for_each(|line| encode(words(line), &mut bytes));
+    ender.try_send_bytes(&bytes).unwrap();
     stage.settle();
     assert!(!client.has_come(), "early: {:?}", client.recv());
     gate.open();
-    assert_eq!(client.recv().items().len(), 2);
+    for _ in 0..before {
+        assert_eq!(client.recv().items().len(), 2);
+        assert_eq!(slow.recv().items().len(), 2);
+    }
     assert!(client.recv().is_ok());
-    slow.recv();
     assert_eq!(slow.recv().text(), "slow");
-    (0..4).for_each(|_| drop(pusher.recv()));
+    end.iter().for_each(|_| drop(ender.recv()));
     is_let_go(&mut stage, client);
+}
+
+#[test]
+fn who_overwrites_is_told_of_nothing_in_the_middle_of_the_next_clients_slow_script() {
+    overwritten_before_a_slow_script(&Together::Woken);
+}
+
+#[test]
+fn who_overwrites_is_told_of_nothing_in_the_middle_of_a_slow_script_that_was_put_off_with_it() {
+    overwritten_before_a_slow_script(&Together::PutOff);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::gate_strict::{Stage, is_blocked};
 use crate::support::client::encode;
 use crate::support::slow_disk::words;
-use crate::support::sync_gate::{SyncGate, wait_held};
+use crate::support::sync_gate::{SyncGate, held, wait_held};
 use crate::support::{Client, Reply, wait_for};
 
 fn send(client: &mut Client, lines: &[&[&str]]) {
@@ -48,17 +48,30 @@ fn a_unit_that_begins_with_always_is_told_of_late() {
     assert_eq!(replies[0].clone().items().len(), 2);
 }
 
+/// Where it can be known whose command it is nobody else waits.
 #[test]
-fn what_a_script_deletes_natively_gates_its_client_alone() {
+fn what_a_client_changes_natively_gates_that_client_alone() {
     let mut stage = Stage::new();
-    stage.other.ok("MYLOG.SET k v");
-    let mut client = stage.server.client();
-    let gate = SyncGate::shut(&stage.server);
-    send(&mut client, &[&["EVAL", "return redis.call('DEL', 'k')", "0"]]);
-    let mut witness = stage.server.client();
-    wait_held(&mut witness, 1);
-    assert_eq!(stage.other.run("PING").text(), "PONG");
-    assert_eq!(told_late(&mut stage, client, gate, 1), [Reply::Int(1)]);
+    let script: &[&str] = &["EVAL", "return redis.call('DEL', 'k')", "0"];
+    for line in [
+        script,
+        &["DEL", "k"],
+        &["EXPIRE", "k", "100"],
+        &["RENAME", "k", "l"],
+        &["COPY", "k", "l", "REPLACE"],
+        &["FLUSHDB"],
+    ] {
+        stage.other.ok("MYLOG.SET k v");
+        let mut client = stage.server.client();
+        let gate = SyncGate::shut(&stage.server);
+        send(&mut client, &[line]);
+        let mut witness = stage.server.client();
+        wait_for("it waits", || held(&mut witness) > 0);
+        assert_eq!(held(&mut witness), 1, "{line:?}");
+        assert_eq!(stage.other.run("PING").text(), "PONG");
+        let replies = told_late(&mut stage, client, gate, 1);
+        assert!(!matches!(replies[0], Reply::Error(_)), "{line:?}");
+    }
 }
 
 /// Whose it is may be known by nothing but that he is at it, and his command may be over by the time the change is known.
