@@ -70,6 +70,17 @@ pub fn nobody_pays(waiting: &[Service], idle: &[Service]) {
     );
 }
 
+/// Where the server itself goes over all gated clients in each turn, a turn takes as long as that.
+pub fn nobody_pays_more_than_a_walk(waiting: &[Service]) {
+    let during = Service::best(waiting);
+    eprintln!("while they wait {waiting:?}");
+    assert!(
+        during.p99 <= Duration::from_millis(10),
+        "p99 of GETs {:?}",
+        during.p99
+    );
+}
+
 /// The time that 99 of 100 of so many GETs, one behind the other, are faster than, and that of the slowest.
 pub fn gets(client: &mut Client, key: &str, count: usize) -> (Duration, Duration) {
     let mut times: Vec<Duration> = (0..count)
