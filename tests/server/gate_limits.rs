@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::support::client::encode;
 use crate::support::neighbour::{Service, gets, nobody_pays, nobody_pays_more_than_a_walk};
+use crate::support::other_module::OtherModule;
 use crate::support::sync_gate::{SyncGate, held, wait_held};
 use crate::support::{Client, Reply, Server, ServerBuilder, wait_for};
 
@@ -248,4 +249,81 @@ fn clients_that_are_not_gated_are_not_closed_to_make_room_for_gated_ones() {
     let gone = other.info_u64("mylog", "mylog_gate_evicted_clients");
     assert!((2..=6).contains(&gone), "{gone}");
     all_are_let_go(&mut other, 18 - usize::try_from(gone).unwrap());
+}
+
+/// No command follows it that would look for room first, and as much memory was given back just before.
+#[test]
+fn one_large_reply_to_a_gated_client_at_the_end_of_a_turn_closes_nobody_else() {
+    let server = build().start();
+    let mut loader = server.client();
+    loader.cmd(["MYLOG.SET", "large", &"v".repeat(12 << 20)]);
+    loader.cmd(["SET", "ballast", &"v".repeat(24 << 20)]);
+    drop(loader);
+    let mut other = server.client();
+    other.ok("CONFIG SET maxmemory-clients 8mb");
+    let mut innocent: Vec<Client> = (0..10).map(|_| server.client()).collect();
+    innocent.iter_mut().for_each(|client| client.ok("SET native v"));
+    let (mut modest, mut greedy) = (server.client(), server.client());
+    let gate = SyncGate::shut(&server);
+    modest.send(["MYLOG.SET", "small", "v"]);
+    wait_held(&mut other, 1);
+    assert_eq!(other.run("DEL ballast").int(), 1);
+    get_large(&mut greedy, "large", 1);
+    was_closed(&mut greedy);
+    innocent.iter_mut().for_each(|client| client.ok("SET native v"));
+    assert_eq!(other.info_u64("mylog", "mylog_gate_evicted_clients"), 1);
+    assert_eq!(held(&mut other), 1);
+    gate.open();
+    assert!(modest.recv().is_ok());
+    all_are_let_go(&mut other, 12);
+}
+
+/// A client with so many bytes of a command that is not whole.
+fn part_of_a_command(server: &Server, bytes: usize) -> Client {
+    let mut client = server.client();
+    let head = format!("*2\r\n$4\r\nECHO\r\n${}\r\n", 2 * bytes);
+    client.try_send_bytes(head.as_bytes()).unwrap();
+    client.try_send_bytes(&vec![b'x'; bytes]).unwrap();
+    client
+}
+
+/// The server would free a client whose command runs.
+#[test]
+fn a_gated_client_is_closed_to_make_room_behind_its_slow_command_and_not_in_the_middle_of_it() {
+    const SLOW: &str = "local t = redis.call('TIME') local e = t[1] * 1000000 + t[2] + 600000 \
+                        repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > e return 'slow'";
+    let module = OtherModule::new();
+    let last: [&[&str]; 2] = [
+        &["EVAL", SLOW, "0"],
+        &["CALLER.AND_YIELD", "600", "SET", "native", "v"],
+    ];
+    for last in last {
+        let server = module
+            .beside(build())
+            .config("busy-reply-threshold", "20")
+            .config("maxmemory-clients", "8mb")
+            .config("client-output-buffer-limit", "normal 0 0 0")
+            .start();
+        let mut other = server.client();
+        other.cmd(["MYLOG.SET", "large", &"v".repeat(100_000)]);
+        let mut greedy = server.client();
+        let gate = SyncGate::shut(&server);
+        let mut bytes = Vec::new();
+        encode(["MYLOG.SET", "small", "v"], &mut bytes);
+        (0..60).for_each(|_| encode(["MYLOG.GET", "large"], &mut bytes));
+        encode(last, &mut bytes);
+        greedy.try_send_bytes(&bytes).unwrap();
+        wait_for("it is slow", || matches!(other.run("PING"), Reply::Error(_)));
+        let part = part_of_a_command(&server, 3 << 20);
+        wait_for("it is over", || !matches!(other.run("PING"), Reply::Error(_)));
+        wait_for("somebody is closed", || {
+            other.info_u64("stats", "evicted_clients") + other.info_u64("mylog", "mylog_gate_evicted_clients")
+                > 0
+        });
+        was_closed(&mut greedy);
+        drop(part);
+        gate.open();
+        all_are_let_go(&mut other, 1);
+        drop(server);
+    }
 }
