@@ -50,8 +50,13 @@ pub(super) fn missing() -> Option<usize> {
     let memory = own_context()?.server_info(c"memory");
     let clients = usize::try_from(memory.number("mem_clients_normal")).ok()?;
     LAST.with(|last| *last = Some(Look { clients, used }));
-    let limit = limit - (limit / 16).max(AHEAD).min(limit / 2);
+    let limit = begins_at(limit);
     (clients >= limit).then(|| clients - limit + 1)
+}
+
+/// The bytes of all clients at which the gated are closed.
+fn begins_at(limit: usize) -> usize {
+    limit - (limit / 16).max(AHEAD).min(limit / 2)
 }
 
 /// Closes those of them that the server would have closed. Returns who is gated no longer.
@@ -90,7 +95,14 @@ fn size(line: &str) -> Option<(usize, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::gated_to_close;
+    use super::{begins_at, gated_to_close};
+
+    #[test]
+    fn the_gated_are_closed_before_the_server_looks_for_others() {
+        assert_eq!(begins_at(64 << 20), 60 << 20);
+        assert_eq!(begins_at(1 << 20), (1 << 20) - (128 << 10));
+        assert_eq!(begins_at(100_000), 50_000);
+    }
 
     #[test]
     fn the_largest_are_closed_until_there_is_room_and_of_them_the_gated_here() {
