@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{gate, leavers};
-use crate::api::{clients, epoll, own_context};
+use crate::api::{clients, epoll, own_context, settings};
 use crate::gil::Gil;
 
 /// A server that has slept for less did not sleep: it has looked at its sockets.
@@ -180,6 +180,9 @@ pub(super) fn woke_up(now: Instant) {
 
 /// The last of BEFORE_SLEEP, while somebody is gated.
 pub(super) fn turn_ends() {
+    if !settings::is_tls_on() {
+        return;
+    }
     let now = Instant::now();
     let a_command_ran = COMMAND.swap(false, Ordering::Relaxed);
     let goes_round = TURNS.with(|turns| {

@@ -13,16 +13,18 @@ static IO_THREADS: AtomicI64 = AtomicI64::new(0);
 static IDLE_TIMEOUT_S: AtomicI64 = AtomicI64::new(0);
 static KEEPS_AOF: AtomicI64 = AtomicI64::new(0);
 static SYNCS_AOF_ALWAYS: AtomicI64 = AtomicI64::new(0);
+static TLS_PORT: AtomicI64 = AtomicI64::new(0);
 static LONGEST_STRING: AtomicI64 = AtomicI64::new(512 << 20);
 
 /// Their names in the server.
-static ALL: [(&CStr, &AtomicI64); 6] = [
+static ALL: [(&CStr, &AtomicI64); 7] = [
     (c"latency-monitor-threshold", &LATENCY_THRESHOLD_MS),
     (c"proto-max-bulk-len", &LONGEST_STRING),
     (c"io-threads", &IO_THREADS),
     (c"timeout", &IDLE_TIMEOUT_S),
     (c"appendonly", &KEEPS_AOF),
     (c"appendfsync", &SYNCS_AOF_ALWAYS),
+    (c"tls-port", &TLS_PORT),
 ];
 
 /// They were asked for.
@@ -70,6 +72,11 @@ fn ask(ctx: Ctx<'_>, name: &CStr, setting: &AtomicI64) {
 /// The server's `latency-monitor-threshold` in ms; 0 while the monitor is off.
 pub(super) fn latency_threshold_ms() -> i64 {
     LATENCY_THRESHOLD_MS.load(Ordering::Relaxed)
+}
+
+/// True if clients may speak TLS with the server.
+pub(crate) fn is_tls_on() -> bool {
+    TLS_PORT.load(Ordering::Relaxed) > 0
 }
 
 /// The server's `proto-max-bulk-len`: the longest string that a command may make.
