@@ -138,7 +138,6 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     let starting = is_startup(ctx);
     meet(edition);
     conditions::ask();
-    settings::attach(own);
     epoll::find_instances();
     server_commands::refresh(own);
     if server_commands::are_hidden() && captured_keys::captures() {

@@ -252,8 +252,7 @@ fn settle(is_between: impl Fn() -> bool) {
 /// Before the server looks whether its clients take more memory than they may.
 fn make_room() {
     let Some(missing) = room::missing() else { return };
-    let gated: HashSet<u64> = with(|state| state.queue.ids().collect());
-    let closed = room::make(missing, |id| gated.contains(&id));
+    let closed = room::make(missing, holds);
     with(|state| state.forget(&closed));
 }
 

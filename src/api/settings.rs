@@ -5,8 +5,9 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use super::{Ctx, reply};
-use crate::gil::Gil;
+use super::context::Ctx;
+use super::own_context::own_context;
+use super::reply;
 
 static LATENCY_THRESHOLD_MS: AtomicI64 = AtomicI64::new(0);
 static IO_THREADS: AtomicI64 = AtomicI64::new(0);
@@ -29,18 +30,10 @@ static ALL: [(&CStr, &AtomicI64); 7] = [
 
 /// They were asked for.
 static KNOWN: AtomicBool = AtomicBool::new(false);
-/// What they are asked with.
-static CONTEXT: Gil<Option<Ctx<'static>>> = Gil::new(None);
-
-/// Gives a context to ask with. In OnLoad.
-pub(crate) fn attach(ctx: Ctx<'static>) {
-    CONTEXT.with(|slot| *slot = Some(ctx));
-}
-
 /// Asks for them, unless they are known. Whoever goes by one has called this before: each of our commands does.
 pub(crate) fn need() {
     if !KNOWN.load(Ordering::Relaxed) {
-        if let Some(ctx) = CONTEXT.with(|slot| *slot) {
+        if let Some(ctx) = own_context() {
             KNOWN.store(true, Ordering::Relaxed);
             ALL.iter().for_each(|(name, setting)| ask(ctx, name, setting));
             reply::prepare(ctx);
@@ -50,10 +43,7 @@ pub(crate) fn need() {
 
 /// Settings of these names have changed.
 pub(crate) fn changed<'n>(names: impl Iterator<Item = &'n CStr>) {
-    let Some(ctx) = CONTEXT
-        .with(|slot| *slot)
-        .filter(|_| KNOWN.load(Ordering::Relaxed))
-    else {
+    let Some(ctx) = own_context().filter(|_| KNOWN.load(Ordering::Relaxed)) else {
         return;
     };
     for changed in names {
@@ -106,7 +96,7 @@ pub(crate) fn syncs_aof_always() -> bool {
 
 /// What a setting is now; `None` if the server does not tell.
 pub(crate) fn text(name: &CStr) -> Option<Vec<u8>> {
-    answer(CONTEXT.with(|slot| *slot)?, name)
+    answer(own_context()?, name)
 }
 
 /// A setting as a number; `None` if the server does not tell, with CONFIG renamed away for example.
