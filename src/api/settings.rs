@@ -79,6 +79,12 @@ pub(crate) fn io_threads() -> i64 {
     IO_THREADS.load(Ordering::Relaxed)
 }
 
+/// True if commands may run at the beginning of `beforeSleep`, behind the last timer and before the server answers those whom a
+/// module has unblocked: what a thread has read, or what TLS has decrypted (`server.c`, Redis 7.0 to 8.6, Valkey 8.0 to 9.1).
+pub(crate) fn may_run_commands_before_sleep() -> bool {
+    io_threads() != 1 || is_tls_on()
+}
+
 /// The server's `timeout`: seconds behind which a client that says nothing is closed; 0 for none.
 pub(crate) fn idle_timeout_s() -> i64 {
     IDLE_TIMEOUT_S.load(Ordering::Relaxed)

@@ -4,13 +4,16 @@
 //! it sleeps. A command that ended its wait between the two would answer it a second time, and all its later
 //! replies would be taken for those of the commands before. So the answer is given only behind the last command
 //! of the turn. A native client is no longer blocked then: commands that could tell are preceded by `let_go`.
+//!
+//! Beside I/O threads, and with TLS, the server runs commands that it has read already before that look. A CLIENT UNBLOCK among
+//! them would answer an error, and what was popped would be lost. There each client is let go at once.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Waiter;
 use crate::ack;
-use crate::api::{event_loop, own_context};
+use crate::api::{event_loop, own_context, settings};
 use crate::gil::Gil;
 use crate::reply::Reply;
 
@@ -56,6 +59,9 @@ fn release_soon() {
 
 fn release() {
     ASKED.store(false, Ordering::Relaxed);
+    if settings::may_run_commands_before_sleep() {
+        let_go();
+    }
     ANY.store(false, Ordering::Relaxed);
     for waiter in DUE.with(std::mem::take) {
         waiter.end();

@@ -1,6 +1,7 @@
 //! Who was served, or is to be told why not, is told once, whoever ends his wait in the same turn; and as with
 //! native keys he no longer waits then.
 
+use crate::support::io_threads::set_to_work;
 use crate::support::{Client, Reply, Server, wait_for};
 
 /// Commands that arrive in one read: `K` is the key, `I` the id of the client that waits for it.
@@ -84,6 +85,43 @@ fn who_was_served_is_told_once_and_no_longer_waits_as_with_native_keys() {
             let heard = format!("{heard:?}").replace("q:l", "n:l");
             assert_eq!(told, native.0, "{policy}: {turn:?}");
             assert_eq!(heard, format!("{:?}", native.1), "{policy}: {turn:?}");
+        }
+    }
+}
+
+/// Threads read both connections, and the server may run what they have read after the end of the turn.
+#[test]
+fn who_was_served_is_told_of_it_whoever_ends_the_wait_beside_io_threads() {
+    for policy in ["everysec", "always"] {
+        let server = Server::build()
+            .mylog("appendfsync", policy)
+            .mylog("capture", "q:")
+            .config("io-threads", "4")
+            .start();
+        let (mut pushes, mut ends) = (server.client(), server.client());
+        set_to_work(&mut ends);
+        let mut client = server.client();
+        let id = client.run("CLIENT ID").int().to_string();
+        for turn in 0..300 {
+            client.send(["BLPOP", "q:l", "0"]);
+            wait_for("it is blocked", || {
+                ends.info_u64("clients", "blocked_clients") == 1
+            });
+            pushes.send(["RPUSH", "q:l", "v"]);
+            ends.send(["CLIENT", "UNBLOCK", &id, "ERROR"]);
+            let (told, ended) = (client.recv(), ends.recv().int() == 1);
+            assert_eq!(pushes.recv(), Reply::Int(1));
+            assert_eq!(
+                told.is_error("UNBLOCKED"),
+                ended,
+                "{policy}, turn {turn}: {told:?}"
+            );
+            let left = ends.run("DEL q:l").int();
+            assert_eq!(
+                left == 1,
+                ended,
+                "{policy}, turn {turn}: {told:?}, and {left} is left"
+            );
         }
     }
 }

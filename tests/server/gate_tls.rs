@@ -190,6 +190,31 @@ fn long_pipelines_over_tls_wait() {
     wait_held(&mut other, 0);
 }
 
+/// The server reads a long argument to its end, and runs what TLS has decrypted behind it when the turn is over.
+#[test]
+fn who_was_served_is_told_of_it_whoever_ends_the_wait_over_tls() {
+    let Some((server, port, _folder)) = start(|server| server.mylog("capture", "q:")) else {
+        return;
+    };
+    let (mut client, mut other, mut secure) = (server.client(), server.client(), Secure::new(port));
+    // Whoever waits for the disk is not read.
+    assert!(other.run("CONFIG SET mylog.appendfsync everysec").is_ok());
+    let id = client.run("CLIENT ID").int().to_string();
+    for turn in 0..50 {
+        client.send(["BLPOP", "q:l", "0"]);
+        wait_for("it is blocked", || {
+            other.info_u64("clients", "blocked_clients") == 1
+        });
+        let mut bytes = Vec::new();
+        encode(["RPUSH", "q:l", &"v".repeat(33_000 + turn * 500)], &mut bytes);
+        encode(["CLIENT", "UNBLOCK", &id, "ERROR"], &mut bytes);
+        secure.send(&bytes);
+        assert_eq!(secure.recv(), Reply::Int(1));
+        assert_eq!(secure.recv(), Reply::Int(0), "turn {turn}");
+        assert_eq!(client.recv().items().len(), 2, "turn {turn}");
+    }
+}
+
 /// Each time the loop of the server would have a reason not to sleep: what TLS has decrypted and, on some servers, what lies in the
 /// sockets.
 #[test]
