@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::api::context::Flags;
 use crate::api::{Ctx, client_list, clients, server};
-use crate::conditions;
+use crate::settings::server_state;
 
 /// Whose command it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(crate) fn of_command(ctx: Ctx<'_>, flags: Flags) -> Author {
 
 /// That of the native command which a callback hears of.
 pub(crate) fn of_callback() -> Author {
-    if conditions::is_replica() || conditions::is_loading() {
+    if server_state::is_replica() || server_state::is_loading() {
         return Author::Nobody;
     }
     if Flags::of_server().any(Flags::LUA) {

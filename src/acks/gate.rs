@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use super::io_threads::{self, Place};
 use super::queue::Queue;
-use super::spread::Spread;
-use super::{Author, aside, author, awake, everybody, idle, leavers, room};
+use super::release_pace::Spread;
+use super::{Author, author, busy_loop, client_eviction, everybody, idle_timeout, leavers, settings_aside};
+use crate::acks::{execution_unit, held_clients};
 use crate::api::{Ctx, clients, event_loop, latency, log, settings};
-use crate::capture::{self, Cause};
+use crate::engine;
 use crate::gil::Gil;
-use crate::{ack, config, engine, unit};
+use crate::keyspace::native_effects::{self, Cause};
+use crate::settings::config;
 
 /// In a shorter turn the server protects nobody by itself: it lets a script or another module run for
 /// `busy-reply-threshold`, or a part of a second, before.
@@ -64,7 +66,7 @@ pub(crate) fn prepare() {
 
 /// The server's configuration has changed.
 pub(crate) fn refresh() {
-    if KNOWN.load(Ordering::Relaxed) && !aside::is_own_change() {
+    if KNOWN.load(Ordering::Relaxed) && !settings_aside::is_own_change() {
         decide();
     }
 }
@@ -93,7 +95,7 @@ fn decide() {
 /// Waits on the event loop, if it must, until nobody's reply has anything to wait for. False if that lasts too long.
 pub(super) fn all_are_durable() -> bool {
     let last = with(|state| state.queue.last());
-    last.is_none_or(|last| unit::wait_in_place(last).is_none())
+    last.is_none_or(|last| execution_unit::wait_in_place(last).is_none())
 }
 
 /// Why no reply can wait for the disk on this server, if it is so: there is no gate, and the end of a unit is not told.
@@ -152,9 +154,9 @@ pub(super) fn hold(author: Author, seq: u64) {
     engine::with(|engine| engine.ask_sync(seq));
     // From 7.2 on the filter does not see the command behind this one, if that was put off as well: the unit's end is heard of.
     if author::may_be_put_off() {
-        unit::hear_end();
+        execution_unit::hear_end();
     }
-    if ack::past_sleep_hook() {
+    if held_clients::past_sleep_hook() {
         event_loop::wake();
     }
 }
@@ -180,7 +182,7 @@ impl State {
     fn gate(&mut self, id: u64, seq: u64) -> bool {
         let is_new = self.queue.add(id, seq);
         if !is_new {
-            awake::gated_again(id);
+            busy_loop::gated_again(id);
         }
         if self.turn.last() != Some(&id) {
             self.turn.push(id);
@@ -193,7 +195,7 @@ impl State {
     }
 
     fn forget(&mut self, gone: &[u64]) {
-        gone.iter().for_each(|id| awake::let_go(*id));
+        gone.iter().for_each(|id| busy_loop::let_go(*id));
         let gone: HashSet<u64> = gone.iter().copied().collect();
         self.queue.forget(&gone);
         // Protected again he would never be freed.
@@ -222,7 +224,7 @@ pub(crate) fn next_command(client: impl Fn() -> Option<u64>) {
         let is_gated = |id| with(|state| state.queue.contains(id));
         // If it is a slow script: nothing may be read for the client behind it before it is protected again.
         if client().is_some_and(is_gated) {
-            unit::hear_end();
+            execution_unit::hear_end();
         }
     }
 }
@@ -234,14 +236,14 @@ fn between_commands() {
 
 #[inline]
 fn settle(is_between: impl Fn() -> bool) {
-    if capture::is_unlinked() {
-        capture::settle(Cause::Command);
+    if native_effects::is_unlinked() {
+        native_effects::settle(Cause::Command);
     }
     if io_threads::is_put_back_for_a_while() && is_between() {
         io_threads::set_aside_again();
     }
     if LEAST.load(Ordering::Relaxed) != NOBODY {
-        awake::command_comes();
+        busy_loop::command_comes();
         if may_have_ended_protection() && is_between() {
             protect_all();
         }
@@ -251,8 +253,10 @@ fn settle(is_between: impl Fn() -> bool) {
 
 /// Before the server looks whether its clients take more memory than they may.
 fn make_room() {
-    let Some(missing) = room::missing() else { return };
-    let closed = room::make(missing, holds);
+    let Some(missing) = client_eviction::missing() else {
+        return;
+    };
+    let closed = client_eviction::make(missing, holds);
     with(|state| state.forget(&closed));
 }
 
@@ -293,7 +297,7 @@ pub(crate) fn woke_up() {
     if is_on() {
         let now = Instant::now();
         with(|state| state.sure = Some(now));
-        awake::woke_up(now);
+        busy_loop::woke_up(now);
     }
 }
 
@@ -304,7 +308,7 @@ pub(crate) fn before_sleep() {
         author::forget();
     }
     io_threads::settle();
-    room::look_again();
+    client_eviction::look_again();
     let all = may_have_ended_protection();
     // Whether anybody is gated or not: a trouble that is over is no part of the next one.
     let trouble = in_trouble_for();
@@ -329,7 +333,7 @@ pub(crate) fn before_sleep() {
                 break;
             };
             clients::unprotect(id);
-            awake::let_go(id);
+            busy_loop::let_go(id);
             longest = longest.max(gated.since.elapsed());
         }
         state.publish();
@@ -364,7 +368,7 @@ pub(crate) fn before_sleep() {
     }
     // Beside threads nobody who is gated may be read for an instant: what a thread reads meanwhile would be lost.
     if !io_threads::are_shared() {
-        awake::turn_ends();
+        busy_loop::turn_ends();
     }
 }
 
@@ -379,8 +383,8 @@ pub(crate) fn cron() {
 
 /// Whether somebody who waits would count as idle.
 pub(super) fn look_at_idle() {
-    if idle::matters() {
-        idle::look(longest_wait());
+    if idle_timeout::matters() {
+        idle_timeout::look(longest_wait());
     }
 }
 
@@ -440,7 +444,7 @@ fn close_all() {
         return;
     }
     let sockets = leavers::sockets(&clients).into_values();
-    clients.iter().for_each(|id| awake::let_go(*id));
+    clients.iter().for_each(|id| busy_loop::let_go(*id));
     clients.iter().for_each(|id| clients::close(*id));
     // The server closes its own end at the end of this turn. A child that was forked meanwhile, the one that makes a tainted log
     // anew among them, has the sockets as well: without this the clients would hear of nothing before that child ends.

@@ -11,11 +11,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::aside::SetAside;
+use super::settings_aside::SetAside;
 use super::{Author, gate};
+use crate::acks::execution_unit;
 use crate::api::{clients, settings};
-use crate::edition::Edition;
-use crate::{engine, strict, unit};
+use crate::engine;
+use crate::settings::always_keys;
+use crate::settings::server_version::Edition;
 
 /// The server's `appendfsync` while it is `always` for the gate.
 pub(super) static APPEND_FSYNC: SetAside = SetAside::new(c"appendfsync");
@@ -132,14 +134,14 @@ pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
         Author::Client(id) if can_be_gated(id) && gate::hold_client(id, seq) => {
             engine::with(|engine| engine.ask_sync(seq));
         }
-        Author::Client(_) => unit::wait_at_end(seq),
+        Author::Client(_) => execution_unit::wait_at_end(seq),
         Author::Unknown => {
             unknown.fetch_add(1, Ordering::Relaxed);
-            unit::wait_at_end(seq);
+            execution_unit::wait_at_end(seq);
         }
     }
     // A slow script is over by then: the server has ended its protection.
-    unit::hear_end();
+    execution_unit::hear_end();
 }
 
 /// True for a client that can be gated while its command runs.
@@ -152,7 +154,7 @@ pub(super) fn settle() {
     if FOR_A_WHILE.load(Ordering::Relaxed) {
         return;
     }
-    let is_needed = are_shared() && (strict::anything() || gate::gated() > 0);
+    let is_needed = are_shared() && (always_keys::anything() || gate::gated() > 0);
     if !is_needed {
         APPEND_FSYNC.put_back();
     } else if !settings::syncs_aof_always() {
@@ -167,7 +169,7 @@ pub(super) fn put_back_for_a_while() {
     }
     FOR_A_WHILE.store(true, Ordering::Relaxed);
     APPEND_FSYNC.put_back();
-    unit::hear_end();
+    execution_unit::hear_end();
 }
 
 /// True while the user's `appendfsync` counts.

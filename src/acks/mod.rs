@@ -4,42 +4,48 @@
 //! client is *gated*: the server sends nothing to it, and reads nothing from it, before that is durable. What the client
 //! has sent already goes on being run, and its replies queue up in their order, native ones among them. Nobody else waits.
 //!
-//! - `way`: the decision.
+//! - `acknowledge`: the decision.
 //! - `author`: whose command it is.
-//! - `awake`: those who keep the server from sleeping.
+//! - `busy_loop`: those who keep the server from sleeping.
 //! - `gate`: who is gated, and their release.
 //! - `io_threads`: where there is a gate, and what it needs beside threads that read and send.
-//! - `aside`: settings of the server that are other ones meanwhile.
+//! - `settings_aside`: settings of the server that are other ones meanwhile.
 //! - `queue`: in which order they are released.
-//! - `spread`: how many are let go in one turn.
-//! - `idle`: who waits is not idle.
+//! - `release_pace`: how many are let go in one turn.
+//! - `idle_timeout`: who waits is not idle.
 //! - `leavers`: gated clients that are to be closed.
-//! - `room`: those that the server would close to make room.
+//! - `client_eviction`: those that the server would close to make room.
 
-mod aside;
+pub(crate) mod acknowledge;
 mod author;
-mod awake;
+pub(crate) mod busy_loop;
+pub(crate) mod client_eviction;
+pub(crate) mod errors;
+pub(crate) mod execution_unit;
 mod gate;
-mod idle;
+pub(crate) mod held_clients;
+pub(crate) mod idle_timeout;
 mod io_threads;
 mod leavers;
+pub(crate) mod mylog_wait;
 mod queue;
-mod room;
-mod spread;
-mod way;
+pub(crate) mod read_barrier;
+pub(crate) mod release_pace;
+pub(crate) mod reply;
+pub(crate) mod settings_aside;
 
-pub(crate) use aside::{
-    Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
-};
+pub(crate) use acknowledge::{Standing, Way, way};
 pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, turn_ends};
-pub(crate) use awake::reads_end;
+pub(crate) use busy_loop::reads_end;
+pub(crate) use client_eviction::evicted;
 pub(crate) use gate::{
     before_sleep, closed, cron, gated, impossible, is_on, load_protects, next_command, on_durable, prepare,
     reason, refresh, status, unit_ended, unknown, woke_up,
 };
 pub(crate) use leavers::may_have_come as leavers_may_have_come;
-pub(crate) use room::evicted;
-pub(crate) use way::{Standing, Way, way};
+pub(crate) use settings_aside::{
+    Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
+};
 
 use crate::api::context::Flags;
 use crate::api::{Ctx, client_list, own_context};

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use super::walk::Walk;
 use crate::api::own_context;
 use crate::api::scan::Found;
-use crate::conditions;
 use crate::gil::Gil;
-use crate::settings::captured_keys;
+use crate::settings::{captured_keys, server_state};
 
 /// One part of the walk, and the time before the next: a twentieth of the event loop's time at most.
 const PART: Duration = Duration::from_micros(500);
@@ -90,7 +89,7 @@ fn part() {
     let was = ctx.db();
     let deadline = Instant::now() + PART;
     let mut more = true;
-    while more && !conditions::is_loading() && Instant::now() < deadline {
+    while more && !server_state::is_loading() && Instant::now() < deadline {
         more = walk.step(ctx, |_, name, found| {
             keys += u64::from(matches!(found, Found::Native(_)) && captured_keys::is_captured(name));
         });

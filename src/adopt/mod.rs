@@ -4,7 +4,6 @@
 mod build;
 pub(crate) mod census;
 mod guard;
-pub(crate) mod recent;
 pub(crate) mod save;
 mod take;
 pub(crate) mod walk;
@@ -17,9 +16,12 @@ use mylog_core::effect::Db;
 
 use crate::api::scan::Found;
 use crate::api::{Ctx, log, own_context, server};
+use crate::engine::backpressure;
 use crate::gil::Gil;
-use crate::settings::captured_keys;
-use crate::{conditions, engine, pressure, release, startup};
+use crate::keyspace::unsynced_adoptions;
+use crate::lifecycle::startup;
+use crate::settings::{captured_keys, server_state};
+use crate::{engine, release};
 use build::{Building, Read};
 use walk::Walk;
 
@@ -193,7 +195,7 @@ fn ended(ctx: Ctx<'_>, outcome: Outcome) {
         "adoption {how}: {keys} keys are durable now, {skipped} have no durable form"
     ));
     if keys > 0 {
-        save::behind(recent::last_seq(), "adoption");
+        save::behind(unsynced_adoptions::last_seq(), "adoption");
     }
     census::begin();
 }
@@ -219,7 +221,7 @@ impl Adoption {
     }
 
     fn step(&mut self, ctx: Ctx<'_>) -> Step {
-        if conditions::is_replica() {
+        if server_state::is_replica() {
             return Step::Over(Outcome::Aborted("this server became a replica"));
         }
         if !captured_keys::is_captured(&self.prefix) {
@@ -342,7 +344,7 @@ impl Name {
 
 /// True while the log, or the server, takes nothing.
 pub(crate) fn must_wait() -> bool {
-    pressure::look_at_size();
+    backpressure::look_at_size();
     let down = engine::with(|engine| engine.down_reason().is_some()) != Some(false);
-    down || conditions::is_loading() || !startup::serves() || server::writes_are_paused()
+    down || server_state::is_loading() || !startup::serves() || server::writes_are_paused()
 }

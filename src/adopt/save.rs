@@ -1,6 +1,6 @@
 //! An RDB behind an adoption or a release. One of the time before would bring the native values back, those of durable
 //! keys that are gone by then included, or lacks what is native now: where the server keeps RDBs, a new one takes its
-//! place. The start can tell only as long as the log has not been rewritten (`startup::outdated`).
+//! place. The start can tell only as long as the log has not been rewritten (`lifecycle::stale_rdb`).
 
 use crate::api::call::ReplyType;
 use crate::api::{context::Flags, log, own_context};

@@ -5,13 +5,14 @@ use mylog_core::effect::encode_put;
 use mylog_core::value::Value;
 
 use super::build::Building;
-use super::recent::{self, Recent};
 use crate::api::key::{Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::capture::{self, Cause};
 use crate::engine;
 use crate::engine::own_change::own_op;
-use crate::startup::unlogged;
+use crate::keyspace::native_effects::Cause;
+use crate::keyspace::unsynced_adoptions::Recent;
+use crate::keyspace::{native_effects, unsynced_adoptions};
+use crate::lifecycle::readopt;
 
 /// About what a record takes beside its value.
 const RECORD_HEAD: usize = 64;
@@ -23,7 +24,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let value: Value = built.into_value();
     let kind = value.kind();
     // First: it may change the keyspace, and no key may be open meanwhile.
-    capture::settle(Cause::Command);
+    native_effects::settle(Cause::Command);
     // Opened anew: a handle by which a list was read must not be used to take it away.
     let key = Key::open(ctx, name.lend(), Mode::Write);
     if key.native_kind() != Some(kind) {
@@ -37,7 +38,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
         engine::with(|engine| engine.commit_value(db, name.lend().bytes(), expire_at, value, Some(&record)));
     let Some(Ok(id)) = id else { return false };
     let seq = engine::with(|engine| engine.last_seq()).unwrap_or(0);
-    recent::note(Recent {
+    unsynced_adoptions::note(Recent {
         seq,
         db,
         name: name.lend().bytes().to_vec(),
@@ -55,7 +56,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     }
     // Whoever watches it can't tell this from a change. Nobody is notified of one: the value is what it was.
     ctx.signal_modified(name.lend());
-    let origin = unlogged::origin(seq);
+    let origin = readopt::origin(seq);
     ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record, &origin]);
     true
 }

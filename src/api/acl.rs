@@ -15,8 +15,8 @@ use super::call::CallReply;
 use super::context::Flags;
 use super::string::{ArgVector, Args, OwnedStr};
 use super::{Ctx, Str, api, clients};
-use crate::conditions;
 use crate::gil::Gil;
+use crate::settings::server_state;
 use rules::Rules;
 use user::User;
 
@@ -256,7 +256,7 @@ impl Ctx<'_> {
     /// False for replication, and for what a module calls without saying on whose behalf.
     fn has_user(self) -> bool {
         // A client in the list may have become that of a primary.
-        if conditions::may_be_replicated() && self.flags().any(Flags::REPLICATED) {
+        if server_state::may_be_replicated() && self.flags().any(Flags::REPLICATED) {
             return false;
         }
         let id = self.client_id();

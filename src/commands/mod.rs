@@ -18,8 +18,9 @@ mod zset;
 
 use crate::api::command::Spec;
 use crate::api::{Ctx, Refused};
-use crate::edition::Edition;
-use crate::{embedded, permission};
+use crate::engine::string_encoding;
+use crate::execute::permission;
+use crate::settings::server_version::Edition;
 
 /// What our names have before the native ones.
 const PREFIX: &[u8] = b"MYLOG.";
@@ -60,5 +61,5 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
 pub(crate) fn on(edition: Edition) {
     shared::past::on(edition);
     shared::overwritten::on(edition);
-    embedded::on(edition);
+    string_encoding::on(edition);
 }

@@ -1,3 +1,8 @@
 //! One command of ours.
 
+pub(crate) mod blocking_pops;
+pub(crate) mod invocation;
+pub(crate) mod native_fallback;
+pub(crate) mod open_key;
+pub(crate) mod permission;
 pub(crate) mod twins;

@@ -14,7 +14,7 @@ use redis_grammar::routes::{self, Keys};
 use crate::api::string::Args;
 use crate::api::{OwnedStr, Str, spelling};
 use crate::gil::Gil;
-use crate::server_commands;
+use crate::settings::server_commands;
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the
 /// handler tells by it that the user may lack the native command.
@@ -176,7 +176,7 @@ mod tests {
     use redis_grammar::routes::ROUTES;
 
     use super::*;
-    use crate::server_commands::may_have_later_keys;
+    use crate::settings::server_commands::may_have_later_keys;
 
     #[test]
     fn commands_of_several_keys_are_told_by_their_names_and_the_common_ones_of_one_key_are_not() {

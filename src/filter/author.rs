@@ -4,16 +4,16 @@ use redis_grammar::key_places::key_places;
 use redis_grammar::routes;
 
 use super::{lead_to_twin, name_of};
-use crate::acks::Needs;
+use crate::acks::{self, Needs};
 use crate::api::clients;
 use crate::api::filter::Filtered;
 use crate::engine::is_durable;
-use crate::{acks, conditions};
+use crate::settings::server_state;
 
 /// Redis before 7.2 tells no callback whose command it hears of. So a command that takes keys of any type and has a durable
 /// one goes to its twin, which is told. Only while replies may have to wait for the disk: a name costs a look into the store.
 pub(super) fn lead_to_twin_of_durable(command: Filtered<'_>, len: usize) -> bool {
-    if !clients::run_behind_our_look() || !acks::is_on() || conditions::is_replica() {
+    if !clients::run_behind_our_look() || !acks::is_on() || server_state::is_replica() {
         return false;
     }
     let Some(place) = name_of(command).and_then(routes::place) else {

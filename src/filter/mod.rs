@@ -20,14 +20,14 @@ use redis_grammar::prefixes::{Prefixes, Standing};
 use redis_grammar::routes::{self, Keys, Route, Twin};
 use redis_module::raw;
 
-use crate::api::call;
 use crate::api::filter::Filtered;
-use crate::api::{Ctx, OwnedStr, Refused};
+use crate::api::{Ctx, OwnedStr, Refused, call};
 use crate::engine::{is_durable, payload};
-use crate::execute::twins;
+use crate::execute::{blocking_pops, twins};
+use crate::keyspace::selected_db;
 use crate::settings::attention::{self, DOWN, WATCHED};
-use crate::settings::captured_keys;
-use crate::{acks, astray, conditions, engine, pops, server_commands};
+use crate::settings::{captured_keys, server_commands, server_state};
+use crate::{acks, engine};
 use stand_in::reject;
 
 /// Replies may have to wait for the disk from now on, or no longer.
@@ -51,8 +51,8 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
     // SAFETY: the server hands what it is about to run, alive during the call.
     let command = unsafe { Filtered::from_raw(raw) };
     let len = command.len();
-    if pops::are_due() && may_unblock(command) {
-        pops::let_go();
+    if blocking_pops::are_due() && may_unblock(command) {
+        blocking_pops::let_go();
     }
     // Somebody may still be gated when no new reply has to wait.
     acks::next_command(|| command.client_id());
@@ -65,7 +65,7 @@ unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
         lead_flush(command);
     }
     // Last: what was routed or refused has another name by now.
-    if len >= 5 && astray::leads() {
+    if len >= 5 && selected_db::leads() {
         lead_copy(command);
     }
 }
@@ -130,7 +130,7 @@ fn is_flush(command: Filtered<'_>, len: usize) -> bool {
 /// A flush with durable keys goes through its held form, which knows the policy.
 fn lead_flush(command: Filtered<'_>) {
     let durable = engine::with(|engine| !engine.store.is_empty()) == Some(true);
-    if durable && !conditions::is_replica() {
+    if durable && !server_state::is_replica() {
         if let Some(name) = name_of(command) {
             replace_name(command, name);
         }
@@ -166,7 +166,7 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
     let Some(route) = routes::at_place(place) else {
         return;
     };
-    let may_lead = !conditions::is_replica() || replica::leads(place);
+    let may_lead = !server_state::is_replica() || replica::leads(place);
     if !may_lead || !route.accepts(len) || !has_its_keys(command, len, route) {
         return;
     }

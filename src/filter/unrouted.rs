@@ -7,10 +7,9 @@ use super::{is_led, name_of, queued, reject, stand_in};
 use crate::api::filter::Filtered;
 use crate::api::own_context;
 use crate::engine::{is_durable, refusal};
-use crate::server_commands::{self, Command, Treatment};
 use crate::settings::attention::{self, DOWN};
-use crate::settings::captured_keys;
-use crate::{conditions, config};
+use crate::settings::server_commands::{Command, Treatment};
+use crate::settings::{captured_keys, config, server_commands, server_state};
 
 /// Our own begin with it.
 const OWN: &[u8] = b"mylog.";
@@ -30,7 +29,7 @@ pub(super) fn look(command: Filtered<'_>, len: usize, name: &[u8]) {
     let is_own = name
         .get(..OWN.len())
         .is_some_and(|begin| begin.eq_ignore_ascii_case(OWN));
-    if is_own || conditions::is_replica() {
+    if is_own || server_state::is_replica() {
         return;
     }
     let found = server_commands::with(name, command.arg(1), |known| judge(command, len, known));

@@ -9,10 +9,10 @@ use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::{Ctx, OwnedStr, log};
-use crate::capture::{self, Cause};
 use crate::engine;
 use crate::engine::own_change::own_op;
 use crate::engine::value_handle;
+use crate::keyspace::native_effects::{self, Cause};
 
 /// What became of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +48,14 @@ pub(crate) fn at_once(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
 
 fn in_this_db(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     let owned = OwnedStr::new(name);
-    capture::settle(Cause::Command);
+    native_effects::settle(Cause::Command);
     let key = Key::open(ctx, owned.lend(), Mode::Write);
     let Holds::Ours(_, word) = key.holds() else {
         return Given::Gone;
     };
     let expire_at = key.expire_at();
     drop(key);
-    capture::settle(Cause::Command);
+    native_effects::settle(Cause::Command);
     let Some(dump) = value_handle::with_value(word, dump::of) else {
         return Given::Gone;
     };

@@ -18,8 +18,9 @@ use redis_grammar::prefixes::Words;
 use crate::adopt::{Outcome, must_wait, save, walk::Walk};
 use crate::api::scan::Found;
 use crate::api::{Ctx, log, own_context};
+use crate::engine;
 use crate::gil::Gil;
-use crate::{conditions, config, engine};
+use crate::settings::{config, server_state};
 pub(crate) use give::at_once;
 
 /// One step, and the time before the next.
@@ -251,7 +252,7 @@ impl Release {
     }
 
     fn step(&mut self, ctx: Ctx<'_>) -> Step {
-        if conditions::is_replica() {
+        if server_state::is_replica() {
             return Step::Over(Outcome::Aborted("this server became a replica"));
         }
         if must_wait() {

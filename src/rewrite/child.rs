@@ -14,8 +14,8 @@ use mylog_core::rewrite::wire::{ANSWER_BYTES, Report, STOP, parse_answer};
 use mylog_core::store::Store;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::hold;
 use super::pipes::{ChildEnds, Taken, take};
+use super::progress_page;
 use crate::api::{log, process};
 use crate::panic;
 
@@ -112,13 +112,13 @@ impl ParentLink for Link {
     }
 
     fn progress(&mut self, done: f64) {
-        hold::tell_progress(done);
+        progress_page::tell_progress(done);
         self.done = self.done.max(done);
         self.beat();
     }
 
     fn stage(&mut self, stage: Stage) {
-        hold::pass(stage);
+        progress_page::pass(stage);
     }
 }
 

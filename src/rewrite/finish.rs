@@ -11,11 +11,12 @@ use mylog_core::rewrite::switch::{
 use mylog_core::rewrite::wire::Report;
 use parking_lot::Mutex;
 
-use super::feed::Feed;
 use super::run::{Phase, Running};
 use super::{Aborted, failed, with};
 use crate::api::log;
-use crate::{engine, reaper};
+use crate::engine;
+use crate::engine::feed::Feed;
+use crate::engine::lazyfree;
 
 /// How a switch ended, told by its thread.
 static SWITCHED: Mutex<Option<SwitchOutcome>> = Mutex::new(None);
@@ -67,7 +68,7 @@ pub(super) fn conclude_switch() {
     };
     let feed = engine::with(|engine| std::mem::take(&mut engine.feed)).unwrap_or_default();
     let (_, peak) = feed.bytes();
-    reaper::give_back(feed);
+    lazyfree::give_back(feed);
     let Phase::Switching(_, report) = running.phase else {
         return;
     };

@@ -4,15 +4,14 @@
 //! syncs, renames or removes the log.
 
 mod child;
-pub(crate) mod feed;
 mod finish;
-mod give_way;
-pub(crate) mod hold;
-mod others;
 mod pipes;
+pub(crate) mod progress_page;
 mod run;
+pub(crate) mod server_children;
 mod space;
 mod stats;
+pub(crate) mod yielding;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,10 +26,13 @@ use mylog_core::rewrite::schedule::{BackOff, space_needed};
 
 use crate::api::context::Flags;
 use crate::api::log;
+use crate::engine;
 use crate::gil::Gil;
-use crate::{capture, config, engine, startup};
-use others::Waiting;
+use crate::keyspace::native_effects;
+use crate::lifecycle::startup;
+use crate::settings::config;
 use run::{BeginError, Phase, Running};
+use server_children::Waiting;
 pub(crate) use space::Shortage;
 pub(crate) use stats::Stats;
 
@@ -158,7 +160,7 @@ impl Rewriter {
         match self.running.as_ref().map(|running| &running.phase) {
             None => 0.0,
             Some(Phase::Switching(..)) => 1.0,
-            Some(_) => hold::progress(),
+            Some(_) => progress_page::progress(),
         }
     }
 
@@ -218,7 +220,7 @@ fn begin(reason: Reason) -> Begun {
     if let Some(shortage) = space::shortage() {
         return Begun::NoRoom(shortage);
     }
-    capture::settle(capture::Cause::Command);
+    native_effects::settle(native_effects::Cause::Command);
     let free = engine::with(|engine| engine.marks().free_bytes()).unwrap_or(u64::MAX);
     with(|rewriter| {
         rewriter.scheduled = false;
@@ -291,8 +293,8 @@ pub(crate) fn turn() {
 pub(crate) fn cron() {
     run::watch_for_lost_child();
     run::watch_age();
-    give_way::watch();
-    give_way::look_again();
+    yielding::watch();
+    yielding::look_again();
     let due = with(|rewriter| {
         if rewriter.running.is_some() || rewriter.scheduled {
             return None;

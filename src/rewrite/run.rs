@@ -15,15 +15,17 @@ use mylog_core::rewrite::wire::{REPORT_BYTES, Report, answer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::feed::Feed;
-use super::give_way::Watch;
-use super::others::Waiting;
 use super::pipes::{self, ParentEnds, Taken, give, take};
-use super::{Aborted, Reason, child, failed, finish, hold, with};
+use super::server_children::Waiting;
+use super::yielding::Watch;
+use super::{Aborted, Reason, child, failed, finish, progress_page, with};
 use crate::api::context::Flags;
 use crate::api::event_loop::{self, Ready};
 use crate::api::{latency, log, process};
-use crate::{config, engine, reaper};
+use crate::engine;
+use crate::engine::feed::Feed;
+use crate::engine::lazyfree;
+use crate::settings::config;
 
 /// System calls on the data pipe in one turn: what is left waits for the next.
 const SENDS_PER_TURN: usize = 4;
@@ -96,7 +98,7 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
     let started = Instant::now();
     let (ends, child_ends) = pipes::make()?;
     let setup = sealed_setup()?;
-    hold::clear();
+    progress_page::clear();
     let watch = Watch::begin();
     let forking = Instant::now();
     let pid = match process::fork(ended) {
@@ -263,7 +265,7 @@ fn on_data_writable() {
             }
             let sent = backlog.take_sent();
             if !sent.is_empty() {
-                reaper::give_back(sent);
+                lazyfree::give_back(sent);
             }
             backlog.is_empty()
         });
@@ -353,7 +355,7 @@ pub(super) fn abort(why: &str) {
         log::warning(&format!(
             "log rewrite: child {pid} is given up after {} ms, {} % of the entries passed, {held} bytes of diffs not taken: {why}",
             age.as_millis(),
-            (hold::progress() * 100.0) as u32,
+            (progress_page::progress() * 100.0) as u32,
         ));
     }
 }
@@ -373,7 +375,7 @@ fn ended(exit_code: i32, signal: i32) {
         return;
     };
     running.close();
-    hold::clear();
+    progress_page::clear();
     let verdict = match running.phase {
         Phase::Reported(h, report) if exit_code == 0 && signal == 0 && report.base_seq == h => Some(report),
         _ => None,
@@ -399,7 +401,7 @@ fn ended(exit_code: i32, signal: i32) {
 /// What was kept for the new log goes. It may be many groups, or large ones.
 fn drop_feed() {
     if let Some(feed) = engine::with(|engine| std::mem::take(&mut engine.feed)) {
-        reaper::give_back(feed);
+        lazyfree::give_back(feed);
     }
 }
 
@@ -431,7 +433,7 @@ pub(super) fn watch_for_lost_child() {
     }
     if let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) {
         running.close();
-        hold::clear();
+        progress_page::clear();
         fell_through(running, "the server ended the child in a SHUTDOWN that failed");
     }
 }

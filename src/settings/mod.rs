@@ -1,4 +1,10 @@
 //! What the operator and the server have set.
 
+pub(crate) mod always_keys;
 pub(crate) mod attention;
 pub(crate) mod captured_keys;
+pub(crate) mod config;
+pub(crate) mod propagation_targets;
+pub(crate) mod server_commands;
+pub(crate) mod server_state;
+pub(crate) mod server_version;

@@ -1,8 +1,8 @@
 //! `MYLOG.ADOPT prefix | ABORT`.
 
+use crate::acks::reply::Reply;
 use crate::adopt;
-use crate::call::Call;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 use crate::settings::captured_keys;
 
 /// MYLOG.ADOPT prefix | ABORT

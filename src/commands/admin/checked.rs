@@ -10,18 +10,16 @@ use std::ffi::c_int;
 use redis_grammar::prefixes::Standing;
 use redis_module::raw;
 
+use crate::acks::reply::Reply;
 use crate::api::command::tells_keys;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::string::Args;
-use crate::call::{self, Access, Call, Handler};
 use crate::commands::shared::table_words::{READ, UPDATE};
-use crate::engine::payload;
-use crate::engine::refusal;
-use crate::execute::twins;
-use crate::reply::Reply;
-use crate::server_commands::{self, Known, Treatment};
-use crate::settings::captured_keys;
-use crate::{config, engine, native, permission};
+use crate::engine::{self, payload, refusal};
+use crate::execute::invocation::{Access, Call, Handler};
+use crate::execute::{invocation, native_fallback, permission, twins};
+use crate::settings::server_commands::{Known, Treatment};
+use crate::settings::{captured_keys, config, server_commands};
 
 const FOR_THE_FILTER: Reply =
     Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
@@ -74,7 +72,7 @@ unsafe fn tell_or_run(
         if tells_keys(ctx, argv, argc, keys) {
             return 0;
         }
-        call::run(ctx, argv, argc, Access::Read, handler)
+        invocation::run(ctx, argv, argc, Access::Read, handler)
     }
 }
 
@@ -110,9 +108,9 @@ fn checked(call: &mut Call<'_>) -> Result<Reply, Reply> {
         }
     }
     if native {
-        native::count();
+        native_fallback::count();
     }
-    Ok(native::run_inner(call, inner))
+    Ok(native_fallback::run_inner(call, inner))
 }
 
 struct Checked<'c> {

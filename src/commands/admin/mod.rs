@@ -10,14 +10,16 @@ use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 use mylog_core::value::ValueRef;
 
+use crate::acks::errors::{NOT_RUN, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::config::c_text;
 use crate::api::context::Flags;
-use crate::call::Call;
-use crate::errors::{NOT_RUN, SYNTAX};
-use crate::reply::Reply;
-use crate::rewrite::{self, Aborted, Requested};
-use crate::server_commands;
-use crate::{engine, permission, startup};
+use crate::engine;
+use crate::execute::invocation::Call;
+use crate::execute::permission;
+use crate::lifecycle::startup;
+use crate::rewrite::{self, Aborted, Requested, progress_page};
+use crate::settings::server_commands;
 
 /// Inside a unit a fork would see half of it; inside the call of another module it may be that module's
 /// thread that forks, with which the child would die.
@@ -69,10 +71,10 @@ pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Reply> {
             Ok(Reply::Parts(std::iter::once(head).chain(lines).collect()))
         }
         2 if word.eq_ignore_ascii_case(b"rewrite-pause") => {
-            Ok(Reply::Bulk(rewrite::hold::held().unwrap_or("none").into()))
+            Ok(Reply::Bulk(progress_page::held().unwrap_or("none").into()))
         }
         3 if word.eq_ignore_ascii_case(b"rewrite-pause") => {
-            if rewrite::hold::set(call.args.get(2)) {
+            if progress_page::set(call.args.get(2)) {
                 Ok(Reply::OK)
             } else {
                 Err(SYNTAX)

@@ -1,8 +1,8 @@
 //! `MYLOG.RELEASE prefix | ABORT`.
 
-use crate::call::Call;
+use crate::acks::reply::Reply;
+use crate::execute::invocation::Call;
 use crate::release::{self, NotBegun};
-use crate::reply::Reply;
 
 /// MYLOG.RELEASE prefix | ABORT
 pub(super) fn release(call: &mut Call<'_>) -> Result<Reply, Reply> {

@@ -5,9 +5,9 @@ use super::checked;
 use super::release::release;
 use super::wait::wait;
 use crate::api::command::{Arg, ArgKind, Spec};
-use crate::call::entry;
 use crate::commands::admin::{apply, debug, reject, rewrite};
 use crate::commands::shared::table_words::{KEY, OVERWRITE, UPDATE, arg, key_at, keys_unknown, token};
+use crate::execute::invocation::entry;
 
 /// What is said of a command, and the command.
 const REFUSED: &[Arg] = &[

@@ -2,10 +2,10 @@
 
 use mylog_core::value::integer;
 
+use crate::acks::mylog_wait;
+use crate::acks::reply::Reply;
 use crate::api::server::now_ms;
-use crate::call::Call;
-use crate::reply::Reply;
-use crate::waits;
+use crate::execute::invocation::Call;
 
 // The words of WAIT.
 const NOT_A_TIMEOUT: Reply = Reply::error(c"ERR timeout is not an integer or out of range");
@@ -22,5 +22,5 @@ pub(super) fn wait(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if timeout > i64::MAX - now_ms() {
         return Err(TOO_LONG);
     }
-    Ok(waits::wait(call.ctx, timeout).unwrap_or(Reply::Later))
+    Ok(mylog_wait::wait(call.ctx, timeout).unwrap_or(Reply::Later))
 }

@@ -6,13 +6,13 @@ use mylog_core::store::Form;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::Call;
 use crate::commands::bits::{BAD_OFFSET, checked_offset};
 use crate::commands::string::range::write_at;
-use crate::edition::{Version, is_valkey_since};
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
+use crate::settings::server_version::{Version, is_valkey_since};
 
 const BAD_TYPE: Reply = Reply::error(
     c"ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",

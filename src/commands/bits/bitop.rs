@@ -4,11 +4,11 @@ use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::SYNTAX;
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::{Call, Target};
 use crate::commands::shared::overwritten;
-use crate::errors::SYNTAX;
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const NOT_OF_MANY: Reply = Reply::error(c"ERR BITOP NOT must be called with a single source key.");
 

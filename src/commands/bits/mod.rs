@@ -8,13 +8,13 @@ use mylog_core::store::Form;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::{server, settings};
-use crate::call::Call;
 use crate::commands::string::range::{clamp, is_checked, write_at};
-use crate::edition;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
+use crate::settings::server_version;
 
 pub(super) const BAD_OFFSET: Reply = Reply::error(c"ERR bit offset is not an integer or out of range");
 const BAD_BIT: Reply = Reply::error(c"ERR bit is not an integer or out of range");
@@ -148,7 +148,7 @@ fn count(bytes: &[u8], bits: Bits) -> u64 {
 /// The range of BITCOUNT.
 fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Reply> {
     let args = call.args;
-    let end_may_miss = edition::is_valkey_since((0, 0));
+    let end_may_miss = server_version::is_valkey_since((0, 0));
     match args.len() {
         2 => return Ok((0, -1, Unit::Byte)),
         3 if end_may_miss => {}

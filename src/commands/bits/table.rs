@@ -1,13 +1,12 @@
 //! The bitmap commands as the server knows them.
 
-use super::bitfield;
-use super::bitop;
+use super::{bitfield, bitop};
 use crate::api::command::{Arg, ArgKind, Spec};
-use crate::call::entry;
 use crate::commands::bits;
 use crate::commands::shared::table_words::{
     KEY, OVERWRITE, READ, READ_UPDATE, arg, key_at, keys_from, token,
 };
+use crate::execute::invocation::entry;
 
 /// How the ends of a range are counted.
 const UNIT: Arg = arg(

@@ -8,13 +8,13 @@ use mylog_core::effect::Side;
 use mylog_core::value::{Kind, integer};
 use redis_grammar::long_double::{LongDouble, TooLarge};
 
+use crate::acks::reply::Reply;
 use crate::api::context::Flags;
 use crate::api::{Ctx, server};
-use crate::call::Call;
 use crate::commands::list::moves;
 use crate::commands::zset::pop::{self, End};
-use crate::pops::{self, Attempt, Pop};
-use crate::reply::Reply;
+use crate::execute::blocking_pops::{self, Attempt, Pop};
+use crate::execute::invocation::Call;
 
 const NOT_A_TIMEOUT: Reply = Reply::error(c"ERR timeout is not a float or out of range");
 const NEGATIVE: Reply = Reply::error(c"ERR timeout is negative");
@@ -62,7 +62,7 @@ fn keys_then_timeout(call: &mut Call<'_>, kind: Kind, attempt: Attempt) -> Resul
         timeout_ms: timeout(call.args.get(last))?,
         at_once: Reply::NullArray,
     };
-    pops::pop(call, pop)
+    blocking_pops::pop(call, pop)
 }
 
 /// Runs a command that begins with the timeout, and has its keys counted.
@@ -79,7 +79,7 @@ fn timeout_then_keys(
         timeout_ms: timeout(call.args.get(1))?,
         at_once: Reply::NullArray,
     };
-    pops::pop(call, pop)
+    blocking_pops::pop(call, pop)
 }
 
 fn pop_element(call: &mut Call<'_>, keys: Range<usize>, side: Side) -> Result<Option<Reply>, Reply> {
@@ -118,7 +118,7 @@ fn moves(call: &mut Call<'_>, timeout_place: usize, attempt: Attempt) -> Result<
         timeout_ms: timeout(call.args.get(timeout_place))?,
         at_once: Reply::Null,
     };
-    pops::pop(call, pop)
+    blocking_pops::pop(call, pop)
 }
 
 /// BLMOVE source destination LEFT | RIGHT LEFT | RIGHT timeout

@@ -1,10 +1,10 @@
 //! The blocking commands as the server knows them.
 
 use crate::api::command::{Arg, ArgKind, Keys, Spec};
-use crate::call::entry;
 use crate::commands::blocking;
 use crate::commands::shared::counted_keys::counted;
 use crate::commands::shared::table_words::{ADD, KEY, TAKE, arg, key_at, keys_counted_at, keys_from, token};
+use crate::execute::invocation::entry;
 
 const TIMEOUT: Arg = arg(c"timeout", ArgKind::Double);
 const NUMKEYS: Arg = arg(c"numkeys", ArgKind::Integer);

@@ -6,11 +6,11 @@ use mylog_core::value::Hash;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::{Out, Reply};
 use crate::api::context::Flags;
 use crate::api::random::Random;
-use crate::call::Call;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::{Out, Reply};
+use crate::execute::invocation::Call;
 
 const OUT_OF_RANGE: Reply = Reply::error(c"ERR value is out of range");
 const OUT_OF_BOUNDS: Reply = Reply::error(

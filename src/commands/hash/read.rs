@@ -4,11 +4,11 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 use redis_grammar::glob;
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::server;
-use crate::call::Call;
 use crate::commands::shared::number::cursor;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 /// Fields that a step of HSCAN visits if the client does not say.
 const SCAN_COUNT: i64 = 10;

@@ -1,13 +1,11 @@
 //! The hash commands as the server knows them.
 
-use super::random;
-use super::read;
-use super::write;
+use super::{random, read, write};
 use crate::api::command::{ArgKind, Spec};
-use crate::call::entry;
 use crate::commands::shared::table_words::{
     ADD, KEY, LOOK, READ, READ_UPDATE, SHRINK, UPDATE, arg, key_at, token,
 };
+use crate::execute::invocation::entry;
 
 /// The table.
 pub(in crate::commands) static HASH: &[Spec] = &[

@@ -6,10 +6,10 @@ use mylog_core::effect::Effect;
 use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
 
+use crate::acks::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::{Call, Target};
-use crate::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const ODD_HSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hset' command");
 const ODD_HMSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hmset' command");

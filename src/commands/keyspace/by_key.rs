@@ -7,13 +7,13 @@ use std::ffi::CStr;
 use mylog_core::effect::NEVER;
 use mylog_core::value::integer;
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::Str;
 use crate::api::events::Class;
 use crate::api::key::{Holds, Key, Mode};
 use crate::api::server::now_ms;
-use crate::call::Call;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 /// Does what the native command of this name, in lower case, does. `None` for one that needs the server.
 pub(super) fn run(call: &Call<'_>, native: &[u8]) -> Option<Result<Reply, Reply>> {

@@ -1,13 +1,13 @@
-//! COPY to another database, on a server that would leave the client there (see `astray`): what the filter makes of
+//! COPY to another database, on a server that would leave the client there (see `selected_db`): what the filter makes of
 //! it. It is the native command in all else: what it does to durable keys is told by the callbacks, and nothing is held.
 
 use super::new_name;
-use crate::astray;
-use crate::call::Call;
+use crate::acks::errors::NOT_RUN;
+use crate::acks::reply::Reply;
 use crate::engine;
-use crate::errors::NOT_RUN;
+use crate::execute::invocation::Call;
 use crate::execute::twins;
-use crate::reply::Reply;
+use crate::keyspace::selected_db;
 
 /// Runs COPY with the same arguments; it replicates as itself.
 pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
@@ -23,7 +23,7 @@ pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(refusal);
     }
     let args: Vec<&[u8]> = call.args.from(1).collect();
-    let home = astray::stay_in(call.db);
+    let home = selected_db::stay_in(call.db);
     let reply = call.ctx.call(c"copy", "!E", &args).ok_or(NOT_RUN)?;
     drop(home);
     Ok(Reply::from(&reply))

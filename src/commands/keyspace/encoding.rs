@@ -10,7 +10,7 @@ use mylog_core::value::{Set, ValueRef};
 
 use crate::api::Ctx;
 use crate::engine::value_handle::{self, Word};
-use crate::{embedded, engine};
+use crate::engine::{self, string_encoding};
 
 /// A larger set of integers is hashed.
 const INTEGERS: usize = 512;
@@ -30,8 +30,8 @@ fn of(value: ValueRef<'_>, key: &[u8], end: ExpireAt, form: Form) -> &'static CS
     // Lists and sets have listpacks since 7.2.
     let packs_all = Ctx::hears_unit_ends();
     match value {
-        ValueRef::Str(bytes) if embedded::is_integer(bytes, form) => c"int",
-        ValueRef::Str(bytes) if embedded::is_embedded(key, bytes, end, form) => c"embstr",
+        ValueRef::Str(bytes) if string_encoding::is_integer(bytes, form) => c"int",
+        ValueRef::Str(bytes) if string_encoding::is_embedded(key, bytes, end, form) => c"embstr",
         ValueRef::Str(_) => c"raw",
         ValueRef::Hash(hash) if hash.is_small() => c"listpack",
         ValueRef::Hash(_) => c"hashtable",

@@ -5,18 +5,19 @@
 
 use std::ffi::CStr;
 
-use super::by_key;
-use super::new_name;
+use super::{by_key, new_name};
+use crate::acks::errors::NOT_RUN;
+use crate::acks::execution_unit;
+use crate::acks::reply::Reply;
 use crate::api::config::c_text;
 use crate::api::context::Flags;
 use crate::api::spelling;
-use crate::call::Call;
-use crate::capture::{self, Cause};
 use crate::commands::PREFIX;
-use crate::config::{self, FlushPolicy};
-use crate::errors::NOT_RUN;
-use crate::reply::Reply;
-use crate::{astray, engine, unit};
+use crate::engine;
+use crate::execute::invocation::Call;
+use crate::keyspace::native_effects::Cause;
+use crate::keyspace::{native_effects, selected_db};
+use crate::settings::config::{self, FlushPolicy};
 
 /// For a native command that the server would not run at all.
 /// For a native command whose spelling the server does not tell.
@@ -36,8 +37,8 @@ pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
     see_names(call, &native);
     // This command is held for all of it: what the callbacks report needs no wait of its own.
-    let held = unit::held_command();
-    let home = astray::stay_in(call.db);
+    let held = execution_unit::held_command();
+    let home = selected_db::stay_in(call.db);
     let reply = match spelling::of(&native) {
         Some(_) => call
             .ctx
@@ -47,7 +48,7 @@ pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
         None => by_key::run(call, native.to_bytes()).unwrap_or(Err(UNKNOWN_SPELLING)),
     };
     drop(home);
-    capture::settle(Cause::Command);
+    native_effects::settle(Cause::Command);
     drop(held);
     reply
 }

@@ -5,10 +5,10 @@ use super::forward::flush;
 use super::lifetime::{del, expire, expireat, persist, pexpire, pexpireat};
 use super::rename::{copy, rename, renamenx};
 use crate::api::command::{Arg, ArgKind, Spec};
-use crate::call::entry;
 use crate::commands::shared::table_words::{
     INSERT, KEY, OVERWRITE, READ, REMOVE, TAKE, UPDATE, arg, key_at, keys_from, token,
 };
+use crate::execute::invocation::entry;
 
 /// Under which the EXPIRE family does anything.
 const CONDITION: Arg = arg(

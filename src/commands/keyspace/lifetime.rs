@@ -6,19 +6,19 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::server::command_ms;
-use crate::call::{Call, Target};
 use crate::commands::shared::expiry::Unit;
 use crate::commands::shared::past;
-use crate::conditions;
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
+use crate::settings::server_state;
 
 /// DEL key ..., UNLINK key ...
 pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let places = 1..call.args.len();
     // One command can't be replicated by two names.
-    if conditions::is_loading() || places.clone().any(|place| call.open(place).is_foreign()) {
+    if server_state::is_loading() || places.clone().any(|place| call.open(place).is_foreign()) {
         return forward(call);
     }
     let mut deleted = 0;
@@ -83,7 +83,7 @@ fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
 
 /// True for a key that the native command changes.
 fn is_the_servers(target: &Target<'_>) -> bool {
-    target.is_foreign() || conditions::is_loading()
+    target.is_foreign() || server_state::is_loading()
 }
 
 /// The end that is asked for, in Unix ms; `None` for none that there can be.

@@ -16,14 +16,13 @@ use mylog_core::value::Kind;
 use redis_grammar::c_text::option;
 use redis_grammar::prefixes::Standing;
 
+use crate::acks::errors::NOT_RUN;
+use crate::acks::reply::Reply;
 use crate::api::OwnedStr;
 use crate::api::call::CallReply;
 use crate::api::key::{Holds, Key, Mode};
-use crate::call::Call;
-use crate::errors::NOT_RUN;
-use crate::execute::twins;
-use crate::native;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
+use crate::execute::{native_fallback, twins};
 use crate::settings::captured_keys;
 
 /// What TYPE calls a kind.
@@ -42,7 +41,7 @@ pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(match call.peek(1) {
         Holds::Ours(kind, _) => Reply::Simple(type_name(kind).into()),
         Holds::Nothing => Reply::Simple(c"none".into()),
-        Holds::Foreign => native::run(call, b"type"),
+        Holds::Foreign => native_fallback::run(call, b"type"),
     })
 }
 
@@ -55,14 +54,14 @@ pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
             return Ok(name.map_or(Reply::Null, |name| Reply::Bulk(name.to_bytes().to_vec())));
         }
     }
-    Ok(native::run(call, b"object"))
+    Ok(native_fallback::run(call, b"object"))
 }
 
 /// SCAN cursor [MATCH pattern] [COUNT count] TYPE type
 pub(super) fn scan(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let Some((kind, args)) = asked(call) else {
         // Another type, or nothing that is right: the native command knows.
-        return Ok(native::run(call, b"scan"));
+        return Ok(native_fallback::run(call, b"scan"));
     };
     // TYPE picks from what the walk finds: so it is done here, behind the same walk.
     let found = call.ctx.call(c"SCAN", "E", &args).ok_or(NOT_RUN)?;

@@ -4,12 +4,11 @@
 
 use mylog_core::value::integer;
 
+use crate::acks::reply::Reply;
 use crate::api::context::Flags;
 use crate::api::key::{Holds, Key, Mode};
-use crate::call::Call;
-use crate::config;
-use crate::reply::Reply;
-use crate::settings::captured_keys;
+use crate::execute::invocation::Call;
+use crate::settings::{captured_keys, config};
 
 /// The refusal of a command of this native name that would make a native key under a captured prefix.
 pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {

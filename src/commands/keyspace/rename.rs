@@ -5,12 +5,13 @@ use mylog_core::effect::Effect;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::key::Holds;
-use crate::call::Call;
 use crate::commands::shared::overwritten::Overwritten;
-use crate::reply::Reply;
-use crate::{conditions, engine};
+use crate::engine;
+use crate::execute::invocation::Call;
+use crate::settings::server_state;
 
 const NO_KEY: Reply = Reply::error(c"ERR no such key");
 
@@ -86,5 +87,5 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// True for a first key that the log knows.
 fn is_in_the_store(call: &Call<'_>) -> bool {
     let known = |engine: &mut engine::Engine| engine.store.find(call.db, call.args.get(1)).is_some();
-    !conditions::is_loading() && engine::with(known) == Some(true)
+    !server_state::is_loading() && engine::with(known) == Some(true)
 }

@@ -8,12 +8,12 @@ use mylog_core::value::List;
 use redis_grammar::c_text::option;
 
 use super::write::{next_out, popped, pushed, take, tell};
+use crate::acks::errors::SYNTAX;
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::string::Args;
-use crate::call::Call;
 use crate::commands::shared::number::at_least;
-use crate::errors::SYNTAX;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 const LEAST_NUMKEYS: &CStr = c"ERR numkeys should be greater than 0";
 const LEAST_COUNT: &CStr = c"ERR count should be greater than 0";

@@ -6,10 +6,10 @@ use mylog_core::value::List;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
-use crate::call::Call;
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::commands::shared::number::{at_least, either_way};
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 const RANK_ZERO: Reply = Reply::error(
     c"ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",

@@ -8,12 +8,12 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use super::read::{place, span};
+use crate::acks::errors::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::server;
-use crate::call::{Call, Target};
 use crate::commands::shared::number::{at_least, either_way};
-use crate::errors::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const LPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'lpop' command");
 const RPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'rpop' command");

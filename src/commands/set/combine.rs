@@ -8,12 +8,12 @@ use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::{Kind, Member, Set, Value};
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::SYNTAX;
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::{Call, OfKind};
 use crate::commands::shared::number::at_least;
 use crate::commands::shared::overwritten;
-use crate::errors::SYNTAX;
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, OfKind};
 
 const TOO_MANY_KEYS: Reply = Reply::error(c"ERR Number of keys can't be greater than number of args");
 

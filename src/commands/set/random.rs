@@ -3,13 +3,13 @@
 use mylog_core::value::Set;
 
 use super::write::remove;
+use crate::acks::errors::{NOT_POSITIVE, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::random::Random;
-use crate::call::{Call, Target};
 use crate::commands::shared::number::{at_least, either_way};
 use crate::commands::shared::random::some_below;
-use crate::errors::{NOT_POSITIVE, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const TOO_MANY: Reply = Reply::error(c"ERR value is out of range");
 

@@ -2,9 +2,9 @@
 
 use mylog_core::value::Set;
 
-use crate::call::Call;
+use crate::acks::reply::Reply;
 use crate::commands::hash::read::Scan;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 /// SISMEMBER key member
 pub(super) fn sismember(call: &mut Call<'_>) -> Result<Reply, Reply> {

@@ -3,9 +3,9 @@
 use mylog_core::effect::Effect;
 use mylog_core::value::Set;
 
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::{Call, Target};
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 /// The named members for which `wanted` holds, each once.
 fn named<'c>(call: &Call<'c>, wanted: impl Fn(&[u8]) -> bool) -> Vec<&'c [u8]> {

@@ -7,7 +7,7 @@ use redis_module::raw;
 
 use crate::api::command::{Keys, tells_keys};
 use crate::api::string::Args;
-use crate::call::{self, Access, Handler};
+use crate::execute::invocation::{self, Access, Handler};
 
 /// Tells the server the keys, or runs the command.
 ///
@@ -26,7 +26,7 @@ pub(in crate::commands) unsafe fn tell_or_run(
         if tells_keys(ctx, argv, argc, |args| places(args, keys)) {
             return 0;
         }
-        call::run(ctx, argv, argc, access, handler)
+        invocation::run(ctx, argv, argc, access, handler)
     }
 }
 
@@ -39,7 +39,7 @@ macro_rules! counted {
             argv: *mut *mut redis_module::raw::RedisModuleString,
             argc: std::ffi::c_int,
         ) -> std::ffi::c_int {
-            let access = $crate::call::Access::$access;
+            let access = $crate::execute::invocation::Access::$access;
             // SAFETY: the server hands a command's context and arguments, alive while it runs.
             unsafe {
                 $crate::commands::shared::counted_keys::tell_or_run(ctx, argv, argc, $keys, access, $handler)

@@ -3,10 +3,10 @@
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::server::command_ms;
 use crate::api::string::Args;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
 
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
-use crate::errors::NOT_AN_INTEGER;
-use crate::reply::Reply;
+use crate::acks::errors::NOT_AN_INTEGER;
+use crate::acks::reply::Reply;
 
 const BEYOND_RANGE: Reply = Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",

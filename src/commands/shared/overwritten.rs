@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mylog_core::effect::Effect;
 use mylog_core::value::Kind;
 
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::{Call, Target};
-use crate::edition::Edition;
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
+use crate::settings::server_version::Edition;
 
 /// Whether the server tells of a key whose value was replaced.
 static TELLS: AtomicBool = AtomicBool::new(false);

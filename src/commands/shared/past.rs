@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::acks::reply::Reply;
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::server::command_ms;
-use crate::call::{Call, Target};
-use crate::edition::Edition;
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
+use crate::settings::server_version::Edition;
 
 /// Whether SET sets nothing then.
 static SET_DELETES: AtomicBool = AtomicBool::new(false);

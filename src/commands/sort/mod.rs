@@ -12,15 +12,15 @@ use mylog_core::value::integer;
 use mylog_core::value::{Kind, List, Value, ValueRef};
 use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
 
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::call::ReplyType;
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::string::Args;
-use crate::call::Call;
 use crate::commands::shared::overwritten;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::permission;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
+use crate::execute::permission;
 use order::Order;
 use pattern::Pattern;
 

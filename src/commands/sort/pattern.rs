@@ -6,8 +6,8 @@ use redis_grammar::c_text::option;
 use crate::api::OwnedStr;
 use crate::api::call::ReplyType;
 use crate::api::key::{Holds, Key, Mode};
-use crate::call::{Call, OfKind};
 use crate::engine::value_handle;
+use crate::execute::invocation::{Call, OfKind};
 
 /// A pattern.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use redis_module::raw;
 
 use crate::api::command::{Arg, ArgKind, Spec, tells_keys};
 use crate::api::string::Args;
-use crate::call::{self, Access, Handler};
 use crate::commands::shared::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_unknown, token};
 use crate::commands::sort::{sort, sort_ro};
+use crate::execute::invocation::{self, Access, Handler};
 
 const BY: Arg = arg(c"by-pattern", ArgKind::Pattern).after(c"BY").optional();
 const GET: Arg = arg(c"get-pattern", ArgKind::Pattern)
@@ -52,7 +52,7 @@ unsafe fn tell_or_run(
             Some(_) => Access::Write,
             None => Access::Read,
         };
-        call::run(ctx, argv, argc, access, handler)
+        invocation::run(ctx, argv, argc, access, handler)
     }
 }
 

@@ -3,11 +3,10 @@
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::{NOT_AN_INTEGER, NOT_STRINGS, SYNTAX, WRONG_TYPE};
+use crate::acks::reply::Reply;
 use crate::api::settings;
-use crate::call::Call;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::errors::{NOT_STRINGS, WRONG_TYPE};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 const JUST_USE_IDX: Reply =
     Reply::error(c"ERR If you want both the length and indexes, please just use IDX.");

@@ -10,13 +10,13 @@ use mylog_core::store::Form;
 use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
 
+use crate::acks::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
 use crate::api::settings;
-use crate::call::Call;
 use crate::commands::shared::overwritten;
-use crate::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
-use crate::native;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
+use crate::execute::native_fallback;
 
 const ODD_MSET: Reply = Reply::error(c"ERR wrong number of arguments for 'mset' command");
 const ODD_MSETNX: Reply = Reply::error(c"ERR wrong number of arguments for 'msetnx' command");
@@ -36,7 +36,7 @@ pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
     for place in 1..call.args.len() {
         // A key of another type is as good as none, but for a string that is not adopted yet.
         if call.read_str(place, |value| out.bulk_or_null(value)).is_err() {
-            out.bulk_or_null(native::string(call, place).as_deref());
+            out.bulk_or_null(native_fallback::string(call, place).as_deref());
         }
     }
     Ok(out.finish())

@@ -3,12 +3,12 @@
 use mylog_core::effect::{Effect, MAX_GAP};
 use mylog_core::value::integer;
 
+use crate::acks::errors::{NOT_AN_INTEGER, TOO_LONG};
+use crate::acks::reply::Reply;
 use crate::api::context::Flags;
 use crate::api::events::Class;
 use crate::api::settings;
-use crate::call::{Call, Target};
-use crate::errors::{NOT_AN_INTEGER, TOO_LONG};
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const OFFSET_OUT_OF_RANGE: Reply = Reply::error(c"ERR offset is out of range");
 

@@ -2,13 +2,12 @@
 
 use mylog_core::effect::{Effect, NEVER, Ttl};
 
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::{Call, Target};
 use crate::commands::shared::expiry::{Grammar, Options, Unit};
-use crate::commands::shared::overwritten;
-use crate::commands::shared::past;
-use crate::edition::{Version, is_valkey_since};
-use crate::reply::Reply;
+use crate::commands::shared::{overwritten, past};
+use crate::execute::invocation::{Call, Target};
+use crate::settings::server_version::{Version, is_valkey_since};
 
 const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
 const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' command");

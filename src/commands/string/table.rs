@@ -1,15 +1,13 @@
 //! The string commands as the server knows them.
 
-use super::lcs;
-use super::range;
-use super::set;
+use super::{lcs, range, set};
 use crate::api::command::{ArgKind, Spec};
-use crate::call::entry;
 use crate::commands::shared::table_words::{
     ADD, INSERT, KEY, LOOK, OVERWRITE, READ, READ_UPDATE, TAKE, UPDATE, arg, key_at, keys_from, keys_of,
     token,
 };
 use crate::commands::string;
+use crate::execute::invocation::entry;
 
 /// The table.
 pub(in crate::commands) static STRING: &[Spec] = &[

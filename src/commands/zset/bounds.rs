@@ -6,9 +6,9 @@ use mylog_core::value::ZSet;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
+use crate::acks::errors::NOT_AN_INTEGER;
+use crate::acks::reply::Reply;
 use crate::api::{OwnedStr, Str, double};
-use crate::errors::NOT_AN_INTEGER;
-use crate::reply::Reply;
 
 const NOT_A_SCORE: Reply = Reply::error(c"ERR min or max is not a float");
 const NOT_A_LEX_ITEM: Reply = Reply::error(c"ERR min or max not valid string range item");

@@ -9,10 +9,10 @@ use redis_grammar::c_text::option;
 
 use super::range::put_members;
 use super::store::store;
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::double;
-use crate::call::Call;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 const NOT_A_WEIGHT: Reply = Reply::error(c"ERR weight value is not a float");
 const NEGATIVE_LIMIT: Reply = Reply::error(c"ERR LIMIT can't be negative");

@@ -8,10 +8,10 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use super::write::take_out;
+use crate::acks::errors::SYNTAX;
+use crate::acks::reply::Reply;
 use crate::api::string::Args;
-use crate::call::{Call, Target};
-use crate::errors::SYNTAX;
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const NOT_POSITIVE: Reply = Reply::error(c"ERR value is out of range, must be positive");
 const FEW_KEYS: Reply = Reply::error(c"ERR numkeys should be greater than 0");

@@ -1,14 +1,13 @@
 //! The sorted set commands that show ranges and combine several keys, as the server knows them.
 
-use super::combine;
-use super::range;
 use super::table::{BY, REV};
+use super::{combine, range};
 use crate::api::command::{Arg, ArgKind, Keys, Spec};
-use crate::call::entry;
 use crate::commands::shared::counted_keys::counted;
 use crate::commands::shared::table_words::{
     KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_counted_at, token,
 };
+use crate::execute::invocation::entry;
 
 const WITHSCORES: Arg = token(c"withscores", c"WITHSCORES").optional();
 const WEIGHTS: Arg = arg(c"weight", ArgKind::Integer)

@@ -8,9 +8,9 @@ use redis_grammar::c_text::option;
 
 use super::bounds::{Bounds, By};
 use super::store::store;
-use crate::call::Call;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::{Out, Reply};
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::{Out, Reply};
+use crate::execute::invocation::Call;
 
 const LIMIT_BY_RANK: Reply =
     Reply::error(c"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");

@@ -6,13 +6,13 @@ use redis_grammar::c_text::option;
 use redis_grammar::glob;
 
 use super::range::put_members;
+use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::random::Random;
 use crate::api::{double, server};
-use crate::call::Call;
 use crate::commands::shared::number::cursor;
 use crate::commands::shared::random::some_below;
-use crate::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 /// Members that a step of ZSCAN visits if the client does not say.
 const SCAN_COUNT: usize = 10;

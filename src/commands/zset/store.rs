@@ -5,10 +5,10 @@ use std::ffi::CStr;
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::Kind;
 
+use crate::acks::reply::Reply;
 use crate::api::events::Class;
-use crate::call::Call;
 use crate::commands::shared::overwritten;
-use crate::reply::Reply;
+use crate::execute::invocation::Call;
 
 /// Makes argument 1 hold a sorted set of so many members in place of whatever it held, or nothing.
 pub(super) fn store(

@@ -1,15 +1,12 @@
 //! The sorted set commands of one key, as the server knows them; those that pop from one of several too.
 
-use super::pop;
-use super::range;
-use super::read;
-use super::write;
+use super::{pop, range, read, write};
 use crate::api::command::{Arg, ArgKind, Keys, Spec};
-use crate::call::entry;
 use crate::commands::shared::counted_keys::counted;
 use crate::commands::shared::table_words::{
     KEY, LIMIT, LOOK, OVERWRITE, READ, READ_UPDATE, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted_at, token,
 };
+use crate::execute::invocation::entry;
 
 const EXISTENCE: Arg = arg(
     c"condition",

@@ -8,11 +8,11 @@ use mylog_core::value::ZSet;
 use redis_grammar::c_text::option;
 
 use super::bounds::{Bounds, By};
+use crate::acks::errors::{NOT_A_FLOAT, SYNTAX};
+use crate::acks::reply::Reply;
 use crate::api::double;
 use crate::api::events::Class;
-use crate::call::{Call, Target};
-use crate::errors::{NOT_A_FLOAT, SYNTAX};
-use crate::reply::Reply;
+use crate::execute::invocation::{Call, Target};
 
 const NX_AND_XX: Reply = Reply::error(c"ERR XX and NX options at the same time are not compatible");
 const GT_LT_NX: Reply = Reply::error(c"ERR GT, LT, and/or NX options at the same time are not compatible");

@@ -1,0 +1,22 @@
+//! Error texts that several commands have in common.
+
+use std::ffi::CStr;
+
+use crate::acks::reply::Reply;
+
+pub(crate) const SYNTAX: Reply = Reply::error(c"ERR syntax error");
+pub(crate) const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
+pub(crate) const NOT_POSITIVE: &CStr = c"ERR value is out of range, must be positive";
+pub(crate) const NOT_A_FLOAT: Reply = Reply::error(c"ERR value is not a valid float");
+pub(crate) const OVERFLOW: Reply = Reply::error(c"ERR increment or decrement would overflow");
+pub(crate) const TOO_LONG: Reply =
+    Reply::error(c"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+pub(crate) const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce NaN or Infinity");
+/// For a key of another type.
+pub(crate) const WRONG_TYPE: Reply =
+    Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
+/// What LCS says instead.
+pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
+/// A command that came before the log was opened.
+pub(crate) const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
+pub(crate) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");

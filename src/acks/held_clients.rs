@@ -1,0 +1,205 @@
+//! When the reply of a command of ours may leave. Under `always` no client hears of a change before it is on disk (`acks`).
+//! Where there is no gate the client that made it, or saw it, is held: its reply is kept here and does not exist for the server
+//! before that.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::time::Instant;
+
+use mylog_core::log::commit::Listener;
+use mylog_core::log::failure::Failure;
+use parking_lot::Mutex;
+
+use crate::acks::reply::Reply;
+use crate::acks::{self, Standing, Way, execution_unit, mylog_wait};
+use crate::api::block::{Held, Waiter};
+use crate::api::context::Flags;
+use crate::api::{Ctx, latency, log};
+use crate::engine;
+use crate::lifecycle::save_barrier;
+use crate::settings::server_state;
+
+/// What a held client is answered.
+pub(crate) struct Answer {
+    reply: Reply,
+    /// Last seq that the reply acknowledges.
+    seq: u64,
+    since: Instant,
+    /// Why `seq` is not known to be on disk.
+    failure: Option<Arc<str>>,
+}
+
+impl Answer {
+    /// An answer that acknowledges changes up to `seq`.
+    pub(crate) fn new(reply: Reply, seq: u64) -> Self {
+        Self {
+            reply,
+            seq,
+            since: Instant::now(),
+            failure: None,
+        }
+    }
+}
+
+impl Waiter for Answer {
+    fn reply(&mut self, ctx: Ctx<'_>) {
+        let ms = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        latency::sample(c"mylog-ack-wait", ms);
+        match &self.failure {
+            None => self.reply.emit(ctx),
+            Some(reason) => not_durable(self.seq, reason).emit(ctx),
+        }
+    }
+}
+
+/// The answer to a change that is made in memory but not known to be on disk.
+fn not_durable(seq: u64, reason: &str) -> Reply {
+    Reply::error_text(&format!(
+        "NOTDURABLE seq {seq} is not known to be on disk: {reason}"
+    ))
+}
+
+struct Waiting {
+    client: Held<Answer>,
+    answer: Box<Answer>,
+}
+
+/// Clients held, in order of their seqs. Shared with the writer thread; held for a few instructions only.
+static WAITING: Mutex<VecDeque<Waiting>> = Mutex::new(VecDeque::new());
+
+/// On 7.0 a released client's next command runs behind BEFORE_SLEEP: what it writes would lie unsealed
+/// until something else wakes the event loop.
+static PAST_SLEEP_HOOK: AtomicBool = AtomicBool::new(false);
+
+/// Conditions under which the server would answer a client that is to be held with an error, or end.
+const CANT_HOLD: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING;
+
+/// Answers the client, at once or when what it is told of is durable. `changed` and `seen` are the last
+/// changes of those that the command made, and saw, whose acknowledgement waits.
+pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Option<u64>) {
+    let Some(seq) = changed.max(seen) else {
+        return reply.emit(ctx);
+    };
+    let flags = ctx.flags();
+    let way = acks::way(Standing {
+        replicated: flags.any(Flags::REPLICATED),
+        loading: server_state::is_loading(),
+        in_unit: flags.any(CANT_HOLD),
+        gate: acks::is_on(),
+    });
+    if let (None, true) = (changed, way != Way::Now) {
+        if let Some(reason) = engine::with(|engine| engine.doubt()).flatten() {
+            return not_durable(seq, &reason).emit(ctx);
+        }
+    }
+    match way {
+        Way::Now => reply.emit(ctx),
+        Way::Gate => {
+            reply.emit(ctx);
+            acks::gate_command(ctx, flags, seq);
+        }
+        Way::Hold => match Held::new(ctx) {
+            Some(client) => answer_when_durable(client, reply, seq),
+            None => wait_at_the_end(ctx, &reply, seq),
+        },
+        Way::UnitEnd => wait_at_the_end(ctx, &reply, seq),
+    }
+}
+
+fn wait_at_the_end(ctx: Ctx<'_>, reply: &Reply, seq: u64) {
+    execution_unit::must_wait(seq);
+    reply.emit(ctx);
+}
+
+/// Answers a held client once `seq` is durable.
+fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
+    let answer = Box::new(Answer::new(reply, seq));
+    let mut waiting = WAITING.lock();
+    // What was seen may have become durable since. The writer publishes that before it comes for the lock:
+    // it has passed already, or finds this client.
+    if engine::with(|engine| engine.marks().durable() >= seq) == Some(true) {
+        drop(waiting);
+        return client.unblock(answer);
+    }
+    // A reader may wait for less than those before it, and must not wait behind them.
+    let place = waiting.iter().rposition(|earlier| earlier.answer.seq <= seq);
+    waiting.insert(place.map_or(0, |place| place + 1), Waiting { client, answer });
+    drop(waiting);
+    engine::with(|engine| {
+        engine.client_waits(seq);
+        engine.ask_sync(seq);
+        if past_sleep_hook() {
+            engine.seal();
+        }
+    });
+}
+
+/// True between our last look at a turn and its sleep: what runs now is not covered by that look.
+pub(crate) fn past_sleep_hook() -> bool {
+    PAST_SLEEP_HOOK.load(Ordering::Relaxed)
+}
+
+/// Clients held now.
+pub(crate) fn waiting() -> usize {
+    WAITING.lock().len()
+}
+
+/// The event loop is about to sleep, or has slept.
+pub(crate) fn set_past_sleep_hook(past: bool) {
+    PAST_SLEEP_HOOK.store(past, Ordering::Relaxed);
+}
+
+/// Answers every held client that what it waits for is not known to be on disk.
+pub(crate) fn give_up_all(reason: &str) {
+    let reason: Arc<str> = reason.into();
+    let waiting = std::mem::take(&mut *WAITING.lock());
+    for Waiting { client, mut answer } in waiting {
+        answer.failure = Some(Arc::clone(&reason));
+        client.unblock(answer);
+    }
+}
+
+/// Hears from the writer thread.
+pub(crate) struct Releaser {
+    /// Errno of the failure last told in the server's log, -1 for none: some have no errno.
+    told: AtomicI32,
+}
+
+impl Releaser {
+    pub(crate) const fn new() -> Self {
+        Self {
+            told: AtomicI32::new(-1),
+        }
+    }
+}
+
+impl Listener for Releaser {
+    fn on_durable(&self, seq: u64) {
+        save_barrier::on_durable(seq);
+        mylog_wait::on_durable(seq);
+        acks::on_durable(seq);
+        let due: VecDeque<Waiting> = {
+            let mut waiting = WAITING.lock();
+            let still = waiting.partition_point(|waiting| waiting.answer.seq <= seq);
+            waiting.drain(..still).collect()
+        };
+        for Waiting { client, answer } in due {
+            client.unblock(answer);
+        }
+    }
+
+    fn on_failure(&self, failure: &Failure) {
+        if self.told.swap(failure.errno, Ordering::Relaxed) != failure.errno {
+            log::warning(&format!("durable writes are refused: {failure}"));
+        }
+        save_barrier::on_health(true);
+        give_up_all(&failure.text);
+    }
+
+    fn on_recovered(&self) {
+        self.told.store(-1, Ordering::Relaxed);
+        save_barrier::on_health(false);
+        log::notice("the log works again, durable writes are taken");
+    }
+}

@@ -1,0 +1,59 @@
+//! The server's `timeout` closes clients from which it has read nothing for so many seconds, gated ones among them: they wait for
+//! the disk, and a slow disk closes nobody. The server tells of nothing before it does so, and looks at clients one by one, so
+//! `timeout` is 0 while a client has waited for long. Those who are really idle are closed behind that.
+
+use std::time::Duration;
+
+use super::settings_aside::SetAside;
+use crate::api::settings;
+
+/// The server counts whole seconds: a client that has waited for less than one is not closed, whatever `timeout` is.
+const LONG: Duration = Duration::from_millis(500);
+
+pub(super) static TIMEOUT: SetAside = SetAside::new(c"timeout");
+
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Nothing,
+    SetAside,
+    PutBack,
+}
+
+fn deed(longest: Duration, timeout: i64, is_aside: bool) -> Deed {
+    match longest >= LONG {
+        true if timeout > 0 => Deed::SetAside,
+        false if is_aside => Deed::PutBack,
+        _ => Deed::Nothing,
+    }
+}
+
+/// True while there is a reason to ask how long anybody has waited.
+pub(super) fn matters() -> bool {
+    settings::idle_timeout_s() > 0 || TIMEOUT.is_aside()
+}
+
+/// The server's cron, behind its look at the clients. `longest`: for how long anybody has waited who is still gated.
+pub(super) fn look(longest: Duration) {
+    match deed(longest, settings::idle_timeout_s(), TIMEOUT.is_aside()) {
+        Deed::Nothing => {}
+        Deed::SetAside => TIMEOUT.set_aside(b"0"),
+        Deed::PutBack => TIMEOUT.put_back(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_set_aside_while_somebody_waits_for_long_and_put_back_once() {
+        let (short, long) = (Duration::from_millis(499), LONG);
+        assert_eq!(deed(short, 5, false), Deed::Nothing);
+        assert_eq!(deed(long, 5, false), Deed::SetAside);
+        assert_eq!(deed(long, 0, false), Deed::Nothing);
+        assert_eq!(deed(long, 0, true), Deed::Nothing);
+        assert_eq!(deed(short, 0, true), Deed::PutBack);
+        assert_eq!(deed(short, 0, false), Deed::Nothing);
+    }
+}

@@ -1,0 +1,136 @@
+//! `MYLOG.WAIT`: clients that wait for the log at their own wish, under every policy. While the log is down
+//! they wait on, as in WAIT for a replica that is away: it may heal.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use crate::acks::reply::Reply;
+use crate::api::context::Flags;
+use crate::api::parked::{Host, Parked};
+use crate::api::{Ctx, event_loop};
+use crate::engine;
+use crate::gil::Gil;
+
+struct Wait {
+    client: Parked,
+    /// It waits for this seq.
+    wanted: u64,
+}
+
+/// Those who wait. They are released on the event loop, see `api::parked`.
+static WAITS: Gil<Vec<Wait>> = Gil::new(Vec::new());
+/// Lowest seq that any of them waits for: the writer wakes the event loop for it.
+static LOWEST: AtomicU64 = AtomicU64::new(NOBODY);
+const NOBODY: u64 = u64::MAX;
+
+/// Waits for all that was changed before. `None`: the client is parked and answered later.
+pub(crate) fn wait(ctx: Ctx<'_>, timeout_ms: i64) -> Option<Reply> {
+    let wanted = engine::with(|engine| engine.last_seq()).unwrap_or(0);
+    // Inside a unit the group can't end, and nobody can be parked: it says how far the log is, and the sync
+    // comes with the unit's end.
+    if ctx
+        .flags()
+        .any(Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING | Flags::REPLICATED)
+    {
+        engine::with(|engine| engine.ask_sync(wanted));
+        return Some(standing(wanted));
+    }
+    lower_to(wanted);
+    engine::with(|engine| {
+        engine.seal();
+        engine.ask_sync(wanted);
+    });
+    // The writer publishes how far it is, then looks who waits; here it is the other way round. So one of
+    // the two sees the other.
+    fence(Ordering::SeqCst);
+    let client = match durable() < wanted {
+        true => Parked::new::<Waits>(ctx, timeout_ms),
+        false => None,
+    };
+    match client {
+        Some(client) => {
+            WAITS.with(|waits| waits.push(Wait { client, wanted }));
+            None
+        }
+        None => {
+            refresh_lowest();
+            Some(standing(wanted))
+        }
+    }
+}
+
+/// On the writer's thread: `seq` is durable.
+pub(crate) fn on_durable(seq: u64) {
+    fence(Ordering::SeqCst);
+    if seq >= LOWEST.load(Ordering::Relaxed) {
+        event_loop::wake();
+    }
+}
+
+/// Before the event loop sleeps: lets go who has what it waits for.
+pub(crate) fn release() {
+    let lowest = LOWEST.load(Ordering::Relaxed);
+    if lowest == NOBODY || durable() < lowest {
+        return;
+    }
+    let durable = durable();
+    let done: Vec<Wait> = WAITS.with(|waits| {
+        let (done, still) = std::mem::take(waits)
+            .into_iter()
+            .partition(|wait| wait.wanted <= durable);
+        *waits = still;
+        done
+    });
+    refresh_lowest();
+    for Wait { client, wanted } in done {
+        client.release(wanted);
+    }
+}
+
+fn durable() -> u64 {
+    engine::with(|engine| engine.marks().durable()).unwrap_or(0)
+}
+
+fn standing(wanted: u64) -> Reply {
+    let number = |seq| Reply::Int(i64::try_from(seq).unwrap_or(i64::MAX));
+    Reply::Parts(vec![Reply::Array(2), number(durable()), number(wanted)])
+}
+
+fn lower_to(wanted: u64) {
+    LOWEST.fetch_min(wanted, Ordering::Relaxed);
+}
+
+fn refresh_lowest() {
+    let lowest = WAITS.with(|waits| waits.iter().map(|wait| wait.wanted).min());
+    LOWEST.store(lowest.unwrap_or(NOBODY), Ordering::Relaxed);
+}
+
+/// Takes a client out of the list: what it waited for, if it was there.
+fn take(client: Parked) -> Option<u64> {
+    let wanted = WAITS.with(|waits| {
+        let place = waits.iter().position(|wait| wait.client == client)?;
+        Some(waits.swap_remove(place).wanted)
+    });
+    refresh_lowest();
+    wanted
+}
+
+struct Waits;
+
+impl Host for Waits {
+    fn answer(ctx: Ctx<'_>, word: u64) {
+        standing(word).emit(ctx);
+    }
+
+    fn timed_out(ctx: Ctx<'_>, client: Parked) {
+        // A client that was released is not timed out any more: it is there.
+        let wanted = take(client).unwrap_or(0);
+        standing(wanted).emit(ctx);
+        client.release(wanted);
+    }
+
+    fn gone(client: Parked) {
+        if let Some(wanted) = take(client) {
+            client.release(wanted);
+        }
+    }
+}

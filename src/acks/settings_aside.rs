@@ -1,0 +1,191 @@
+//! Settings of the server that are other ones for a while: what the user has set is set aside, and put back.
+//!
+//! CONFIG SET and CONFIG REWRITE find what the user has set: all is put back before them, and before an EXEC for which one of
+//! them was queued, and set aside again at the end of their unit.
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{gate, idle_timeout, io_threads};
+use crate::api::client_list::{self, field};
+use crate::api::{own_context, settings};
+use crate::gil::Gil;
+
+/// One of them.
+pub(super) struct SetAside {
+    name: &'static CStr,
+    /// What the user has set, while it is set aside.
+    kept: Gil<Option<Vec<u8>>>,
+    is_aside: AtomicBool,
+}
+
+/// One is being set by the module: that is no change of the user's.
+static SETTING: AtomicBool = AtomicBool::new(false);
+
+impl SetAside {
+    pub(super) const fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            kept: Gil::new(None),
+            is_aside: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_aside(&self) -> bool {
+        self.is_aside.load(Ordering::Relaxed)
+    }
+
+    /// Has the server go by another value, unless it does so already. What it goes by else was set by the user.
+    pub(super) fn set_aside(&self, instead: &[u8]) {
+        if let Some(own) = settings::text(self.name).filter(|own| own != instead) {
+            self.kept.with(|kept| *kept = Some(own));
+            self.is_aside.store(true, Ordering::Relaxed);
+            set(self.name, instead);
+        }
+    }
+
+    /// Has the server go by what the user has set.
+    pub(super) fn put_back(&self) {
+        if !self.is_aside() {
+            return;
+        }
+        if let Some(own) = self.kept.with(Option::take) {
+            self.is_aside.store(false, Ordering::Relaxed);
+            set(self.name, &own);
+        }
+    }
+
+    /// For INFO: name and value of what the user has set, if it is set aside.
+    fn tell(&self) -> Option<String> {
+        let own = self.kept.with(|kept| kept.clone())?;
+        Some(format!(
+            "{}={}",
+            self.name.to_string_lossy(),
+            String::from_utf8_lossy(&own)
+        ))
+    }
+}
+
+fn set(name: &CStr, value: &[u8]) {
+    SETTING.store(true, Ordering::Relaxed);
+    if let Some(ctx) = own_context() {
+        ctx.call(c"CONFIG", "", &[b"SET", name.to_bytes(), value]);
+    }
+    SETTING.store(false, Ordering::Relaxed);
+}
+
+/// True while a change of the configuration is the module's own.
+pub(super) fn is_own_change() -> bool {
+    SETTING.load(Ordering::Relaxed)
+}
+
+/// True while anything is set aside.
+#[inline]
+pub(crate) fn is_anything_aside() -> bool {
+    idle_timeout::TIMEOUT.is_aside() || io_threads::APPEND_FSYNC.is_aside()
+}
+
+/// What the user has set and the server does not go by, for INFO.
+pub(crate) fn tell() -> String {
+    let told = [&idle_timeout::TIMEOUT, &io_threads::APPEND_FSYNC].map(SetAside::tell);
+    told.into_iter().flatten().collect::<Vec<_>>().join(",")
+}
+
+/// Clients that have queued a CONFIG for EXEC.
+struct Queued {
+    clients: Vec<u64>,
+    /// With so many, those that have left are looked for.
+    full: usize,
+    /// The server does not tell whose commands these are (Redis 7.0), and there was a CONFIG that may be queued.
+    somebody: bool,
+}
+
+const FULL: usize = 64;
+
+static QUEUED: Gil<Queued> = Gil::new(Queued {
+    clients: Vec::new(),
+    full: FULL,
+    somebody: false,
+});
+static ANY_QUEUED: AtomicBool = AtomicBool::new(false);
+
+/// What a CONFIG has to find as the user has set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// `timeout`.
+    Timeout,
+    /// What there is of an AOF.
+    AppendFsync,
+    All,
+}
+
+/// The filter has seen a CONFIG that sets a setting that may be aside, or one that it goes by, or writes all down.
+pub(crate) fn config_comes(client: Option<u64>, needs: Needs) {
+    let is_queued = match client {
+        Some(id) => is_in_multi(id),
+        None => true,
+    };
+    if is_queued {
+        QUEUED.with(|queued| queued.note(client));
+        ANY_QUEUED.store(true, Ordering::Relaxed);
+    }
+    // Where nobody tells it may run now as well.
+    if !is_queued || client.is_none() {
+        put_back(needs);
+    }
+}
+
+/// True while an EXEC may have a CONFIG in it.
+#[inline]
+pub(crate) fn may_be_queued() -> bool {
+    ANY_QUEUED.load(Ordering::Relaxed)
+}
+
+/// The filter has seen an EXEC.
+pub(crate) fn exec_comes(client: Option<u64>) {
+    let (has_one, any) = QUEUED.with(|queued| {
+        let before = queued.clients.len();
+        queued.clients.retain(|queuing| Some(*queuing) != client);
+        let has_one = queued.somebody || queued.clients.len() < before;
+        (has_one, queued.somebody || !queued.clients.is_empty())
+    });
+    ANY_QUEUED.store(any, Ordering::Relaxed);
+    if has_one {
+        put_back(Needs::All);
+    }
+}
+
+impl Queued {
+    fn note(&mut self, client: Option<u64>) {
+        let Some(id) = client else {
+            self.somebody = true;
+            return;
+        };
+        if !self.clients.contains(&id) {
+            self.clients.push(id);
+        }
+        if self.clients.len() >= self.full {
+            self.clients.retain(|id| is_in_multi(*id));
+            self.full = FULL.max(2 * self.clients.len());
+        }
+    }
+}
+
+/// True for a client whose commands are queued.
+fn is_in_multi(id: u64) -> bool {
+    let line = own_context().map_or_else(String::new, |ctx| client_list::of(ctx, &[id]));
+    field(&line, "flags").is_some_and(|flags| flags.contains('x'))
+}
+
+fn put_back(needs: Needs) {
+    if needs != Needs::Timeout {
+        io_threads::put_back_for_a_while();
+    }
+    if needs != Needs::AppendFsync && idle_timeout::TIMEOUT.is_aside() {
+        idle_timeout::TIMEOUT.put_back();
+        if let Some(ctx) = own_context() {
+            // Before the server's next look at its clients.
+            ctx.after_commands(gate::look_at_idle);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the server, the writer thread and CONFIG SET call. The order of those who are told is written here and nowhere below.
+
+pub(crate) mod data_types;
+pub(crate) mod defrag;
+pub(crate) mod info;
+pub(crate) mod on_load;
+pub(crate) mod server_events;
+pub(crate) mod value_encoding;

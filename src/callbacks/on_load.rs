@@ -1,0 +1,397 @@
+//! The server's first call into the library: reads the log, then registers everything. What can fail comes
+//! first: Redis 7.0 does not take back filters, subscriptions and types of a load that failed.
+
+use std::ffi::c_int;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use mylog_core::format::snapshot_end::SnapshotEnd;
+use mylog_core::io::Fs;
+use mylog_core::io::os::OsFs;
+use mylog_core::log::create::make_folder;
+use mylog_core::log::damage::BadRecords;
+use mylog_core::log::file::{AppendError, LogFile, TaintStage};
+use mylog_core::log::ids::run_id;
+use mylog_core::log::lock::{Claim, LockError};
+use mylog_core::log::recover::{RecoverError, Recovered, Start, Swept, recover, sweep};
+use mylog_core::log::scan::Replay;
+use mylog_core::log::writer::{Writer, WriterConfig};
+use mylog_core::store::{Bounds, MAX_DBS, Store};
+use redis_module::raw;
+
+use crate::acks::held_clients::Releaser;
+use crate::api::context::Flags;
+use crate::api::string::Args;
+use crate::api::{Ctx, Refused, acl, database, epoll, latency, log, own_context, process, server, settings};
+use crate::callbacks::{data_types, defrag, info, server_events};
+use crate::engine::load_report;
+use crate::gil::Gil;
+use crate::keyspace::selected_db;
+use crate::lifecycle::{foreign_slots, save_barrier, startup};
+use crate::settings::config::ConfigError;
+use crate::settings::server_version::Edition;
+use crate::settings::{captured_keys, config, server_commands, server_state};
+use crate::{commands, engine, filter, panic, rewrite};
+
+/// The module's version as `MODULE LIST` shows it.
+const VERSION: c_int = 1;
+/// The version of the module API, the only one there is.
+const API_VERSION: c_int = 1;
+
+/// Held for as long as the process lives: a second server on the folder would end both logs.
+static LOCK: Gil<Option<Arc<Claim>>> = Gil::new(None);
+
+/// Why the module does not load.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum LoadError {
+    /// The server is too old.
+    #[error("this server has no {function}: Redis 7.0 or later is needed")]
+    Server {
+        /// What it lacks.
+        function: &'static str,
+    },
+    /// The server has databases that no record can name.
+    #[error("the server has more databases than the log can name: set 'databases' to {MAX_DBS} or less")]
+    Databases,
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What is captured can't be told.
+    #[error("{0}")]
+    Capture(&'static str),
+    /// The folder.
+    #[error("{}: {source}; check that the server may write there", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another server has the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The log can't be loaded.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The log can't be appended to.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// No thread.
+    #[error("the writer thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The server refused a registration.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// Loads the module. Called by the server once.
+///
+/// # Safety
+/// The server calls it, with a context and its load arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn RedisModule_OnLoad(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: the context is alive, the name ends with NUL. Nothing was allocated before this.
+    if unsafe { raw::Export_RedisModule_Init(ctx, c"mylog".as_ptr(), VERSION, API_VERSION) } != 0 {
+        return 1;
+    }
+    // SAFETY: context and arguments are alive during the call, and the global lock is held.
+    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+    let args: Vec<&[u8]> = args.from(0).collect();
+    match load(ctx, &args) {
+        Ok(()) => 0,
+        Err(error) => {
+            log::warning(&format!("not loaded: {error}"));
+            1
+        }
+    }
+}
+
+fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
+    if let Some(function) = server::lacks() {
+        return Err(LoadError::Server { function });
+    }
+    let own = ctx.detached();
+    log::attach(own);
+    panic::install();
+    own_context::attach(own);
+    let edition = Edition::ask(ctx);
+    // Without HANDLE_IO_ERRORS the server ends itself at the first value that ends early, RESTORE's included, and a replica
+    // takes no data set straight from the socket, nor, without HANDLE_REPL_ASYNC_LOAD, beside the one that it has.
+    // HANDLE_FORKLESS, of Valkey 9.2, is not for us: `rdb_save` would run on another thread over a store that changes.
+    // Without it the server forks for its saves.
+    ctx.set_module_options(
+        raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
+            | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+            | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
+            | moves_slots(edition),
+    );
+    if ctx.select_db(MAX_DBS).is_ok() {
+        return Err(LoadError::Databases);
+    }
+    config::register(ctx, args)?;
+    let starting = is_startup(ctx);
+    meet(edition);
+    server_state::ask();
+    epoll::find_instances();
+    server_commands::refresh(own);
+    if server_commands::are_hidden() && captured_keys::captures() {
+        return Err(LoadError::Capture(config::HIDDEN));
+    }
+    save_barrier::prepare();
+    process::without_size_signal(|| open_log(bounds(own)))?;
+    data_types::register(ctx)?;
+    defrag::register(ctx);
+    commands::register(ctx)?;
+    ctx.register_info(Some(info::info))?;
+    server_events::subscribe(ctx)?;
+    // Ours are in it by now.
+    server_commands::refresh(own);
+    filter::register(ctx)?;
+    if !starting {
+        startup::enter(own);
+    }
+    Ok(())
+}
+
+/// The option by which Valkey from 9.0 on is told that slots may move as a whole: it refuses `CLUSTER MIGRATESLOTS` without
+/// it. Our values move as the commands that make them.
+fn moves_slots(edition: Edition) -> u32 {
+    const HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
+    match edition.is_valkey_since((9, 0)) {
+        true => HANDLE_ATOMIC_SLOT_MIGRATION,
+        false => 0,
+    }
+}
+
+/// What differs by the server's version alone.
+fn meet(edition: Edition) {
+    edition.warn_if_unknown();
+    selected_db::on(edition);
+    foreign_slots::are_deleted_by_the_server(
+        edition.is_redis_since((8, 4)) || edition.is_valkey_since((8, 0)),
+    );
+    commands::on(edition);
+    acl::prepare();
+    // Valkey 9.0 counts a client in MULTI to the database that was selected last while it queued.
+    database::is_mistaken_in_exec(edition.is_valkey_since((9, 0)));
+}
+
+/// True while the server starts: its own files are loaded after this, and must not meet our keys.
+fn is_startup(ctx: Ctx<'_>) -> bool {
+    if Flags::known(Flags::SERVER_STARTUP) {
+        return ctx.flags().any(Flags::SERVER_STARTUP);
+    }
+    // 7.0 has no such flag, but starts its background threads only after its modules.
+    let names = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    !names
+        .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+        .any(|name| name.starts_with("bio_"))
+}
+
+/// Reads the log into the store and makes it ready to be appended to.
+fn open_log(bounds: Bounds) -> Result<(), LoadError> {
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let dir = folder()?;
+    make_folder(fs.as_ref(), &dir).map_err(|source| LoadError::Folder {
+        path: dir.clone(),
+        source,
+    })?;
+    let lock = Arc::new(Claim::take(&dir)?);
+    let run = run_id().map_err(|source| LoadError::Folder {
+        path: dir.clone(),
+        source,
+    })?;
+    let began = Instant::now();
+    let start = Start {
+        load_truncated: config::load_truncated(),
+        run,
+        wall_ms: engine::wall_ms(),
+    };
+    let mut loading = Loading::new(bounds);
+    let recovered = recover(fs.as_ref(), &dir, start, &mut loading)?;
+    let took = began.elapsed();
+    report(&recovered, &loading.store, took);
+    if recovered.report.records > 0 {
+        settings::need();
+    }
+    latency::sample(c"mylog-load", took.as_millis() as i64);
+    let Recovered {
+        file,
+        path,
+        identity,
+        end,
+        next_seq,
+        snapshot_end_offset,
+        durable_seq,
+        stale,
+        report,
+        ..
+    } = recovered;
+    let opened = |source| LoadError::Folder {
+        path: path.clone(),
+        source,
+    };
+    let mut file = LogFile::new(file, identity, run, end, next_seq).map_err(opened)?;
+    if let Some(errno) = stale {
+        // It is rewritten as soon as that works, by itself.
+        file.set_taint(TaintStage::Write, errno);
+    }
+    match file.begin_run(run, durable_seq, engine::wall_ms()) {
+        // The writer tries again, and refuses durable writes until it works: a full disk must not keep the
+        // server, and the cache with it, from starting.
+        Ok(_) | Err(AppendError::CutBack { .. }) => {}
+        Err(AppendError::Tainted(_)) if stale.is_some() => {}
+        Err(error) => return Err(error.into()),
+    }
+    let writer = writer(&fs, path.clone(), file, &lock)?;
+    engine::start(loading.store, next_seq, writer);
+    rewrite::start(Arc::clone(&fs), &dir, identity, run, snapshot_end_offset);
+    startup::log_is_open(identity.uuid, report.created);
+    LOCK.with(|slot| *slot = Some(lock));
+    sweep_leftovers(fs.as_ref(), &dir);
+    Ok(())
+}
+
+fn writer(fs: &Arc<dyn Fs>, live: PathBuf, file: LogFile, lock: &Arc<Claim>) -> Result<Writer, LoadError> {
+    let config = WriterConfig {
+        fs: Arc::clone(fs),
+        live,
+        file,
+        policy: config::fsync_policy(),
+        claim: Some(Arc::clone(lock)),
+    };
+    Writer::spawn(config, Arc::new(Releaser::new())).map_err(LoadError::Thread)
+}
+
+/// The folder, absolute: `CONFIG SET dir` moves the server, not the log.
+fn folder() -> Result<PathBuf, LoadError> {
+    let name = config::dir();
+    let path = Path::new(std::ffi::OsStr::from_bytes(&name)).to_owned();
+    std::path::absolute(&path).map_err(|source| LoadError::Folder { path, source })
+}
+
+fn report(recovered: &Recovered, store: &Store, took: std::time::Duration) {
+    let found = &recovered.report;
+    let (path, msec) = (
+        recovered.path.display(),
+        u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    );
+    load_report::note(load_report::Load {
+        records: found.records,
+        msec,
+        torn_bytes: found.torn_bytes,
+    });
+    if found.created {
+        return log::notice(&format!("{path}: new log, epoch {}", recovered.identity.epoch));
+    }
+    log::notice(&format!(
+        "{path}: epoch {}, {} bytes, {} records, {} keys, last seq {}, {}, read in {msec} ms",
+        recovered.identity.epoch,
+        found.bytes,
+        found.records,
+        store.len(),
+        recovered.durable_seq,
+        if found.sealed { "sealed" } else { "not sealed" },
+    ));
+    if let Some(torn) = &found.torn {
+        let saved = found
+            .saved_to
+            .as_ref()
+            .map_or_else(String::new, |to| format!(", saved to {}", to.display()));
+        log::warning(&format!(
+            "{path}: a torn tail of {} bytes was cut off{saved}: {torn}",
+            found.torn_bytes
+        ));
+    }
+}
+
+fn sweep_leftovers(fs: &dyn Fs, dir: &Path) {
+    match sweep(fs, dir) {
+        Ok(Swept { removed, left }) => {
+            if !removed.is_empty() {
+                log::notice(&format!("swept away what a rewrite left unfinished: {removed:?}"));
+            }
+            for (path, error) in left {
+                log::warning(&format!(
+                    "{}: has the name of an unfinished file and can't be swept away: {error}; remove it, a rewrite may need the name",
+                    path.display()
+                ));
+            }
+        }
+        Err(error) => log::warning(&format!(
+            "{}: unfinished files could not be swept away: {error}",
+            dir.display()
+        )),
+    }
+}
+
+/// The store being filled.
+struct Loading {
+    store: Store,
+    bounds: Bounds,
+}
+
+impl Loading {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            store: Store::new(),
+            bounds,
+        }
+    }
+
+    /// The server is asked for the longest string when there is a record, not by a module that is merely loaded.
+    fn know_settings(&mut self) {
+        settings::need();
+        self.bounds.set_longest_string(settings::longest_string() as u64);
+    }
+}
+
+/// What this server has for durable values: `maxmemory`, or the memory of the machine.
+fn bounds(ctx: Ctx<'_>) -> Bounds {
+    let memory = ctx.server_info(c"memory");
+    let most = match (memory.number("maxmemory"), memory.number("total_system_memory")) {
+        (0, 0) => u64::MAX,
+        (0, machine) => machine,
+        (limit, _) => limit,
+    };
+    Bounds::new(u64::MAX, most)
+}
+
+impl Replay for Loading {
+    fn snapshot(&mut self, payload: &[u8], record_count: u32) -> Result<(), BadRecords> {
+        self.know_settings();
+        self.store
+            .load_snapshot(payload, record_count, &mut self.bounds)
+            .map_err(BadRecords::new)
+    }
+
+    fn snapshot_end(&mut self, totals: &SnapshotEnd) -> Result<(), BadRecords> {
+        let keys = self.store.len() as u64;
+        if keys == totals.keys {
+            return Ok(());
+        }
+        Err(BadRecords::new(format!(
+            "the snapshot has {keys} keys and says {}",
+            totals.keys
+        )))
+    }
+
+    fn group(&mut self, first_seq: u64, count: u32, payload: &[u8], _wall_ms: u64) -> Result<(), BadRecords> {
+        self.know_settings();
+        self.store
+            .load_group(payload, count, &mut self.bounds)
+            .map_err(|error| {
+                BadRecords::new(format!("in the group that begins with seq {first_seq}: {error}"))
+            })
+    }
+}

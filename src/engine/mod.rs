@@ -1,0 +1,372 @@
+//! The engine as the event loop sees it: the store, the group being built, and the log behind them.
+
+pub(crate) mod backpressure;
+pub(crate) mod feed;
+pub(crate) mod lazyfree;
+pub(crate) mod load_report;
+pub(crate) mod own_change;
+pub(crate) mod payload;
+pub(crate) mod refusal;
+pub(crate) mod string_encoding;
+pub(crate) mod value_handle;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use mylog_core::changes::Changes;
+use mylog_core::effect::{Db, Effect, ExpireAt};
+use mylog_core::group::GroupBuilder;
+use mylog_core::log::failure::Healing;
+use mylog_core::log::policy::FsyncPolicy;
+use mylog_core::log::watermarks::Watermarks;
+use mylog_core::log::writer::{WaitOutcome, Writer};
+use mylog_core::rewrite::backlog::OverLimit;
+use mylog_core::rewrite::schedule::space_needed;
+use mylog_core::store::{Applied, ApplyError, Form, SlotId, Store};
+use mylog_core::value::Value;
+
+use crate::acks::reply::Reply;
+use crate::api::{event_loop, server};
+use crate::callbacks::defrag::Tables;
+use crate::engine::backpressure::Pressure;
+use crate::engine::feed::Feed;
+use crate::gil::Gil;
+use crate::keyspace::eviction;
+use crate::settings::{always_keys, config};
+
+/// All that changes when a durable key does.
+pub(crate) struct Engine {
+    /// Every durable value. Changed by [`Engine::commit`] alone.
+    pub(crate) store: Store,
+    group: GroupBuilder,
+    /// Seq of the last change of each name, for readers.
+    pub(crate) changes: Changes,
+    /// Where the server's defragmentation of both stands.
+    pub(crate) defrag: Tables,
+    /// Seq of the last effect that is acknowledged as under `always`; 0 before the first.
+    strict_seq: u64,
+    /// Whoever waits for a change up to this one need not ask for a sync any more; `<= queued`.
+    sync_asked: u64,
+    /// Clients that wait for the group being built.
+    waiting: u64,
+    /// A sync is to be asked for behind the group being built.
+    sync_wanted: bool,
+    /// The group being built ends a moment behind the turn: the server's AOF has to be written first.
+    aof_first: bool,
+    pub(crate) writer: Writer,
+    /// Where sealed groups go beside the log while a rewrite runs.
+    pub(crate) feed: Feed,
+    /// Set once the feed holds more than it may: the rewrite is given up at the end of the turn.
+    pub(crate) feed_over: Option<OverLimit>,
+    /// Set while the store takes effects that the log does not: keys of an RDB or AOF without a log of
+    /// their lineage, until somebody decides.
+    pub(crate) mute: bool,
+    /// Why durable writes are refused though the log works.
+    pub(crate) refusing: Option<String>,
+    /// Whether the disk is too far behind.
+    pub(crate) pressure: Pressure,
+}
+
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+static ENGINE: Gil<Option<Engine>> = Gil::new(None);
+
+/// Opens the engine. `None` before it has started (a callback during a load that failed).
+pub(crate) fn with<R>(f: impl FnOnce(&mut Engine) -> R) -> Option<R> {
+    ENGINE.with(|engine| engine.as_mut().map(f))
+}
+
+/// Puts the engine in place, at the end of a good load.
+pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
+    let group = GroupBuilder::new(next_seq);
+    let engine = Engine {
+        store,
+        group,
+        changes: Changes::default(),
+        defrag: Tables::default(),
+        strict_seq: 0,
+        sync_asked: 0,
+        waiting: 0,
+        sync_wanted: false,
+        aof_first: false,
+        writer,
+        feed: Feed::None,
+        feed_over: None,
+        mute: false,
+        refusing: None,
+        pressure: Pressure::default(),
+    };
+    ENGINE.with(|slot| *slot = Some(engine));
+}
+
+/// Unix time in ms.
+pub(crate) fn wall_ms() -> u64 {
+    u64::try_from(server::now_ms()).unwrap_or(0)
+}
+
+impl Engine {
+    /// Applies an effect and appends it to the group. Returns what it left. After an error nothing has changed, in
+    /// the store and in the log: whoever asked for it must be told so.
+    pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Result<Applied, ApplyError> {
+        let driven_out = string_encoding::drives_out(&self.store, effect);
+        let applied = self.store.apply(effect)?;
+        if let (true, Some(id)) = (driven_out, applied.entry) {
+            self.store.set_form(id, Form::Grown);
+        }
+        // Of members that are there already, or are not, the log has nothing to say.
+        if !self.mute && applied.members != Some(0) {
+            let seq = self.group.append(effect);
+            self.note(effect, applied.entry, seq);
+        }
+        self.give_back_discarded();
+        Ok(applied)
+    }
+
+    /// As [`Engine::commit`] of an [`Effect::Put`] of a value that is made already: it may be large, and to
+    /// take it out of a record again would take as long as to load it did. So may its record be, where somebody
+    /// else needs it, too.
+    pub(crate) fn commit_value(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        expire_at: ExpireAt,
+        value: Value,
+        record: Option<&[u8]>,
+    ) -> Result<SlotId, ApplyError> {
+        let id = self.store.put_value(db, key, expire_at, value)?;
+        if let (false, Some(entry)) = (self.mute, self.store.entry(id)) {
+            let value = entry.value();
+            let seq = match record {
+                Some(record) => self.group.append_record(record),
+                None => self.group.append_put(db, key, expire_at, value),
+            };
+            let (kind, body) = (value.kind(), &[][..]);
+            let effect = Effect::Put {
+                db,
+                key,
+                expire_at,
+                kind,
+                body,
+            };
+            self.note(&effect, Some(id), seq);
+        }
+        self.give_back_discarded();
+        Ok(id)
+    }
+
+    /// An effect was applied, left this entry, and got this seq. The body of a value is not looked at.
+    fn note(&mut self, effect: &Effect<'_>, left: Option<SlotId>, seq: u64) {
+        let durable = self.marks().durable();
+        self.changes.note(effect, left, seq, durable);
+        if always_keys::is_effect(effect) {
+            self.strict_seq = seq;
+        }
+        eviction::changed_behind(effect);
+    }
+
+    fn give_back_discarded(&mut self) {
+        let discarded = self.store.take_discarded();
+        if !discarded.is_empty() {
+            lazyfree::give_back(discarded);
+        }
+    }
+
+    /// Appends the record of an effect that the store has already, to a log that lacks it.
+    pub(crate) fn append_record(&mut self, record: &[u8]) {
+        self.group.append_record(record);
+    }
+
+    /// Seq of the last effect committed.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.group.last_seq()
+    }
+
+    /// Seq of the last effect that is acknowledged as under `always`.
+    pub(crate) fn strict_seq(&self) -> u64 {
+        self.strict_seq
+    }
+
+    /// The store was replaced by another one, and the log has the difference.
+    pub(crate) fn store_replaced(&mut self) {
+        self.changes.all_changed(self.last_seq());
+    }
+
+    /// Watermarks of the log.
+    pub(crate) fn marks(&self) -> &Arc<Watermarks> {
+        self.writer.watermarks()
+    }
+
+    /// Bytes of the group being built.
+    pub(crate) fn building_bytes(&self) -> u64 {
+        self.group.bytes() as u64
+    }
+
+    /// Bytes of memory that wait to be written, those of the group being built included.
+    pub(crate) fn unwritten_bytes(&self) -> u64 {
+        self.marks().unwritten_bytes() + self.building_bytes()
+    }
+
+    /// Ends the group and hands it on. Between two units only.
+    pub(crate) fn seal(&mut self) {
+        if self.mute {
+            return;
+        }
+        let Some(group) = self.group.seal(wall_ms()) else {
+            return;
+        };
+        let group = Arc::new(group);
+        // Ordering 1 of `mylog_core::rewrite::residual`: the residual before the writer, or a switch in
+        // between would lose the group with the old file.
+        if let Err(over) = self.feed.push(&group) {
+            self.feed_over.get_or_insert(over);
+        }
+        self.writer.submit_for(group, std::mem::take(&mut self.waiting));
+        if std::mem::take(&mut self.sync_wanted) {
+            self.sync_sealed();
+        }
+    }
+
+    /// What the group being built takes away is in the server's AOF from now on, which is written behind BEFORE_SLEEP.
+    pub(crate) fn let_aof_go_first(&mut self) {
+        self.aof_first = true;
+    }
+
+    /// Ends the group at the end of a turn.
+    pub(crate) fn end_turn(&mut self) {
+        if std::mem::take(&mut self.aof_first) {
+            // The event loop does not sleep before that.
+            return event_loop::run_soon(|| {
+                with(Self::seal);
+            });
+        }
+        self.seal();
+    }
+
+    /// A client waits for `seq` that waited for nothing before.
+    pub(crate) fn client_waits(&mut self, seq: u64) {
+        // Whoever waits for an earlier group is let go before this one is durable.
+        if seq > self.marks().queued() {
+            self.waiting += 1;
+        }
+    }
+
+    /// Somebody waits for `seq`: a policy that would not sync it at once is asked to, once for all who wait.
+    pub(crate) fn ask_sync(&mut self, seq: u64) {
+        if seq <= self.sync_asked || config::fsync_policy() == FsyncPolicy::Always {
+            return;
+        }
+        if seq > self.marks().queued() {
+            self.sync_wanted = true;
+        } else {
+            self.sync_sealed();
+        }
+    }
+
+    fn sync_sealed(&mut self) {
+        self.writer.sync();
+        self.sync_asked = self.marks().queued();
+    }
+
+    /// Seals, and waits on the event loop until `seq` is on disk, or for `max_wait_ms`.
+    pub(crate) fn wait_durable(&mut self, seq: u64, max_wait_ms: u64) -> WaitOutcome {
+        if seq > self.marks().queued() {
+            self.seal();
+        }
+        self.ask_sync(seq);
+        let deadline = Instant::now() + Duration::from_millis(max_wait_ms);
+        self.writer.wait_durable(seq, deadline)
+    }
+
+    /// Changes the fsync policy; a stricter one syncs at once.
+    pub(crate) fn set_fsync_policy(&mut self, policy: FsyncPolicy) {
+        // The group being built comes behind this: whoever waits for it must not be stranded by a weaker one.
+        self.sync_wanted = true;
+        self.writer.set_policy(policy);
+    }
+
+    /// Why nothing new becomes durable; `None` while the log works.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        if !self.marks().is_down() {
+            return None;
+        }
+        let mut reason = self.marks().last_error().unwrap_or_default();
+        let (free, needed) = (self.marks().free_bytes(), space_needed(self.store.live_bytes()));
+        if self.marks().healing() == Healing::Ready && free < needed {
+            reason.push_str(&format!(
+                "; it waits for room: {free} bytes are free, about {needed} are needed"
+            ));
+        }
+        Some(reason)
+    }
+
+    /// True while nothing new becomes durable, or has not for longer than `mylog.max-unsynced-age`.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        self.marks().is_down() || self.pressure.is_old()
+    }
+
+    /// Why what is not durable may not become so; `None` while the log is in no trouble.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let is_old = || self.pressure.is_old().then(|| self.pressure_reason()).flatten();
+        self.trouble().or_else(is_old)
+    }
+
+    /// True if there is no reason to refuse a durable write, and none begins now: as nearly always.
+    fn takes_all(&self) -> bool {
+        self.refusing.is_none()
+            && !self.marks().is_down()
+            && !self.pressure.is_on()
+            && !self.has_too_much_unwritten()
+    }
+
+    /// True while more waits to be written than may.
+    pub(crate) fn has_too_much_unwritten(&self) -> bool {
+        let bound = config::max_unwritten();
+        bound > 0 && self.unwritten_bytes() > bound
+    }
+
+    /// Why durable writes are refused now; `None` while they are not.
+    pub(crate) fn down_reason(&self) -> Option<String> {
+        if let Some(reason) = &self.refusing {
+            return Some(reason.clone());
+        }
+        self.trouble().or_else(|| self.pressure_reason())
+    }
+}
+
+/// What a durable write is answered while the log can't take it; nothing has changed then.
+pub(crate) fn refusal() -> Option<Reply> {
+    if with(|engine| engine.takes_all()) == Some(true) {
+        return None;
+    }
+    backpressure::look_at_size();
+    let reason = with(|engine| engine.down_reason()).unwrap_or_else(|| Some("the log is not open".into()))?;
+    Some(Reply::error_text(&refused(&reason)))
+}
+
+/// True while durable writes are taken.
+pub(crate) fn takes_writes() -> bool {
+    backpressure::look_at_size();
+    with(|engine| engine.down_reason().is_none()) == Some(true)
+}
+
+/// The text of a refusal, which is counted.
+pub(crate) fn refused(reason: &str) -> String {
+    REFUSED.fetch_add(1, Ordering::Relaxed);
+    format!("MYLOGDOWN {reason}")
+}
+
+/// Durable writes refused since the start.
+pub(crate) fn refused_writes() -> u64 {
+    REFUSED.load(Ordering::Relaxed)
+}
+
+/// True for the name of a durable key. The filter does not know the database on every server: one of that name in any
+/// counts.
+pub(crate) fn is_durable(key: &[u8]) -> bool {
+    let found = with(|engine| {
+        let dbs = 0..engine.store.dbs();
+        !engine.store.is_empty() && dbs.into_iter().any(|db| engine.store.find(db, key).is_some())
+    });
+    found == Some(true)
+}

@@ -1,0 +1,147 @@
+//! Which strings the server would hold in one block, with their key on newer servers: `OBJECT ENCODING` calls them
+//! `embstr`. What was grown in place stays in a block of its own, and so does what a longer name or an expire time has
+//! once driven out of the common one: [`drives_out`] says when that is to be kept.
+
+use std::sync::OnceLock;
+
+use mylog_core::effect::{Effect, ExpireAt, NEVER};
+use mylog_core::store::{Entry, Form, Store};
+use mylog_core::value::ValueRef;
+use mylog_core::value::integer;
+
+use crate::settings::server_version::Edition;
+
+/// The longest text of a 64-bit integer.
+const DIGITS: usize = 20;
+
+/// How a server decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// By the bytes of the value.
+    Value,
+    /// By those of the key as well, and the expire time. Redis 8.2, and Valkey 8.1, which has `keeps_place`: the place of an
+    /// expire time stays in the block when its key gets another value.
+    KeyAndEnd { keeps_place: bool },
+    /// By those of the key as well. Redis from 8.6 on.
+    Key,
+    /// Likewise, in a block of two lines of memory, where the place of an expire time stays as well. Valkey from 9.1 on.
+    KeyInTwoLines,
+}
+
+static RULE: OnceLock<Rule> = OnceLock::new();
+
+/// This is the server. In OnLoad.
+pub(crate) fn on(edition: Edition) {
+    let _ = RULE.set(Rule::of(edition));
+}
+
+fn rule() -> Rule {
+    RULE.get().copied().unwrap_or(Rule::Value)
+}
+
+impl Rule {
+    fn of(edition: Edition) -> Self {
+        match edition {
+            _ if edition.is_valkey_since((9, 1)) => Self::KeyInTwoLines,
+            _ if edition.is_valkey_since((8, 1)) => Self::KeyAndEnd { keeps_place: true },
+            _ if edition.is_redis_since((8, 6)) => Self::Key,
+            _ if edition.is_redis_since((8, 2)) => Self::KeyAndEnd { keeps_place: false },
+            _ => Self::Value,
+        }
+    }
+
+    /// True if key and value of so many bytes fit in the block.
+    fn fits(self, key: usize, value: usize, has_end: bool) -> bool {
+        // A key of 32 bytes or more says its length in more bytes.
+        let long = key >= 32;
+        match self {
+            Self::Value => value <= 44,
+            Self::Key => key + value <= 41,
+            Self::KeyInTwoLines => key + value <= if long { 111 } else { 113 },
+            Self::KeyAndEnd { .. } if has_end => {
+                // The allocator's next larger block has room for the expire time.
+                let in_larger = long && (40..=41).contains(&(key + value));
+                key + value <= 33 || in_larger
+            }
+            Self::KeyAndEnd { .. } => key + value <= 41,
+        }
+    }
+
+    /// True if they fit in a block that is made in the place of a value with an expire time: Valkey leaves room for that.
+    fn fits_beside_end(self, key: usize, value: usize) -> bool {
+        match self {
+            Self::KeyAndEnd { keeps_place: true } | Self::KeyInTwoLines => self.fits(key, value + 8, false),
+            _ => true,
+        }
+    }
+}
+
+/// True for a string that the server would hold as an integer.
+pub(crate) fn is_integer(bytes: &[u8], form: Form) -> bool {
+    form == Form::Whole && bytes.len() <= DIGITS && integer(bytes).is_some()
+}
+
+/// True for a string that the server would hold in one block, unless it is an integer.
+pub(crate) fn is_embedded(key: &[u8], bytes: &[u8], end: ExpireAt, form: Form) -> bool {
+    form != Form::Grown && rule().fits(key.len(), bytes.len(), end != NEVER)
+}
+
+fn is_driven_out(entry: Entry<'_>) -> bool {
+    match entry.value() {
+        ValueRef::Str(bytes) => {
+            let form = entry.form();
+            !is_integer(bytes, form) && !is_embedded(entry.key(), bytes, entry.expire_at(), form)
+        }
+        _ => false,
+    }
+}
+
+/// True if the string that this effect leaves has a block of its own, however short its name and whatever its expire time
+/// will be by then.
+pub(crate) fn drives_out(store: &Store, effect: &Effect<'_>) -> bool {
+    let rule = rule();
+    match (rule, effect) {
+        (Rule::Value, _) => false,
+        (
+            _,
+            Effect::Expire { db, key, .. } | Effect::Rename { db, key, .. } | Effect::Copy { db, key, .. },
+        ) => store.get(*db, key).is_some_and(is_driven_out),
+        (_, Effect::StrSet { db, key, value, .. }) => {
+            let (key_len, len) = (key.len(), value.len());
+            let had_end = || {
+                store
+                    .get(*db, key)
+                    .is_some_and(|entry| entry.expire_at() != NEVER)
+            };
+            rule.fits(key_len, len, false)
+                && !rule.fits_beside_end(key_len, len)
+                && !is_integer(value, Form::Whole)
+                && had_end()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_embedded_string_is_the_servers() {
+        let longest = |rule: Rule, key, end| (0..200).rev().find(|&len| rule.fits(key, len, end));
+        let both = Rule::KeyAndEnd { keeps_place: false };
+        for (rule, key, end, wanted) in [
+            (Rule::Value, 300, true, Some(44)),
+            (Rule::Key, 1, true, Some(40)),
+            (both, 1, false, Some(40)),
+            (both, 1, true, Some(32)),
+            (both, 33, true, Some(8)),
+            (both, 60, false, None),
+            (Rule::KeyInTwoLines, 31, true, Some(82)),
+            (Rule::KeyInTwoLines, 32, false, Some(79)),
+            (Rule::KeyInTwoLines, 127, false, None),
+        ] {
+            assert_eq!(longest(rule, key, end), wanted, "{rule:?} {key} {end}");
+        }
+    }
+}

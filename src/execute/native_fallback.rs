@@ -1,0 +1,235 @@
+//! Keys of the server's own under a captured prefix, which were there before it was captured: until they are
+//! adopted, a native command that was routed to its twin goes on natively for them. Nothing of that is durable:
+//! INFO counts it.
+
+use std::ffi::CString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redis_grammar::prefixes::Standing;
+
+use crate::acks::errors::{NOT_RUN, WRONG_TYPE};
+use crate::acks::reply::Reply;
+use crate::api::call::{CallReply, LastingReply};
+use crate::api::context::Flags;
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::string::Args;
+use crate::api::{Ctx, own_context, server};
+use crate::engine::own_change::own_op;
+use crate::execute::invocation::{Access, Call};
+use crate::execute::twins;
+use crate::keyspace::selected_db;
+use crate::lifecycle::readopt;
+use crate::settings::{captured_keys, server_state};
+use crate::{engine, release};
+
+static COMMANDS: AtomicU64 = AtomicU64::new(0);
+
+/// Commands that were run natively on captured keys since the start.
+pub(crate) fn commands() -> u64 {
+    COMMANDS.load(Ordering::Relaxed)
+}
+
+/// A native command was run on captured keys.
+pub(crate) fn count() {
+    COMMANDS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What the keys of a command hold.
+#[derive(Default)]
+struct Held {
+    nothing: usize,
+    ours: usize,
+    native: usize,
+}
+
+impl Held {
+    fn look(ctx: Ctx<'_>, args: Args<'_>, places: &[usize]) -> Self {
+        let mut held = Self::default();
+        for &place in places {
+            let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).holds() {
+                // Of a name that is excluded a native key may be made.
+                Holds::Nothing if captured_keys::standing(args.get(place)) == Standing::Excluded => continue,
+                Holds::Nothing => &mut held.nothing,
+                Holds::Ours(..) => &mut held.ours,
+                Holds::Foreign => &mut held.native,
+            };
+            *count += 1;
+        }
+        held
+    }
+}
+
+/// A command has found a value of another type, and has changed nothing: if that was a native key and the filter
+/// has routed the command here, the native command answers. `None` leaves it at the error.
+pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
+    let native = twins::native_name(call.args.get(0))?;
+    let keys = twins::keys_of(native, call.args)?;
+    let mut held = Held::look(call.ctx, call.args, &keys.places);
+    if held.native == 0 {
+        return None;
+    }
+    if held.ours > 0 && release_all(call, &keys.places) {
+        held.ours = 0;
+    }
+    // A key that a native command would make under a captured prefix would not be durable.
+    let makes = access == Access::Write && !keys.takes_only && held.nothing > 0;
+    // And it would take the durable ones that SORT's patterns lead to for none.
+    if held.ours > 0 || makes || keys.looks_elsewhere {
+        let name = String::from_utf8_lossy(native);
+        return Some(Reply::error_text(&format!(
+            "ERR '{name}' can't mix native keys that mylog.capture holds with durable ones: MYLOG.ADOPT makes them durable; nothing was done"
+        )));
+    }
+    count();
+    Some(run(call, native))
+}
+
+/// Makes the durable keys of a command native where all of them are about to be so anyway: some of its keys are already.
+/// False if that can't be.
+fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
+    let is_ours = |&&place: &&usize| {
+        let key = Key::open(call.ctx, call.args.string(place), Mode::ReadNoTouch);
+        matches!(key.holds(), Holds::Ours(..))
+    };
+    let ours: Vec<_> = places
+        .iter()
+        .filter(is_ours)
+        .map(|&place| call.args.get(place))
+        .collect();
+    let may_be =
+        |name: &&[u8]| release::is_released(name) && captured_keys::standing(name) == Standing::Excluded;
+    let allowed = ours.iter().all(may_be) && engine::takes_writes() && !server::writes_are_paused();
+    allowed
+        && !server_state::is_replica()
+        && ours.iter().all(|name| release::at_once(call.ctx, call.db, name))
+}
+
+/// A command was led here for a key that an exclusion has taken out, and that was durable, in this database or another:
+/// if none of its keys is so now, here, the native command runs, or it would make a durable key where none is due.
+pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
+    if !captured_keys::exclude_some() || call.ctx.flags().any(Flags::REPLICATED) {
+        return None;
+    }
+    let native = twins::routed_from(call.args.string(0))?.as_bytes();
+    // As nearly always.
+    if captured_keys::is_captured(call.args.get(1)) {
+        return None;
+    }
+    let places = twins::keys_of(native, call.args)?.places;
+    let is_native = |&place: &usize| {
+        let name = call.args.get(place);
+        let durable = engine::with(|engine| engine.store.find(call.db, name).is_some()) == Some(true);
+        !durable && captured_keys::standing(name) == Standing::Excluded
+    };
+    (!places.is_empty() && places.iter().all(is_native)).then(|| run(call, native))
+}
+
+/// The native string at a place of a routed command, for one that takes a key of another type for none.
+pub(crate) fn string(call: &Call<'_>, place: usize) -> Option<Vec<u8>> {
+    twins::native_name(call.args.get(0))?;
+    let string = Key::open(call.ctx, call.args.string(place), Mode::Read).native_string()?;
+    count();
+    Some(string)
+}
+
+/// Runs the native command of this name with the arguments of a routed one, whose permission was checked.
+pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
+    let Ok(name) = CString::new(native) else {
+        return NOT_RUN;
+    };
+    let args: Vec<&[u8]> = call.args.from(1).collect();
+    if call.is_served() || call.sight.seen().is_some() {
+        return run_aside(call, |ctx, modifiers| ctx.call_to_keep(&name, modifiers, &args))
+            .unwrap_or(NOT_RUN);
+    }
+    let Some(reply) = call.ctx.call(&name, "!E0", &args) else {
+        return NOT_RUN;
+    };
+    if is_kept_back(&reply) {
+        return WRONG_TYPE;
+    }
+    call.ctx.reply_with(&reply);
+    Reply::Sent
+}
+
+/// Valkey from 8.1 on has replies that it keeps back until the command's events were raised. Of a command that is called
+/// by a module and gives up before that, as GETDEL does for a key of another type, the reply is lost, and with it went
+/// the client's: it would wait for ever.
+fn is_kept_back(reply: &CallReply) -> bool {
+    reply.proto().is_empty()
+}
+
+/// Runs a native command that came as the arguments of one of ours: the server looks at the memory it takes as if it
+/// had come alone, and what it runs itself goes through the filter.
+pub(crate) fn run_inner(call: &Call<'_>, inner: Args<'_>) -> Reply {
+    let Ok(name) = CString::new(inner.get(0)) else {
+        return NOT_RUN;
+    };
+    let args: Vec<&[u8]> = inner.from(1).collect();
+    if call.sight.seen().is_some() {
+        return run_aside(call, |ctx, modifiers| {
+            ctx.call_spelt_to_keep(&name, modifiers, &args)
+        })
+        .unwrap_or(NOT_RUN);
+    }
+    let home = selected_db::stay_in(call.db);
+    let reply = call.ctx.call_spelt(&name, "!EM0", &args);
+    drop(home);
+    let Some(reply) = reply else { return NOT_RUN };
+    if is_kept_back(&reply) {
+        return WRONG_TYPE;
+    }
+    call.ctx.reply_with(&reply);
+    Reply::Sent
+}
+
+/// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk. And for one
+/// that has waited for a key, whose answer is given later.
+fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<LastingReply>) -> Option<Reply> {
+    let ctx = own_context()?;
+    let was = ctx.db();
+    ctx.select_db(call.db).ok()?;
+    let modifiers = if call.is_resp3() { "!E3" } else { "!E" };
+    let reply = run(ctx, modifiers);
+    let _ = ctx.select_db(was);
+    let reply = reply?;
+    if is_kept_back(reply.get()) {
+        return Some(WRONG_TYPE);
+    }
+    Some(Reply::Native(Arc::new(reply)))
+}
+
+/// Runs a native command that the server's AOF has as one of ours.
+fn run_for_the_log(call: &Call<'_>, native: &[u8]) {
+    let args: Vec<&[u8]> = call.args.from(1).collect();
+    if let Ok(name) = CString::new(native) {
+        let _ = call.ctx.call(&name, "E", &args);
+    }
+}
+
+/// The server's AOF has a command of ours that the log has, too: what it made of its keys before, when they were
+/// native, must not come back. Of what the log lacks, it is all that there is.
+pub(crate) fn leave_to_the_log(call: &Call<'_>) {
+    let name = call.args.get(0).to_ascii_lowercase();
+    let places = match name.strip_prefix(b"mylog.") {
+        Some(b"apply") => {
+            readopt::adopted(call.db, call.args.get(1), call.args.get(3));
+            vec![1]
+        }
+        Some(native @ (b"rename" | b"renamenx")) if readopt::keeps(call.db, call.args.get(1)) => {
+            // The native value that stands for the durable one goes with its name.
+            run_for_the_log(call, native);
+            Vec::new()
+        }
+        Some(native) => twins::keys_of(native, call.args).map_or_else(Vec::new, |keys| keys.places),
+        None => Vec::new(),
+    };
+    for place in places {
+        let key = Key::open(call.ctx, call.args.string(place), Mode::Write);
+        if key.native_kind().is_some() && !readopt::keeps(call.db, call.args.get(place)) {
+            let _own = own_op();
+            let _ = key.delete();
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether a user may run a command of ours: he may not if he may not run the native one that it stands for, however
+//! he has spelt it. The server itself has asked about our name alone.
+//!
+//! Administration needs the category on every server. 7.0 keeps commands of modules out of all of them, so there a
+//! native command of that category is asked for in its place.
+
+use crate::acks::reply::Reply;
+use crate::api::acl::Verdict;
+use crate::api::config::c_text;
+use crate::api::context::Flags;
+use crate::api::string::Args;
+use crate::api::{Ctx, command};
+use crate::execute::twins;
+use crate::gil::Gil;
+use crate::settings::{server_commands, server_state};
+
+/// The native command whose permission stands for the administrator's where categories can't.
+const ADMINISTRATION: [&[u8]; 1] = [b"bgrewriteaof"];
+/// What a user may run who could give himself every permission: nothing is denied to him.
+const RULES: [&[u8]; 3] = [b"acl", b"setuser", b"name"];
+/// The one native command that takes more arguments than its form.
+const WAIT: [&[u8]; 3] = [b"wait", b"0", b"0"];
+/// The one native command that is made of others.
+const OBJECT: [&[u8]; 2] = [b"object", b"help"];
+
+/// The refusal of a command of ours, its name first, for a user who must not run it.
+pub(crate) fn refusal(ctx: Ctx<'_>, args: Args<'_>) -> Option<Reply> {
+    if server_state::is_loading() {
+        return None;
+    }
+    let user = ctx.user()?;
+    // A name that no rule can be asked about may be denied to anybody.
+    if user.may_all() && !server_commands::are_renamed() {
+        return None;
+    }
+    let native = twins::native_string(args.string(0))?;
+    let name = native.lend().bytes();
+    if name == b"wait" {
+        return refusal_of(ctx, &WAIT);
+    }
+    match ctx.verdict_as(&user, native.lend(), args) {
+        Verdict::Allowed => None,
+        Verdict::Denied => {
+            let args: Vec<&[u8]> = args.from(1).collect();
+            Some(words(ctx, name, &args))
+        }
+        Verdict::Unknown => of_unknown(ctx, name),
+    }
+}
+
+/// As `refusal`, of a native command with these arguments, its name first.
+pub(crate) fn refusal_of(ctx: Ctx<'_>, command: &[&[u8]]) -> Option<Reply> {
+    let (name, args) = command.split_first()?;
+    let denied = !server_state::is_loading() && ctx.verdict(command) == Verdict::Denied;
+    denied.then(|| words(ctx, name, args))
+}
+
+/// Commands of our own for which there is no native one, by their names without the prefix, and whether they administrate.
+static OWN: Gil<Vec<(&'static [u8], bool)>> = Gil::new(Vec::new());
+
+/// There is such a command. In OnLoad.
+pub(crate) fn note_own(name: &'static [u8], is_admin: bool) {
+    OWN.with(|own| own.push((name, is_admin)));
+}
+
+/// Whether such a command administrates; `None` for another one.
+fn is_own(name: &[u8]) -> Option<bool> {
+    OWN.with(|own| {
+        let found = own.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|&(_, is_admin)| is_admin)
+    })
+}
+
+/// A command for which this server has no native one.
+fn of_unknown(ctx: Ctx<'_>, name: &[u8]) -> Option<Reply> {
+    if let Some(is_admin) = is_own(name) {
+        return match is_admin && !command::has_categories() {
+            true => refusal_of(ctx, &ADMINISTRATION),
+            false => None,
+        };
+    }
+    // It is not the name that is unknown but what follows it: the native command words that best.
+    if name == b"object" {
+        return refusal_of(ctx, &OBJECT);
+    }
+    // Taken away, or under another name that no rule can be asked about.
+    (ctx.verdict(&RULES) != Verdict::Allowed).then(|| words(ctx, name, &[]))
+}
+
+/// What the server says to a user who may not run this native command; it is in ACL LOG by then.
+fn words(ctx: Ctx<'_>, native: &[u8], args: &[&[u8]]) -> Reply {
+    let name = full_name(native, args);
+    let reply = ctx.denial(&c_text(&String::from_utf8_lossy(native)), args);
+    let said = reply.map_or_else(String::new, |reply| {
+        String::from_utf8_lossy(reply.whole().bytes()).into_owned()
+    });
+    let in_script = ctx.flags().any(Flags::LUA);
+    if let Some(reason) = said.strip_prefix("NOPERM ") {
+        return of_later_servers(reason, in_script);
+    }
+    if !said.contains(OF_MODULES) {
+        // The native command takes other arguments than ours, or is not there.
+        ctx.note_denial(name.as_bytes());
+    }
+    of_first_servers(&name, said.contains(OF_KEYS), in_script)
+}
+
+/// Where 7.0 begins to tell a module why a user may not run a command.
+const OF_MODULES: &str = "acl verification failed";
+/// What it says of keys.
+const OF_KEYS: &str = "acl verification failed, can't access";
+
+/// The name of a command as the server has it, with that of the subcommand.
+fn full_name(native: &[u8], args: &[&[u8]]) -> String {
+    let name = String::from_utf8_lossy(native).to_ascii_lowercase();
+    match args.first() {
+        Some(sub) if name == "object" => {
+            format!("{name}|{}", String::from_utf8_lossy(sub).to_ascii_lowercase())
+        }
+        _ => name,
+    }
+}
+
+/// From 7.2 on.
+fn of_later_servers(reason: &str, in_script: bool) -> Reply {
+    match in_script {
+        true => Reply::error_text(&format!("ERR ACL failure in script: {reason}")),
+        false => Reply::error_text(&format!("NOPERM {reason}")),
+    }
+}
+
+/// 7.0 has other words for modules than for clients.
+fn of_first_servers(name: &str, of_key: bool, in_script: bool) -> Reply {
+    match (in_script, of_key) {
+        (false, false) => not_permitted(name.as_bytes()),
+        (false, true) => {
+            Reply::error(c"NOPERM this user has no permissions to access one of the keys used as arguments")
+        }
+        (true, false) => {
+            Reply::error(c"ERR The user executing the script can't run this command or subcommand")
+        }
+        (true, true) => Reply::error(
+            c"ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+        ),
+    }
+}
+
+/// The words of 7.0, and ours where the server has none.
+fn not_permitted(native: &[u8]) -> Reply {
+    let native = String::from_utf8_lossy(native);
+    Reply::error_text(&format!(
+        "NOPERM this user has no permissions to run the '{native}' command"
+    ))
+}

@@ -1,0 +1,7 @@
+//! What the server does to durable keys: native commands, flushes, evictions, other databases.
+
+pub(crate) mod eviction;
+pub(crate) mod flushes;
+pub(crate) mod native_effects;
+pub(crate) mod selected_db;
+pub(crate) mod unsynced_adoptions;

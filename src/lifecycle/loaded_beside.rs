@@ -1,0 +1,105 @@
+//! A data set that is loaded beside the present one, and takes its place at once: `repl-diskless-load swapdb`. Until then
+//! clients read the present one, and the log has it.
+//!
+//! The values that come are not in the keyspace yet, so none can be taken into the store under its name. Their names
+//! are kept until the server has put the new data set in place of the old one; if it never does, they are forgotten.
+
+use mylog_core::effect::Db;
+
+use super::reload;
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::{Ctx, OwnedStr, own_context};
+use crate::engine::value_handle::Word;
+use crate::gil::Gil;
+use crate::keyspace::native_effects;
+
+struct Beside {
+    loading: bool,
+    /// A value of ours was read, and its name has not been told yet.
+    value_came: bool,
+    names: Vec<(Db, Vec<u8>)>,
+}
+
+static BESIDE: Gil<Beside> = Gil::new(Beside {
+    loading: false,
+    value_came: false,
+    names: Vec::new(),
+});
+
+/// A load beside the present data set begins.
+pub(crate) fn begins() {
+    BESIDE.with(|beside| {
+        beside.loading = true;
+        beside.names.clear();
+    });
+}
+
+/// True until it has ended.
+pub(super) fn is_loading() -> bool {
+    BESIDE.with(|beside| beside.loading)
+}
+
+/// A value of ours was read.
+pub(crate) fn value_came() {
+    BESIDE.with(|beside| beside.value_came = beside.loading);
+}
+
+/// A key was loaded. True: it is no key of the keyspace yet.
+pub(crate) fn came(db: Db, name: &[u8]) -> bool {
+    BESIDE.with(|beside| {
+        // One that has expired on the way is not told of: then this is another's name, and is looked at later.
+        if std::mem::take(&mut beside.value_came) {
+            beside.names.push((db, name.to_vec()));
+        }
+        beside.loading
+    })
+}
+
+/// The load has come to nothing, and the server drops what was loaded.
+pub(crate) fn aborted() {
+    take();
+}
+
+/// The server has put what was loaded in place of what there was.
+pub(crate) fn swapped_in() {
+    let names = take();
+    reload::replaced();
+    let Some(ctx) = own_context() else { return };
+    let was = ctx.db();
+    let mut last = 0;
+    for (told, name) in names {
+        let name = OwnedStr::new(&name);
+        // 7.0 tells 0 for every database of a data set that is not in place. An RDB has them one behind the other, so
+        // what is not where it was told is where the last one was, or behind that.
+        let behind = (last..).map_while(|db| holds_loaded(ctx, db, &name));
+        let mut found = std::iter::once_with(|| holds_loaded(ctx, told, &name).flatten())
+            .chain(behind)
+            .chain((0..last).map(|db| holds_loaded(ctx, db, &name).flatten()))
+            .flatten();
+        if let Some(db) = found.next() {
+            last = db;
+            native_effects::adopt_now(ctx, name.lend());
+        }
+    }
+    let _ = ctx.select_db(was);
+}
+
+/// Goes to a database; `None` if there is none of that number. What that returns is the number if the name holds a
+/// value there that the store does not have yet.
+fn holds_loaded(ctx: Ctx<'_>, db: Db, name: &OwnedStr) -> Option<Option<Db>> {
+    ctx.select_db(db).ok()?;
+    let holds = Key::open(ctx, name.lend(), Mode::ReadNoTouch).holds();
+    let is_new = match holds {
+        Holds::Ours(_, word) => matches!(Word::read(word), Word::Loaded(_)),
+        Holds::Nothing | Holds::Foreign => false,
+    };
+    Some(is_new.then_some(db))
+}
+
+fn take() -> Vec<(Db, Vec<u8>)> {
+    BESIDE.with(|beside| {
+        beside.loading = false;
+        beside.value_came = false;
+        std::mem::take(&mut beside.names)
+    })
+}

@@ -1,0 +1,262 @@
+//! Native keys that an RDB brings back from before they were adopted. The log wins: a name that it had after the
+//! RDB was saved holds what the log says, and if the log says nothing of it any more, nothing.
+//!
+//! The log is read once more for that, and only if there are such keys: native ones under a captured prefix. What
+//! can't be told to be of a time before is left as it came: a server without the module may have saved it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mylog_core::effect::{BadRecord, Db, Effect, decode_records, swapped};
+use mylog_core::format::snapshot_end::SnapshotEnd;
+use mylog_core::log::damage::BadRecords;
+use mylog_core::log::names::CURRENT;
+use mylog_core::log::scan::{Replay, scan};
+
+use super::startup::{Phase, START};
+use crate::api::key::{Holds, Key, Mode};
+use crate::api::{Ctx, OwnedStr, log};
+use crate::engine::own_change;
+use crate::settings::captured_keys;
+use crate::{engine, rewrite};
+
+/// The server loads its RDB, and a key has come.
+pub(crate) fn came(db: Db, name: &[u8]) {
+    if !captured_keys::is_captured(name) {
+        return;
+    }
+    let in_store = engine::with(|engine| engine.store.find(db, name).is_some()) == Some(true);
+    START.with(|start| {
+        let in_log = match &start.phase {
+            Phase::Starting if !start.fresh && start.rdb_at_start => in_store,
+            // A replica's: the log has what it may have to go on from.
+            Phase::Broken(log) if start.follows && !start.fresh => log.find(db, name).is_some(),
+            _ => return,
+        };
+        if !in_log {
+            start.captured.push((db, name.to_vec()));
+        }
+    });
+}
+
+/// Takes those of the names that came away which the log has had since the RDB was saved.
+pub(super) fn drop_outdated(ctx: Ctx<'_>) {
+    let (came, own, rdb) = START.with(|start| (std::mem::take(&mut start.captured), start.uuid, start.rdb));
+    let is_native = |(db, name): &Name| {
+        ctx.select_db(*db).is_ok()
+            && Key::open(ctx, OwnedStr::new(name).lend(), Mode::ReadNoTouch).holds() == Holds::Foreign
+    };
+    let native: Vec<_> = came.into_iter().filter(is_native).collect();
+    let saved = match rdb {
+        Some((uuid, seq)) if uuid != own => Saved::ByAnother(uuid, seq),
+        Some((_, seq)) => Saved::At(seq),
+        // When the log had nothing yet, or by a server without the module, at whatever time.
+        None if native.is_empty() => Saved::When(u64::MAX),
+        None => Saved::When(file_time(ctx)),
+    };
+    let later = engine::with(|engine| match saved {
+        Saved::At(seq) => engine.last_seq() > seq,
+        Saved::When(_) => true,
+        // Of a log that ours knows nothing of it can't be told.
+        Saved::ByAnother(uuid, seq) => engine.store.knows_lineage(&uuid, seq),
+    });
+    if !native.is_empty() && later == Some(true) {
+        look_up(ctx, native, saved);
+    }
+    let _ = ctx.select_db(0);
+}
+
+fn look_up(ctx: Ctx<'_>, native: Vec<Name>, saved: Saved) {
+    let all = native.len();
+    let came: BTreeMap<_, _> = native.into_iter().map(|of| (of.clone(), of)).collect();
+    let mut known = Known {
+        names: came.clone(),
+        came,
+        saved,
+        by: match saved {
+            Saved::ByAnother(uuid, seq) => Some((uuid, seq)),
+            _ => None,
+        },
+        rewritten: false,
+        may_be_rewritten: false,
+        in_snapshot: Vec::new(),
+        dead: Vec::new(),
+    };
+    let file = rewrite::with(|rewriter| rewriter.fs.open_read(&rewriter.dir.join(CURRENT)));
+    let read = match file {
+        Some(Ok(file)) => scan(file.as_ref(), &mut known).map_err(|error| error.to_string()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => return,
+    };
+    if let Err(error) = read {
+        log::warning(&format!(
+            "the log could not be read again for {all} native keys of the RDB: {error}"
+        ));
+    }
+    for (db, name) in &known.dead {
+        if ctx.select_db(*db).is_ok() {
+            let _own = own_change::own_op();
+            let _ = Key::open(ctx, OwnedStr::new(name).lend(), Mode::Write).delete();
+        }
+    }
+    if !known.dead.is_empty() {
+        let first = known.dead.iter().take(SHOWN);
+        let first: Vec<_> = first
+            .map(|(db, name)| format!("{db}:{}", name.escape_ascii()))
+            .collect();
+        log::warning(&format!(
+            "{} native keys of the RDB are left out: the log had their names since, and has them no more (as database:key: {})",
+            known.dead.len(),
+            first.join(" ")
+        ));
+    }
+    let left = known.names.len();
+    if left > 0 && (known.rewritten || known.may_be_rewritten) {
+        let perhaps = if known.rewritten {
+            ""
+        } else {
+            ", or of a server without the module"
+        };
+        log::warning(&format!(
+            "{left} native keys that mylog.capture holds came with an RDB from before the log's last rewrite{perhaps}: among them may be keys that were adopted, and deleted, since then"
+        ));
+    }
+}
+
+/// When the server's RDB file was written, in ms since 1970; never, if it can't be found. It is not exact to the
+/// tick of the system's clock, but between what is told apart by it a server has started.
+fn file_time(ctx: Ctx<'_>) -> u64 {
+    let name = ctx.call(c"CONFIG", "", &[b"GET", b"dbfilename"]);
+    let name = name.as_ref().and_then(|reply| reply.element(1));
+    // The server is in its folder.
+    let time = name
+        .and_then(|name| String::from_utf8(name.bytes().to_vec()).ok())
+        .and_then(|name| fs::metadata(name).ok()?.modified().ok());
+    let since = time.and_then(|time: SystemTime| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or(u64::MAX, |since| since.as_millis() as u64)
+}
+
+/// Names that a line of the server's log shows.
+const SHOWN: usize = 10;
+
+type Name = (Db, Vec<u8>);
+
+/// When the RDB was saved.
+#[derive(Clone, Copy)]
+enum Saved {
+    /// As of this seq of our log.
+    At(u64),
+    /// At this time, in ms.
+    When(u64),
+    /// By a primary, whose log is this one: before ours took what it had up to this seq.
+    ByAnother([u8; 16], u64),
+}
+
+/// Native names that came with the RDB, looked for in the log.
+struct Known {
+    /// Where the log would have them now, and where they came.
+    names: BTreeMap<Name, Name>,
+    /// All of `names`, as they came.
+    came: BTreeMap<Name, Name>,
+    saved: Saved,
+    /// The primary's log that the RDB was saved by, and its seq.
+    by: Option<([u8; 16], u64)>,
+    /// The snapshot of the log is of a later time than the RDB.
+    rewritten: bool,
+    /// It may be.
+    may_be_rewritten: bool,
+    /// Those that the snapshot has: not among the log's keys by now, so the log deletes them behind it.
+    in_snapshot: Vec<Name>,
+    /// Those that the log has had since.
+    dead: Vec<Name>,
+}
+
+impl Known {
+    /// True if a record, written at `wall_ms`, is of a later time than the RDB.
+    fn is_later(&mut self, seq: u64, wall_ms: u64, effect: &Effect<'_>) -> bool {
+        if let Effect::Lineage { uuid, seq: taken } = effect {
+            self.took(seq, *uuid, *taken);
+        }
+        match self.saved {
+            Saved::At(saved) => seq > saved,
+            Saved::When(saved) => wall_ms >= saved,
+            Saved::ByAnother(..) => false,
+        }
+    }
+
+    /// The log took a primary's data set. If that is the RDB's, all before it is of a time before the RDB: also what
+    /// came behind an earlier sync from a primary whose log had not changed meanwhile.
+    fn took(&mut self, seq: u64, uuid: [u8; 16], taken: u64) {
+        let waits = matches!(self.saved, Saved::ByAnother(..));
+        if self
+            .by
+            .is_some_and(|(by, at)| by == uuid && (taken == at || taken > at && waits))
+        {
+            self.saved = Saved::At(seq);
+            self.names = self.came.clone();
+            self.dead.clear();
+        }
+    }
+
+    fn find(&self, effect: &Effect<'_>) -> impl Iterator<Item = Name> + use<> {
+        let named = effect.names().map(|name| {
+            let name = name.map(|(db, name)| (db, name.to_vec()))?;
+            self.names.contains_key(&name).then_some(name)
+        });
+        named.into_iter().flatten()
+    }
+
+    fn take(&mut self, found: impl IntoIterator<Item = Name>) {
+        let dead = found.into_iter().filter_map(|name| self.names.remove(&name));
+        self.dead.extend(dead);
+    }
+
+    fn swap(&mut self, a: Db, b: Db) {
+        let names = std::mem::take(&mut self.names).into_iter();
+        self.names = names
+            .map(|((db, name), came)| ((swapped(db, a, b), name), came))
+            .collect();
+    }
+}
+
+impl Replay for Known {
+    fn snapshot(&mut self, payload: &[u8], count: u32) -> Result<(), BadRecords> {
+        decode_records(payload, count, |_, effect| {
+            // A lineage of the snapshot was known when that was made.
+            self.is_later(0, 0, &effect);
+            let found = self.find(&effect);
+            self.in_snapshot.extend(found);
+            Ok(())
+        })
+        .map_err(|error: BadRecord| BadRecords::new(error))
+    }
+
+    fn snapshot_end(&mut self, totals: &SnapshotEnd) -> Result<(), BadRecords> {
+        let found = std::mem::take(&mut self.in_snapshot);
+        match self.saved {
+            Saved::At(seq) => self.rewritten = totals.base_seq > seq,
+            // When it was rewritten does not stand in the log.
+            Saved::When(_) => self.may_be_rewritten = totals.base_seq > 0,
+            Saved::ByAnother(..) => {}
+        }
+        if self.rewritten {
+            self.take(found);
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, first_seq: u64, count: u32, payload: &[u8], wall_ms: u64) -> Result<(), BadRecords> {
+        decode_records(payload, count, |index, effect| {
+            if self.is_later(first_seq + u64::from(index), wall_ms, &effect) {
+                if let Effect::SwapDb { a, b } = effect {
+                    self.swap(a, b);
+                }
+                let found = self.find(&effect);
+                self.take(found);
+            }
+            Ok(())
+        })
+        .map_err(|error: BadRecord| BadRecords::new(error))
+    }
+}

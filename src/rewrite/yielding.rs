@@ -1,0 +1,122 @@
+//! Letting the server's other children go first: who waits for ours is seen and told, and with
+//! `mylog.rewrite-yield` the rewrite gives way and begins anew behind theirs.
+
+use std::time::{Duration, Instant};
+
+use mylog_core::log::failure::Healing;
+
+use super::server_children::Waiting;
+use super::{healing, run, schedule, server_children, with};
+use crate::api::context::Flags;
+use crate::api::{log, own_context};
+use crate::settings::config;
+
+/// Time between two looks: each costs the event loop the making of three sections of INFO.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Since when a rewrite's child is in the way, and of whom.
+pub(super) struct Watch {
+    /// BGSAVEs counted at the fork.
+    bgsaves: u64,
+    next: Instant,
+}
+
+impl Watch {
+    /// Begins with a fork.
+    pub(super) fn begin() -> Self {
+        Self {
+            bgsaves: own_context().map_or(0, server_children::bgsaves),
+            next: Instant::now() + LOOK_EVERY,
+        }
+    }
+
+    /// True once a second.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = now >= self.next;
+        if due {
+            self.next = now + LOOK_EVERY;
+        }
+        due
+    }
+
+    /// True if one more was asked for. After a CONFIG RESETSTAT the count begins anew.
+    fn has_seen_bgsave(&mut self, counted: u64) -> bool {
+        self.bgsaves = self.bgsaves.min(counted);
+        counted > self.bgsaves
+    }
+}
+
+/// The cron, while a child writes.
+pub(super) fn watch() {
+    let due = with(|rewriter| {
+        let running = rewriter.running.as_mut().filter(|running| running.has_child());
+        running.is_some_and(|running| running.watch.is_due())
+    });
+    let (Some(true), Some(ctx)) = (due, own_context()) else {
+        return;
+    };
+    // Outside of `with`: the server runs code of its own for these.
+    let (seen, bgsaves) = (server_children::look(ctx), server_children::bgsaves(ctx));
+    let looked = with(|rewriter| {
+        let running = rewriter.running.as_mut()?;
+        let waiting = Waiting {
+            bgsave: running.watch.has_seen_bgsave(bgsaves),
+            ..seen
+        };
+        let news = std::mem::replace(&mut running.waiting, waiting) != waiting;
+        Some((waiting, news))
+    });
+    let Some(Some((waiting, news))) =
+        looked.filter(|looked| looked.is_some_and(|(waiting, _)| waiting.any()))
+    else {
+        return;
+    };
+    if news {
+        log::notice(&format!(
+            "log rewrite: its child is in the way of: {}",
+            waiting.names()
+        ));
+    }
+    // Nothing is more urgent than a log that takes no writes.
+    if config::rewrite_yields() && !heals() && give_way(server_children::forks(ctx)) {
+        run::abort(&format!("it gives way to: {}", waiting.names()));
+        schedule();
+    }
+}
+
+fn give_way(forks: u64) -> bool {
+    with(|rewriter| {
+        let now = rewriter.now();
+        let gives = rewriter.courtesy.give_way(now, forks);
+        rewriter.stats.yields += u64::from(gives);
+        gives
+    }) == Some(true)
+}
+
+fn heals() -> bool {
+    healing() != Healing::NotNeeded
+}
+
+/// The cron, while a rewrite stands back: may it begin again?
+pub(super) fn look_again() {
+    let stands_back =
+        with(|rewriter| rewriter.courtesy.stands_back() && rewriter.running.is_none()).unwrap_or(false);
+    let Some(ctx) = own_context().filter(|_| stands_back) else {
+        return;
+    };
+    if heals() || !config::rewrite_yields() {
+        with(|rewriter| rewriter.courtesy.reset());
+        return;
+    }
+    // Ours is gone: a child that is active is another one.
+    let active = Flags::of_server().any(Flags::ACTIVE_CHILD);
+    let (forks, waiting) = (
+        server_children::forks(ctx),
+        !active && server_children::look(ctx).any(),
+    );
+    with(|rewriter| {
+        let now = rewriter.now();
+        rewriter.courtesy.look(now, forks, active, waiting);
+    });
+}

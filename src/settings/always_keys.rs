@@ -1,0 +1,48 @@
+//! Whose changes are acknowledged as under `always`: everybody's under that policy, and those of keys under
+//! `mylog.always-prefixes` under every policy.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mylog_core::effect::Effect;
+use mylog_core::log::policy::FsyncPolicy;
+use redis_grammar::prefixes::Prefixes;
+
+use crate::gil::Gil;
+use crate::settings::config;
+
+static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);
+/// Set while there is a prefix: without one no name is looked at.
+static ANY_PREFIX: AtomicBool = AtomicBool::new(false);
+
+/// The prefixes have changed.
+pub(crate) fn set_prefixes(prefixes: Prefixes) {
+    ANY_PREFIX.store(!prefixes.is_empty(), Ordering::Relaxed);
+    PREFIXES.with(|old| *old = prefixes);
+}
+
+/// True where every change is acknowledged as under `always`.
+pub(crate) fn everything() -> bool {
+    config::fsync_policy() == FsyncPolicy::Always
+}
+
+/// True where anybody may have to wait for the disk.
+pub(crate) fn anything() -> bool {
+    everything() || ANY_PREFIX.load(Ordering::Relaxed)
+}
+
+/// True for a name whose changes are acknowledged as under `always`.
+pub(crate) fn is_name(name: &[u8]) -> bool {
+    everything() || (ANY_PREFIX.load(Ordering::Relaxed) && PREFIXES.with(|prefixes| prefixes.hold(name)))
+}
+
+/// True for an effect that is acknowledged as under `always`: one such name is enough. One that changes
+/// whole databases counts, since it may have changed such names.
+pub(crate) fn is_effect(effect: &Effect<'_>) -> bool {
+    everything()
+        || (ANY_PREFIX.load(Ordering::Relaxed)
+            && (effect.spans_databases()
+                || PREFIXES.with(|prefixes| {
+                    let mut names = effect.names().into_iter().flatten();
+                    names.any(|(_, name)| prefixes.hold(name))
+                })))
+}
