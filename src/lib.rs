@@ -1,7 +1,7 @@
 //! Durable keys inside a Redis that is run as a cache: the module, its commands and its callbacks.
 //!
-//! The engine is the crate `mylog_core`, how native commands read their arguments is `redis_grammar`. The folders here stand on
-//! floors, and each uses only those below it:
+//! The engine is the crate `mylog_core`, the server's C API is behind `module_api`, how native commands read their arguments is
+//! `redis_grammar`. The folders here stand on floors, and each uses only those below it:
 //!
 //! | floor | folders |
 //! |---|---|
@@ -12,26 +12,20 @@
 //! | 3 | `acks`: when a reply may leave |
 //! | 2 | `engine`: store, group and log as the event loop sees them |
 //! | 1 | `settings`: what the operator and the server have set |
-//! | 0 | `api`: the module API behind safe calls |
 
 mod acks;
 mod adopt;
-#[cfg(not(test))]
-mod alloc;
-mod api;
 mod callbacks;
 mod commands;
 mod engine;
 mod execute;
 mod filter;
-mod gil;
 mod keyspace;
 mod lifecycle;
-mod panic;
 mod release;
 mod rewrite;
 mod settings;
 
 #[cfg(not(test))]
 #[global_allocator]
-static ALLOCATOR: alloc::ServerAlloc = alloc::ServerAlloc;
+static ALLOCATOR: module_api::server::alloc::ServerAlloc = module_api::server::alloc::ServerAlloc;

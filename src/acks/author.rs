@@ -7,9 +7,10 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use crate::api::context::Flags;
-use crate::api::{Ctx, client_list, clients, server};
-use crate::settings::server_state;
+use module_api::clients::list;
+use module_api::context::Flags;
+use module_api::server::server_state;
+use module_api::{Ctx, clients, server};
 
 /// Whose command it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub(crate) fn of_callback() -> Author {
 
 /// The id in a line of CLIENT LIST, of one who is told of what it does.
 pub(super) fn is_told(line: &str) -> Option<u64> {
-    let field = |name: &str| client_list::field(line, name);
+    let field = |name: &str| list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M']);
     (!spared).then(|| field("id")?.parse().ok())?
 }

@@ -13,9 +13,12 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use module_api::clients::epoll;
+use module_api::gil::Gil;
+use module_api::server::server_settings;
+use module_api::{clients, own_context};
+
 use super::{gate, leavers};
-use crate::api::{clients, epoll, own_context, settings};
-use crate::gil::Gil;
 
 /// A server that has slept for less did not sleep: it has looked at its sockets.
 const NO_SLEEP: Duration = Duration::from_micros(100);
@@ -180,7 +183,7 @@ pub(super) fn woke_up(now: Instant) {
 
 /// The last of BEFORE_SLEEP, while somebody is gated.
 pub(super) fn turn_ends() {
-    if !settings::is_tls_on() {
+    if !server_settings::is_tls_on() {
         return;
     }
     let now = Instant::now();

@@ -4,9 +4,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::api::context::Flags;
-use crate::api::{client_list, client_memory, clients, own_context};
-use crate::gil::Gil;
+use module_api::clients::{list, memory};
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::{clients, own_context};
 
 /// What was found when the server was asked last.
 #[derive(Clone, Copy)]
@@ -37,11 +38,11 @@ pub(super) fn look_again() {
 /// How many bytes the clients have to give up. The server is asked anew each turn, and when the memory in use has grown by half
 /// of what was left.
 pub(super) fn missing() -> Option<usize> {
-    let limit = client_memory::limit();
-    if limit == 0 || Flags::of_server().any(Flags::LUA) || client_memory::is_inside_a_command() {
+    let limit = memory::limit();
+    if limit == 0 || Flags::of_server().any(Flags::LUA) || memory::is_inside_a_command() {
         return None;
     }
-    let used = client_memory::used();
+    let used = memory::used();
     if let Some(last) = LAST.with(|last| *last) {
         if used.saturating_sub(last.used) < limit.saturating_sub(last.clients) / 2 {
             return None;
@@ -61,7 +62,7 @@ fn begins_at(limit: usize) -> usize {
 
 /// Closes those of them that the server would have closed. Returns who is gated no longer.
 pub(super) fn make(missing: usize, is_gated: impl Fn(u64) -> bool) -> Vec<u64> {
-    let text = own_context().map_or_else(String::new, client_list::of_all);
+    let text = own_context().map_or_else(String::new, list::of_all);
     let closed = gated_to_close(&text, missing, is_gated);
     closed.iter().copied().for_each(clients::close);
     CLOSED.fetch_add(closed.len() as u64, Ordering::Relaxed);
@@ -88,7 +89,7 @@ fn gated_to_close(list: &str, missing: usize, is_gated: impl Fn(u64) -> bool) ->
 
 /// Size and id in a line of CLIENT LIST, of a client that may be closed to make room.
 fn size(line: &str) -> Option<(usize, u64)> {
-    let field = |name: &str| client_list::field(line, name);
+    let field = |name: &str| list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M', 'e']);
     (!spared).then_some((field("tot-mem")?.parse().ok()?, field("id")?.parse().ok()?))
 }

@@ -8,13 +8,16 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use module_api::clients::list;
+use module_api::gil::Gil;
+use module_api::server::log;
+use module_api::server::server_state;
+use module_api::{Ctx, own_context};
 use mylog_core::log::writer::WaitOutcome;
 
 use crate::acks::Author;
-use crate::api::{Ctx, client_list, log, own_context};
-use crate::gil::Gil;
 use crate::keyspace::native_effects::{self, Cause};
-use crate::settings::{always_keys, config, server_state};
+use crate::settings::{always_keys, config};
 use crate::{acks, engine};
 
 #[derive(Debug, Default)]
@@ -158,7 +161,7 @@ fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
 /// Shuts down the sockets of all clients that may have an early reply in their buffer. The server tells no
 /// module whose command it runs, but nothing was sent since: these are the clients with something unsent.
 fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
-    let text = client_list::of_all(ctx);
+    let text = list::of_all(ctx);
     let sockets = text.lines().filter_map(unsent_socket);
     // SAFETY: shutdown takes numbers only; the descriptors are the server's open client sockets, since
     // nothing ran since it listed them.
@@ -170,7 +173,7 @@ fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
 /// The socket of a line of CLIENT LIST, if its client has something unsent, or was active just now, and is
 /// neither held nor a replica nor the primary.
 fn unsent_socket(line: &str) -> Option<RawFd> {
-    let field = |name: &str| client_list::field(line, name);
+    let field = |name: &str| list::field(line, name);
     let number = |name: &str| field(name)?.parse::<u64>().ok();
     let unsent = number("obl") > Some(0) || number("oll") > Some(0) || number("idle") <= Some(1);
     let spared = field("flags")?.contains(['b', 'M', 'S']);

@@ -9,14 +9,16 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
+use module_api::gil::Gil;
+use module_api::server::{event_loop, latency, log, server_settings};
+use module_api::{Ctx, clients};
+
 use super::io_threads::{self, Place};
 use super::queue::Queue;
 use super::release_pace::Spread;
 use super::{Author, author, busy_loop, client_eviction, everybody, idle_timeout, leavers, settings_aside};
 use crate::acks::{execution_unit, held_clients};
-use crate::api::{Ctx, clients, event_loop, latency, log, settings};
 use crate::engine;
-use crate::gil::Gil;
 use crate::keyspace::native_effects::{self, Cause};
 use crate::settings::config;
 
@@ -59,7 +61,7 @@ fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
 /// Before the first command for which it matters: decides whether the gate is used.
 pub(crate) fn prepare() {
     if !KNOWN.swap(true, Ordering::Relaxed) {
-        settings::need();
+        server_settings::need();
         decide();
     }
 }
@@ -350,7 +352,7 @@ pub(crate) fn before_sleep() {
     if all {
         protect_all();
     }
-    if settings::io_threads() > 1 {
+    if server_settings::io_threads() > 1 {
         clients::send_from_this_thread();
     }
     if longest > Duration::ZERO {

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Instant;
 
+use module_api::Ctx;
+use module_api::blocked::held::{Held, Waiter};
+use module_api::context::Flags;
+use module_api::server::server_state;
+use module_api::server::{latency, log};
 use mylog_core::log::commit::Listener;
 use mylog_core::log::failure::Failure;
 use parking_lot::Mutex;
 
 use crate::acks::reply::Reply;
 use crate::acks::{self, Standing, Way, execution_unit, mylog_wait};
-use crate::api::block::{Held, Waiter};
-use crate::api::context::Flags;
-use crate::api::{Ctx, latency, log};
 use crate::engine;
 use crate::lifecycle::save_barrier;
-use crate::settings::server_state;
 
 /// What a held client is answered.
 pub(crate) struct Answer {

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use module_api::server::server_settings;
+
 use super::settings_aside::SetAside;
-use crate::api::settings;
 
 /// The server counts whole seconds: a client that has waited for less than one is not closed, whatever `timeout` is.
 const LONG: Duration = Duration::from_millis(500);
@@ -30,12 +31,12 @@ fn deed(longest: Duration, timeout: i64, is_aside: bool) -> Deed {
 
 /// True while there is a reason to ask how long anybody has waited.
 pub(super) fn matters() -> bool {
-    settings::idle_timeout_s() > 0 || TIMEOUT.is_aside()
+    server_settings::idle_timeout_s() > 0 || TIMEOUT.is_aside()
 }
 
 /// The server's cron, behind its look at the clients. `longest`: for how long anybody has waited who is still gated.
 pub(super) fn look(longest: Duration) {
-    match deed(longest, settings::idle_timeout_s(), TIMEOUT.is_aside()) {
+    match deed(longest, server_settings::idle_timeout_s(), TIMEOUT.is_aside()) {
         Deed::Nothing => {}
         Deed::SetAside => TIMEOUT.set_aside(b"0"),
         Deed::PutBack => TIMEOUT.put_back(),

@@ -11,10 +11,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use module_api::clients;
+use module_api::server::server_settings;
+
 use super::settings_aside::SetAside;
 use super::{Author, gate};
 use crate::acks::execution_unit;
-use crate::api::{clients, settings};
 use crate::engine;
 use crate::settings::always_keys;
 use crate::settings::server_version::Edition;
@@ -109,9 +111,9 @@ pub(super) fn standing() -> Standing {
             (true, false) => Functions::Protect,
             (true, true) => Functions::PendingIo,
         },
-        threads: settings::io_threads(),
-        aof: settings::keeps_aof(),
-        always: settings::syncs_aof_always() && !APPEND_FSYNC.is_aside(),
+        threads: server_settings::io_threads(),
+        aof: server_settings::keeps_aof(),
+        always: server_settings::syncs_aof_always() && !APPEND_FSYNC.is_aside(),
     }
 }
 
@@ -146,7 +148,7 @@ pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
 
 /// True for a client that can be gated while its command runs.
 fn can_be_gated(id: u64) -> bool {
-    settings::syncs_aof_always() && !clients::has_pending_io(id)
+    server_settings::syncs_aof_always() && !clients::has_pending_io(id)
 }
 
 /// Sets `appendfsync`, or puts it back, as is needed now.
@@ -157,7 +159,7 @@ pub(super) fn settle() {
     let is_needed = are_shared() && (always_keys::anything() || gate::gated() > 0);
     if !is_needed {
         APPEND_FSYNC.put_back();
-    } else if !settings::syncs_aof_always() {
+    } else if !server_settings::syncs_aof_always() {
         APPEND_FSYNC.set_aside(b"always");
     }
 }

@@ -6,10 +6,12 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use module_api::clients::list;
+use module_api::clients::list::field;
+use module_api::gil::Gil;
+use module_api::own_context;
+
 use super::gate;
-use crate::api::client_list::{self, field};
-use crate::api::own_context;
-use crate::gil::Gil;
 
 /// So many are looked at in a second: each costs the server some 4 us. Where there are many clients its cron comes often, and with as
 /// many in each of its ticks as there are in ten a second it was a tenth of a processor.
@@ -74,7 +76,7 @@ pub(super) fn sockets(gated: &[u64]) -> HashMap<u64, RawFd> {
 
 /// What the lines of CLIENT LIST tell of these clients.
 fn of_each<R, C: FromIterator<R>>(gated: &[u64], what: fn(&str) -> Option<R>) -> C {
-    let text = own_context().map_or_else(String::new, |ctx| client_list::of(ctx, gated));
+    let text = own_context().map_or_else(String::new, |ctx| list::of(ctx, gated));
     text.lines().filter_map(what).collect()
 }
 

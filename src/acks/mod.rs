@@ -34,6 +34,10 @@ pub(crate) mod release_pace;
 pub(crate) mod reply;
 pub(crate) mod settings_aside;
 
+use module_api::clients::list;
+use module_api::context::Flags;
+use module_api::{Ctx, own_context};
+
 pub(crate) use acknowledge::{Standing, Way, way};
 pub(crate) use author::{Author, forget as forget_author, note, of_callback, of_command, turn_ends};
 pub(crate) use busy_loop::reads_end;
@@ -46,9 +50,6 @@ pub(crate) use leavers::may_have_come as leavers_may_have_come;
 pub(crate) use settings_aside::{
     Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
 };
-
-use crate::api::context::Flags;
-use crate::api::{Ctx, client_list, own_context};
 
 /// Gates the client of a command of ours for what the command changed or saw up to `seq`.
 pub(crate) fn gate_command(ctx: Ctx<'_>, flags: Flags, seq: u64) {
@@ -72,6 +73,6 @@ pub(crate) fn gate_client(id: u64, seq: u64) {
 
 /// Everybody who is told of what they do: where it can't be known whose command it was.
 fn everybody() -> Vec<u64> {
-    let text = own_context().map_or_else(String::new, client_list::of_all);
+    let text = own_context().map_or_else(String::new, list::of_all);
     text.lines().filter_map(author::is_told).collect()
 }

@@ -3,12 +3,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
+use module_api::Ctx;
+use module_api::blocked::with_timeout::{Host, Parked};
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::server::event_loop;
+
 use crate::acks::reply::Reply;
-use crate::api::context::Flags;
-use crate::api::parked::{Host, Parked};
-use crate::api::{Ctx, event_loop};
 use crate::engine;
-use crate::gil::Gil;
 
 struct Wait {
     client: Parked,

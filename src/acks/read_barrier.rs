@@ -5,12 +5,13 @@
 
 use std::cell::Cell;
 
+use module_api::keys::key::Holds;
+use module_api::server::server_state;
 use mylog_core::log::policy::FsyncPolicy;
 
-use crate::api::key::Holds;
 use crate::engine::value_handle::Word;
 use crate::engine::{self, Engine};
-use crate::settings::{always_keys, config, server_state};
+use crate::settings::{always_keys, config};
 
 /// No change is after this.
 const NOTHING: u64 = u64::MAX;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use module_api::Ctx;
+use module_api::commands::rm_call::{CallReply, LastingReply, Part, ReplyType};
+use module_api::context::Flags;
+use module_api::server::config::c_text;
 use mylog_core::value::Decimal;
 
 use crate::acks::read_barrier::Sight;
-use crate::api::Ctx;
-use crate::api::call::{CallReply, LastingReply, Part, ReplyType};
-use crate::api::config::c_text;
-use crate::api::context::Flags;
 
 /// What a client is answered.
 #[derive(Debug, Clone, PartialEq)]

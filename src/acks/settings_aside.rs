@@ -6,10 +6,13 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::clients::list;
+use module_api::clients::list::field;
+use module_api::gil::Gil;
+use module_api::own_context;
+use module_api::server::server_settings;
+
 use super::{gate, idle_timeout, io_threads};
-use crate::api::client_list::{self, field};
-use crate::api::{own_context, settings};
-use crate::gil::Gil;
 
 /// One of them.
 pub(super) struct SetAside {
@@ -37,7 +40,7 @@ impl SetAside {
 
     /// Has the server go by another value, unless it does so already. What it goes by else was set by the user.
     pub(super) fn set_aside(&self, instead: &[u8]) {
-        if let Some(own) = settings::text(self.name).filter(|own| own != instead) {
+        if let Some(own) = server_settings::text(self.name).filter(|own| own != instead) {
             self.kept.with(|kept| *kept = Some(own));
             self.is_aside.store(true, Ordering::Relaxed);
             set(self.name, instead);
@@ -173,7 +176,7 @@ impl Queued {
 
 /// True for a client whose commands are queued.
 fn is_in_multi(id: u64) -> bool {
-    let line = own_context().map_or_else(String::new, |ctx| client_list::of(ctx, &[id]));
+    let line = own_context().map_or_else(String::new, |ctx| list::of(ctx, &[id]));
     field(&line, "flags").is_some_and(|flags| flags.contains('x'))
 }
 

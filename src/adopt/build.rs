@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use module_api::keys::key::{Key, Mode};
+use module_api::keys::scan::Cursor;
+use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::Side;
 use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
 
 use super::Name;
-use crate::api::key::{Key, Mode};
-use crate::api::scan::Cursor;
-use crate::api::{Ctx, OwnedStr};
 
 /// Elements of a list between two looks at the clock.
 const BETWEEN_LOOKS: usize = 16;

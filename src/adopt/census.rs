@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use module_api::gil::Gil;
+use module_api::keys::scan::Found;
+use module_api::own_context;
+use module_api::server::server_state;
+
 use super::walk::Walk;
-use crate::api::own_context;
-use crate::api::scan::Found;
-use crate::gil::Gil;
-use crate::settings::{captured_keys, server_state};
+use crate::settings::captured_keys;
 
 /// One part of the walk, and the time before the next: a twentieth of the event loop's time at most.
 const PART: Duration = Duration::from_micros(500);

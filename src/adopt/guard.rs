@@ -7,11 +7,11 @@
 use std::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::gil::Gil;
+use module_api::server::log;
+use module_api::{Ctx, Str};
 use mylog_core::effect::Db;
 use redis_module::raw;
-
-use crate::api::{Ctx, Str, log};
-use crate::gil::Gil;
 
 /// Every class that tells of a change.
 const CLASSES: c_int = raw::REDISMODULE_NOTIFY_GENERIC

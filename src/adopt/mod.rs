@@ -12,15 +12,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use module_api::gil::Gil;
+use module_api::keys::scan::Found;
+use module_api::server::log;
+use module_api::server::server_state;
+use module_api::{Ctx, own_context, server};
 use mylog_core::effect::Db;
 
-use crate::api::scan::Found;
-use crate::api::{Ctx, log, own_context, server};
 use crate::engine::backpressure;
-use crate::gil::Gil;
 use crate::keyspace::unsynced_adoptions;
 use crate::lifecycle::startup;
-use crate::settings::{captured_keys, server_state};
+use crate::settings::captured_keys;
 use crate::{engine, release};
 use build::{Building, Read};
 use walk::Walk;

@@ -2,10 +2,13 @@
 //! keys that are gone by then included, or lacks what is native now: where the server keeps RDBs, a new one takes its
 //! place. The start can tell only as long as the log has not been rewritten (`lifecycle::stale_rdb`).
 
-use crate::api::call::ReplyType;
-use crate::api::{context::Flags, log, own_context};
+use module_api::commands::rm_call::ReplyType;
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::own_context;
+use module_api::server::log;
+
 use crate::engine;
-use crate::gil::Gil;
 
 /// The time before another try.
 const AGAIN_MS: i64 = 200;

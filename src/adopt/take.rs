@@ -1,12 +1,13 @@
 //! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. A
 //! crash leaves the durable key, or none and so a native one as any that a cache forgets.
 
+use module_api::keys::key::{Key, Mode};
+use module_api::server::log;
+use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::encode_put;
 use mylog_core::value::Value;
 
 use super::build::Building;
-use crate::api::key::{Key, Mode};
-use crate::api::{Ctx, OwnedStr, log};
 use crate::engine;
 use crate::engine::own_change::own_op;
 use crate::keyspace::native_effects::Cause;

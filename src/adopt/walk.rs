@@ -1,9 +1,8 @@
 //! A walk over all databases, a few names at a time.
 
+use module_api::Ctx;
+use module_api::keys::scan::{Cursor, Found};
 use mylog_core::effect::Db;
-
-use crate::api::Ctx;
-use crate::api::scan::{Cursor, Found};
 
 /// How far a walk has come.
 pub(crate) struct Walk {

@@ -6,12 +6,13 @@
 
 use std::ffi::{CStr, c_int, c_void};
 
+use module_api::keys::data_type;
+use module_api::keys::io::{Digest, Io, KeyNames, word_of};
+use module_api::{Ctx, Refused};
 use mylog_core::value::Kind;
 use redis_module::raw;
 
 use super::value_encoding;
-use crate::api::io::{Digest, Io, KeyNames, word_of};
-use crate::api::{Ctx, Refused, data_type};
 use crate::callbacks::defrag;
 use crate::engine::value_handle::{Loaded, Word, with_value};
 use crate::engine::{self, lazyfree};
@@ -125,7 +126,7 @@ unsafe extern "C" fn aof_rewrite(
     value: *mut c_void,
 ) {
     // SAFETY: the server hands the stream and the key of this callback.
-    let (io, key) = unsafe { (Io::from_raw(aof), crate::api::Str::from_raw(key)) };
+    let (io, key) = unsafe { (Io::from_raw(aof), module_api::Str::from_raw(key)) };
     with_value(word_of(value), |value| {
         value_encoding::emit(io, key.bytes(), value)
     });

@@ -7,12 +7,14 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
+use module_api::Ctx;
+use module_api::keys::defrag;
+use module_api::keys::defrag::Mover;
+use module_api::keys::io::word_of;
 use mylog_core::relocate::Relocate;
 use mylog_core::store::TablesPlace;
 use redis_module::raw;
 
-use crate::api::defrag::{self, Mover};
-use crate::api::{Ctx, io::word_of};
 use crate::engine;
 use crate::engine::value_handle::{Loaded, Word};
 

@@ -3,13 +3,13 @@
 use std::ffi::{CString, c_int};
 use std::time::Duration;
 
+use module_api::server::config::c_text;
+use module_api::server::info::Info;
 use mylog_core::log::failure::Health;
 use redis_module::raw;
 
 use crate::acks::{execution_unit, held_clients};
 use crate::adopt::{self, Outcome, census};
-use crate::api::config::c_text;
-use crate::api::info::Info;
 use crate::engine::load_report;
 use crate::execute::native_fallback;
 use crate::lifecycle::startup;

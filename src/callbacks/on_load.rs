@@ -7,6 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use module_api::clients::epoll;
+use module_api::commands::acl;
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::keys::database;
+use module_api::server::server_state;
+use module_api::server::{latency, log, panic, process, server_settings};
+use module_api::string::Args;
+use module_api::{Ctx, Refused, own_context, server};
 use mylog_core::format::snapshot_end::SnapshotEnd;
 use mylog_core::io::Fs;
 use mylog_core::io::os::OsFs;
@@ -22,18 +31,14 @@ use mylog_core::store::{Bounds, MAX_DBS, Store};
 use redis_module::raw;
 
 use crate::acks::held_clients::Releaser;
-use crate::api::context::Flags;
-use crate::api::string::Args;
-use crate::api::{Ctx, Refused, acl, database, epoll, latency, log, own_context, process, server, settings};
 use crate::callbacks::{data_types, defrag, info, server_events};
 use crate::engine::load_report;
-use crate::gil::Gil;
 use crate::keyspace::selected_db;
 use crate::lifecycle::{foreign_slots, save_barrier, startup};
 use crate::settings::config::ConfigError;
 use crate::settings::server_version::Edition;
-use crate::settings::{captured_keys, config, server_commands, server_state};
-use crate::{commands, engine, filter, panic, rewrite};
+use crate::settings::{captured_keys, config, server_commands};
+use crate::{commands, engine, filter, rewrite};
 
 /// The module's version as `MODULE LIST` shows it.
 const VERSION: c_int = 1;
@@ -222,7 +227,7 @@ fn open_log(bounds: Bounds) -> Result<(), LoadError> {
     let took = began.elapsed();
     report(&recovered, &loading.store, took);
     if recovered.report.records > 0 {
-        settings::need();
+        server_settings::need();
     }
     latency::sample(c"mylog-load", took.as_millis() as i64);
     let Recovered {
@@ -351,8 +356,9 @@ impl Loading {
 
     /// The server is asked for the longest string when there is a record, not by a module that is merely loaded.
     fn know_settings(&mut self) {
-        settings::need();
-        self.bounds.set_longest_string(settings::longest_string() as u64);
+        server_settings::need();
+        self.bounds
+            .set_longest_string(server_settings::longest_string() as u64);
     }
 }
 

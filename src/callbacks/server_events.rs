@@ -3,16 +3,19 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use module_api::context::Flags;
+use module_api::keys::notify;
+use module_api::server::server_state;
+use module_api::server::{latency, log, server_settings};
+use module_api::{Ctx, Refused, Str, clients, own_context};
 use mylog_core::effect::Db;
 use redis_module::raw;
 
 use crate::acks::{execution_unit, held_clients, mylog_wait};
-use crate::api::context::Flags;
-use crate::api::{Ctx, Refused, Str, clients, events, latency, log, own_context, settings};
 use crate::engine::backpressure;
 use crate::keyspace::{eviction, native_effects, selected_db};
 use crate::lifecycle::{loaded_beside, save_barrier, startup};
-use crate::settings::{propagation_targets, server_commands, server_state};
+use crate::settings::{propagation_targets, server_commands};
 use crate::{acks, adopt, engine, rewrite};
 
 /// Classes of notifications that can concern a durable key. Not those of every native write: the cache
@@ -62,7 +65,7 @@ unsafe extern "C" fn notified(
     let (ctx, event, key) = unsafe { (Ctx::from_raw(ctx), CStr::from_ptr(event), Str::from_raw(key)) };
     selected_db::told(ctx, event.to_bytes());
     // What a command of ours tells of, it has done itself. To look at the key now would end one whose end is in the past.
-    if !events::is_own(event) {
+    if !notify::is_own(event) {
         native_effects::notified(ctx, event.to_bytes(), key);
     }
     selected_db::lead_back(ctx, event.to_bytes());
@@ -293,7 +296,7 @@ unsafe extern "C" fn config_changed(
         unsafe {
             let changes = &*data.cast::<raw::RedisModuleConfigChange>();
             let names = std::slice::from_raw_parts(changes.config_names, changes.num_changes as usize);
-            settings::changed(names.iter().map(|&name| CStr::from_ptr(name)));
+            server_settings::changed(names.iter().map(|&name| CStr::from_ptr(name)));
         }
     }
     acks::refresh();

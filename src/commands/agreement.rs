@@ -1,11 +1,11 @@
 //! The tables of commands and the filter's routes say the same of a command: how many arguments it takes, and where its
 //! keys are.
 
+use module_api::commands::command::{Keys, Spec};
 use redis_grammar::key_places::key_places;
 use redis_grammar::routes::{self, Keys as Places, ROUTES, Twin};
 
 use super::{FAMILIES, PREFIX};
-use crate::api::command::{Keys, Spec};
 
 /// Their keys are none to the filter in most forms, and the form that it knows is one of many.
 const APART: [&str; 2] = ["object", "scan"];

@@ -16,8 +16,9 @@ mod sort;
 mod string;
 mod zset;
 
-use crate::api::command::Spec;
-use crate::api::{Ctx, Refused};
+use module_api::commands::command::Spec;
+use module_api::{Ctx, Refused};
+
 use crate::engine::string_encoding;
 use crate::execute::permission;
 use crate::settings::server_version::Edition;

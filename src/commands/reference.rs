@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use module_api::commands::command::{Arg, ArgKind, Spec};
+
 use super::FAMILIES;
-use crate::api::command::{Arg, ArgKind, Spec};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
 

@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
+use module_api::server::{latency, log};
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 
-use crate::api::{latency, log};
 use crate::engine::{self, refusal};
 use crate::settings::config;
 

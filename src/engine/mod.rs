@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use module_api::gil::Gil;
+use module_api::server;
+use module_api::server::event_loop;
 use mylog_core::changes::Changes;
 use mylog_core::effect::{Db, Effect, ExpireAt};
 use mylog_core::group::GroupBuilder;
@@ -27,11 +30,9 @@ use mylog_core::store::{Applied, ApplyError, Form, SlotId, Store};
 use mylog_core::value::Value;
 
 use crate::acks::reply::Reply;
-use crate::api::{event_loop, server};
 use crate::callbacks::defrag::Tables;
 use crate::engine::backpressure::Pressure;
 use crate::engine::feed::Feed;
-use crate::gil::Gil;
 use crate::keyspace::eviction;
 use crate::settings::{always_keys, config};
 

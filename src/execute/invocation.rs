@@ -9,6 +9,13 @@
 
 use std::ffi::{CStr, c_int};
 
+use module_api::Ctx;
+use module_api::context::Flags;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::notify::Class;
+use module_api::server::server_state;
+use module_api::server::{log, server_settings};
+use module_api::string::{ArgVector, Args};
 use mylog_core::effect::Effect;
 use mylog_core::store::{ApplyError, Form};
 use mylog_core::value::{Hash, Kind, ValueRef};
@@ -18,11 +25,6 @@ use crate::acks::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
 use crate::acks::held_clients;
 use crate::acks::read_barrier::Sight;
 use crate::acks::reply::{Out, Reply};
-use crate::api::context::Flags;
-use crate::api::events::Class;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::string::{ArgVector, Args};
-use crate::api::{Ctx, log, settings};
 use crate::engine::value_handle::Word;
 use crate::engine::{self, value_handle};
 use crate::execute::open_key::{Left, read_as, read_str, report};
@@ -30,7 +32,7 @@ pub(crate) use crate::execute::open_key::{OfKind, Target};
 use crate::execute::{native_fallback, permission};
 use crate::keyspace::native_effects;
 use crate::lifecycle::startup;
-use crate::settings::{propagation_targets, server_state};
+use crate::settings::propagation_targets;
 
 /// What a command does. `Err` is the reply of one that has done nothing.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
@@ -116,7 +118,7 @@ pub(crate) fn perform<'c>(
     occasion: Occasion,
     handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
 ) -> Done {
-    settings::need();
+    server_settings::need();
     // What a command before this one left open in the same unit comes before this one's effects.
     native_effects::settle(native_effects::Cause::Command);
     let begun = engine::with(|engine| (engine.strict_seq(), Sight::begin(engine)));

@@ -6,21 +6,22 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use module_api::commands::rm_call::{CallReply, LastingReply};
+use module_api::context::Flags;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::server_state;
+use module_api::string::Args;
+use module_api::{Ctx, own_context, server};
 use redis_grammar::prefixes::Standing;
 
 use crate::acks::errors::{NOT_RUN, WRONG_TYPE};
 use crate::acks::reply::Reply;
-use crate::api::call::{CallReply, LastingReply};
-use crate::api::context::Flags;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::string::Args;
-use crate::api::{Ctx, own_context, server};
 use crate::engine::own_change::own_op;
 use crate::execute::invocation::{Access, Call};
 use crate::execute::twins;
 use crate::keyspace::selected_db;
 use crate::lifecycle::readopt;
-use crate::settings::{captured_keys, server_state};
+use crate::settings::captured_keys;
 use crate::{engine, release};
 
 static COMMANDS: AtomicU64 = AtomicU64::new(0);

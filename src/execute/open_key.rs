@@ -1,11 +1,12 @@
 //! A key that a command has opened to write, and what a value is read as.
 
+use module_api::keys::key::{Holds, Key};
+use module_api::server::log;
+use module_api::{Refused, Str};
 use mylog_core::value::{Hash, Kind, List, Set, ValueRef, ZSet};
 
 use crate::acks::errors::{NOT_STARTED, WRONG_TYPE};
 use crate::acks::reply::Reply;
-use crate::api::key::{Holds, Key};
-use crate::api::{Refused, Str, log};
 use crate::engine::own_change::own_op;
 use crate::engine::value_handle;
 

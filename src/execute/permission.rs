@@ -4,15 +4,18 @@
 //! Administration needs the category on every server. 7.0 keeps commands of modules out of all of them, so there a
 //! native command of that category is asked for in its place.
 
+use module_api::Ctx;
+use module_api::commands::acl::Verdict;
+use module_api::commands::command;
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::server::config::c_text;
+use module_api::server::server_state;
+use module_api::string::Args;
+
 use crate::acks::reply::Reply;
-use crate::api::acl::Verdict;
-use crate::api::config::c_text;
-use crate::api::context::Flags;
-use crate::api::string::Args;
-use crate::api::{Ctx, command};
 use crate::execute::twins;
-use crate::gil::Gil;
-use crate::settings::{server_commands, server_state};
+use crate::settings::server_commands;
 
 /// The native command whose permission stands for the administrator's where categories can't.
 const ADMINISTRATION: [&[u8]; 1] = [b"bgrewriteaof"];

@@ -8,12 +8,13 @@
 use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use module_api::commands::spelling;
+use module_api::gil::Gil;
+use module_api::string::Args;
+use module_api::{OwnedStr, Str};
 use redis_grammar::key_places::{key_places, pattern_places};
 use redis_grammar::routes::{self, Keys};
 
-use crate::api::string::Args;
-use crate::api::{OwnedStr, Str, spelling};
-use crate::gil::Gil;
 use crate::settings::server_commands;
 
 /// Before a native name: the twin of a command that was routed. The server finds it in any case; the

@@ -1,14 +1,14 @@
 //! What the filter tells the gate while replies may have to wait for the disk: whose command it is.
 
+use module_api::clients;
+use module_api::commands::filter::Filtered;
+use module_api::server::server_state;
 use redis_grammar::key_places::key_places;
 use redis_grammar::routes;
 
 use super::{lead_to_twin, name_of};
 use crate::acks::{self, Needs};
-use crate::api::clients;
-use crate::api::filter::Filtered;
 use crate::engine::is_durable;
-use crate::settings::server_state;
 
 /// Redis before 7.2 tells no callback whose command it hears of. So a command that takes keys of any type and has a durable
 /// one goes to its twin, which is told. Only while replies may have to wait for the disk: a name costs a look into the store.

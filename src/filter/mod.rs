@@ -15,18 +15,20 @@ mod replica;
 mod stand_in;
 mod unrouted;
 
+use module_api::commands::filter::Filtered;
+use module_api::commands::rm_call;
+use module_api::server::server_state;
+use module_api::{Ctx, Refused};
 use redis_grammar::key_places::{Places, key_places, number, pattern_places};
 use redis_grammar::prefixes::{Prefixes, Standing};
 use redis_grammar::routes::{self, Keys, Route, Twin};
 use redis_module::raw;
 
-use crate::api::filter::Filtered;
-use crate::api::{Ctx, OwnedStr, Refused, call};
 use crate::engine::{is_durable, payload};
 use crate::execute::{blocking_pops, twins};
 use crate::keyspace::selected_db;
 use crate::settings::attention::{self, DOWN, WATCHED};
-use crate::settings::{captured_keys, server_commands, server_state};
+use crate::settings::{captured_keys, server_commands};
 use crate::{acks, engine};
 use stand_in::reject;
 
@@ -45,7 +47,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
 
 // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
 unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
-    if call::is_own() {
+    if rm_call::is_own() {
         return;
     }
     // SAFETY: the server hands what it is about to run, alive during the call.

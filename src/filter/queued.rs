@@ -7,10 +7,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::api::acl::Owner;
-use crate::api::filter::Filtered;
-use crate::api::own_context;
-use crate::gil::Gil;
+use module_api::commands::acl::Owner;
+use module_api::commands::filter::Filtered;
+use module_api::gil::Gil;
+use module_api::own_context;
 
 /// A client that has sent MULTI and neither EXEC nor DISCARD. What would make it another user's is queued as well.
 struct Client {

@@ -5,10 +5,11 @@
 //! of a name that he has never sent. So for whoever has said who he is it is a command that needs no permission. That
 //! one does not ask for a password either, so clients that may not have given theirs get another one.
 
-use super::{Filtered, OwnedStr};
-use crate::api::acl::Owner;
-use crate::api::context::Flags;
-use crate::api::own_context;
+use module_api::commands::acl::Owner;
+use module_api::commands::filter::Filtered;
+use module_api::context::Flags;
+use module_api::{OwnedStr, own_context};
+
 use crate::execute::twins;
 
 /// The command that answers with its first argument as an error, unless the user may not run what follows that.

@@ -1,15 +1,16 @@
 //! Commands that write and have no route: by the server's own table. One with a captured key is led to a check that
 //! knows the client's database; so is one onto a durable key while the log is down.
 
+use module_api::commands::filter::Filtered;
+use module_api::own_context;
+use module_api::server::server_state;
 use redis_grammar::key_places::number;
 
 use super::{is_led, name_of, queued, reject, stand_in};
-use crate::api::filter::Filtered;
-use crate::api::own_context;
 use crate::engine::{is_durable, refusal};
 use crate::settings::attention::{self, DOWN};
 use crate::settings::server_commands::{Command, Treatment};
-use crate::settings::{captured_keys, config, server_commands, server_state};
+use crate::settings::{captured_keys, config, server_commands};
 
 /// Our own begin with it.
 const OWN: &[u8] = b"mylog.";

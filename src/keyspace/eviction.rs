@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::gil::Gil;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::log;
+use module_api::{Ctx, OwnedStr, server};
 use mylog_core::effect::{self, Db, Effect};
 use mylog_core::store::SlotId;
 
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, log, server};
 use crate::engine;
 use crate::engine::own_change;
-use crate::gil::Gil;
 
 /// Names put back whose replicas have, or will have, a DEL in their stream; and those that were changed after that in
 /// the same turn, perhaps by a command that found nothing there on a replica.

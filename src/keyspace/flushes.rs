@@ -4,11 +4,11 @@
 //! was a part of it. If it does not (the file can't be renamed or read), nobody wanted the keys gone: the log keeps
 //! them until a load has succeeded.
 
+use module_api::context::Flags;
+use module_api::own_context;
 use mylog_core::effect::{Db, Effect};
 use mylog_core::store::Store;
 
-use crate::api::context::Flags;
-use crate::api::own_context;
 use crate::lifecycle::startup;
 use crate::{engine, rewrite};
 

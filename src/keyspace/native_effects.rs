@@ -7,16 +7,17 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use module_api::gil::Gil;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::log;
+use module_api::{Ctx, OwnedStr, Str, server};
 use mylog_core::effect::{Db, Effect, NEVER};
 use mylog_core::store::{Applied, SlotId, Store};
 use mylog_core::value::Kind;
 
 use crate::acks::{Author, execution_unit};
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, Str, log, server};
 use crate::engine::own_change::{in_own_op, own_op};
 use crate::engine::value_handle::{Loaded, Word};
-use crate::gil::Gil;
 use crate::keyspace::eviction;
 use crate::keyspace::flushes::Flushed;
 use crate::lifecycle::{loaded_beside, readopt, stale_rdb, startup};

@@ -10,7 +10,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use crate::api::Ctx;
+use module_api::Ctx;
+
 use crate::settings::server_version::{Edition, Version};
 
 /// No database.

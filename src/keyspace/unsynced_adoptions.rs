@@ -2,10 +2,10 @@
 //! log, cut short by a crash, may know nothing of it: the RDB says so itself, so that the start does not take the key
 //! for one that was deleted since.
 
+use module_api::gil::Gil;
 use mylog_core::effect::Db;
 
 use crate::engine;
-use crate::gil::Gil;
 
 /// One adoption.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,11 +8,12 @@
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::context::Flags;
+use module_api::keys::key::{Key, Mode};
+use module_api::server::log;
+use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::Effect;
 
-use crate::api::context::Flags;
-use crate::api::key::{Key, Mode};
-use crate::api::{Ctx, OwnedStr, log};
 use crate::engine;
 use crate::engine::own_change;
 

@@ -4,13 +4,13 @@
 //! The values that come are not in the keyspace yet, so none can be taken into the store under its name. Their names
 //! are kept until the server has put the new data set in place of the old one; if it never does, they are forgotten.
 
+use module_api::gil::Gil;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::Db;
 
 use super::reload;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, own_context};
 use crate::engine::value_handle::Word;
-use crate::gil::Gil;
 use crate::keyspace::native_effects;
 
 struct Beside {

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::Ctx;
+use module_api::gil::Gil;
 use mylog_core::effect::{self, Db};
 
 use super::startup::START;
-use crate::api::Ctx;
-use crate::gil::Gil;
 use crate::{adopt, engine};
 
 /// Names whose adoption the log lacks.

@@ -1,18 +1,20 @@
 //! Loads after the start, DEBUG RELOAD and full syncs: the keyspace says what the store is, and the log gets
 //! the difference. Until then the log keeps what was before, and wins if the load comes to nothing.
 
+use module_api::context::Flags;
+use module_api::keys::key::{Key, Mode};
+use module_api::server::log;
+use module_api::server::server_state;
+use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 
 use super::startup::{Phase, START, decide_unlogged, enter_all, follow};
 use super::{loaded_beside, stale_rdb};
 use crate::acks::execution_unit;
-use crate::api::context::Flags;
-use crate::api::key::{Key, Mode};
-use crate::api::{Ctx, OwnedStr, log, own_context};
 use crate::engine::{lazyfree, own_change, refusal};
 use crate::keyspace::native_effects;
-use crate::settings::{always_keys, server_state};
+use crate::settings::always_keys;
 use crate::{engine, rewrite};
 
 /// A load of a whole data set begins.

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use module_api::context::Flags;
+use module_api::server::{log, process as child, shared_memory};
+
 use crate::acks::execution_unit;
-use crate::api::context::Flags;
-use crate::api::{log, process as child, shared};
 use crate::engine;
 use crate::keyspace::native_effects::Cause;
 use crate::keyspace::{native_effects, unsynced_adoptions};
@@ -40,7 +41,7 @@ static TOLD: OnceLock<Told> = OnceLock::new();
 pub(crate) fn prepare() {
     let _ = TOLD.set(Told {
         server: process::id(),
-        numbers: shared::numbers(),
+        numbers: shared_memory::numbers(),
     });
 }
 

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::log;
+use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::{BadRecord, Db, Effect, decode_records, swapped};
 use mylog_core::format::snapshot_end::SnapshotEnd;
 use mylog_core::log::damage::BadRecords;
@@ -15,8 +18,6 @@ use mylog_core::log::names::CURRENT;
 use mylog_core::log::scan::{Replay, scan};
 
 use super::startup::{Phase, START};
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, log};
 use crate::engine::own_change;
 use crate::settings::captured_keys;
 use crate::{engine, rewrite};

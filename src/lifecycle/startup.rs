@@ -5,6 +5,12 @@
 use std::collections::BTreeSet;
 use std::ffi::c_int;
 
+use module_api::gil::Gil;
+use module_api::keys::io::Io;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::log;
+use module_api::server::server_state;
+use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::{self, Db};
 use mylog_core::store::{SlotId, Store};
 use mylog_core::value::Kind;
@@ -12,17 +18,13 @@ use redis_module::raw;
 
 use super::{foreign_slots, readopt, stale_rdb};
 use crate::adopt::census;
-use crate::api::io::Io;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, later, log, own_context};
 use crate::engine::{self, own_change, refusal};
-use crate::gil::Gil;
 use crate::keyspace::{native_effects, unsynced_adoptions};
 use crate::lifecycle::reload::{append_difference, remember_lineage};
 pub(crate) use crate::lifecycle::reload::{
     became_primary, flushed_by_load, flushed_in_vain, load_begins, load_ended, synced,
 };
-use crate::settings::{config, server_state};
+use crate::settings::config;
 
 /// Keys entered between two looks at the store.
 const BATCH: u32 = 4096;
@@ -348,7 +350,7 @@ pub(crate) unsafe extern "C" fn aux_save(io: *mut raw::RedisModuleIO, _when: c_i
     // Nothing is written where there is nothing to tell: a server without the module can load that RDB. A log that
     // had keys tells that it has them no more (`stale_rdb`).
     // 7.0 writes the module's name in any case, and then a value must follow.
-    let optional = later!(RedisModule_AddPostNotificationJob).is_some();
+    let optional = Ctx::hears_unit_ends();
     if keys > 0 || seq > 0 || !optional {
         let mut head = START.with(|start| start.uuid).to_vec();
         head.extend(unsynced_adoptions::encoded());

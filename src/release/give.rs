@@ -2,13 +2,14 @@
 //! durable one, then the log forgets the key, both in one unit: a crash leaves the durable key, or a native one as any
 //! that a cache forgets. Replicas and the server's AOF get the server's own command, with the value.
 
+use module_api::commands::rm_call::ReplyType;
+use module_api::context::Flags;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::log;
+use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::{Db, Effect};
 
 use super::dump;
-use crate::api::call::ReplyType;
-use crate::api::context::Flags;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::{Ctx, OwnedStr, log};
 use crate::engine;
 use crate::engine::own_change::own_op;
 use crate::engine::value_handle;

@@ -12,15 +12,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use module_api::gil::Gil;
+use module_api::keys::scan::Found;
+use module_api::server::log;
+use module_api::server::server_state;
+use module_api::{Ctx, own_context};
 use mylog_core::effect::Db;
 use redis_grammar::prefixes::Words;
 
 use crate::adopt::{Outcome, must_wait, save, walk::Walk};
-use crate::api::scan::Found;
-use crate::api::{Ctx, log, own_context};
 use crate::engine;
-use crate::gil::Gil;
-use crate::settings::{config, server_state};
+use crate::settings::config;
 pub(crate) use give::at_once;
 
 /// One step, and the time before the next.

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use module_api::server::{log, panic, process};
 use mylog_core::format::header::Identity;
 use mylog_core::io::os::{OsFs, block_size_signal};
 use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
@@ -16,8 +17,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::pipes::{ChildEnds, Taken, take};
 use super::progress_page;
-use crate::api::{log, process};
-use crate::panic;
 
 /// Time between two heartbeats: the server reads them once a second, and the pipe behind them blocks.
 const HEARTBEAT: Duration = Duration::from_secs(1);

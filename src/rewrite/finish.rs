@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use module_api::server::log;
 use mylog_core::log::names;
 use mylog_core::rewrite::snapshot_file::SnapshotReport;
 use mylog_core::rewrite::switch::{
@@ -13,7 +14,6 @@ use parking_lot::Mutex;
 
 use super::run::{Phase, Running};
 use super::{Aborted, failed, with};
-use crate::api::log;
 use crate::engine;
 use crate::engine::feed::Feed;
 use crate::engine::lazyfree;

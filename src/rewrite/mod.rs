@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::server::log;
 use mylog_core::format::header::Identity;
 use mylog_core::io::Fs;
 use mylog_core::log::failure::Healing;
@@ -24,10 +27,7 @@ use mylog_core::rewrite::courtesy::Courtesy;
 use mylog_core::rewrite::healing::HealingSchedule;
 use mylog_core::rewrite::schedule::{BackOff, space_needed};
 
-use crate::api::context::Flags;
-use crate::api::log;
 use crate::engine;
-use crate::gil::Gil;
 use crate::keyspace::native_effects;
 use crate::lifecycle::startup;
 use crate::settings::config;

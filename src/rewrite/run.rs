@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use module_api::context::Flags;
+use module_api::server::event_loop::Ready;
+use module_api::server::{event_loop, latency, log, process};
 use mylog_core::format::header::Identity;
 use mylog_core::log::names;
 use mylog_core::rewrite::ack_up::{AckUp, Garbled, Said};
@@ -19,9 +22,6 @@ use super::pipes::{self, ParentEnds, Taken, give, take};
 use super::server_children::Waiting;
 use super::yielding::Watch;
 use super::{Aborted, Reason, child, failed, finish, progress_page, with};
-use crate::api::context::Flags;
-use crate::api::event_loop::{self, Ready};
-use crate::api::{latency, log, process};
 use crate::engine;
 use crate::engine::feed::Feed;
 use crate::engine::lazyfree;
@@ -84,7 +84,7 @@ pub(super) enum BeginError {
     Resources(#[from] io::Error),
     /// The event loop does not take the pipe.
     #[error("the event loop refused a pipe: {0}; raise maxclients")]
-    EventLoop(#[from] crate::api::Refused),
+    EventLoop(#[from] module_api::Refused),
     /// The server saves, or has another child.
     #[error("the server forks nothing while it saves")]
     Busy,

@@ -1,7 +1,7 @@
 //! What of the server's own waits for our child, since it runs one child at a time. No event tells, so the
 //! server's INFO is asked, and only while a rewrite is the reason.
 
-use crate::api::Ctx;
+use module_api::Ctx;
 
 /// Most replicas that are looked at.
 const REPLICAS: u64 = 1024;

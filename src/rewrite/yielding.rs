@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use module_api::context::Flags;
+use module_api::own_context;
+use module_api::server::log;
 use mylog_core::log::failure::Healing;
 
 use super::server_children::Waiting;
 use super::{healing, run, schedule, server_children, with};
-use crate::api::context::Flags;
-use crate::api::{log, own_context};
 use crate::settings::config;
 
 /// Time between two looks: each costs the event loop the making of three sections of INFO.

@@ -3,11 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::gil::Gil;
 use mylog_core::effect::Effect;
 use mylog_core::log::policy::FsyncPolicy;
 use redis_grammar::prefixes::Prefixes;
 
-use crate::gil::Gil;
 use crate::settings::config;
 
 static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);

@@ -1,9 +1,9 @@
 //! Which keys `mylog.capture` names.
 
+use module_api::gil::Gil;
 use redis_grammar::prefixes::{Prefixes, Standing};
 
 use super::attention;
-use crate::gil::Gil;
 
 static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);
 

@@ -6,5 +6,4 @@ pub(crate) mod captured_keys;
 pub(crate) mod config;
 pub(crate) mod propagation_targets;
 pub(crate) mod server_commands;
-pub(crate) mod server_state;
 pub(crate) mod server_version;

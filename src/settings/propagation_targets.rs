@@ -8,9 +8,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::api::Ctx;
-use crate::api::context::Flags;
-use crate::settings::server_state;
+use module_api::Ctx;
+use module_api::context::Flags;
+use module_api::server::server_state;
 
 /// Set while it is known that nobody listens.
 static NOBODY: AtomicBool = AtomicBool::new(false);

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use crate::api::{Ctx, log};
+use module_api::Ctx;
+use module_api::server::log;
 
 /// Major and minor number.
 pub(crate) type Version = (u32, u32);

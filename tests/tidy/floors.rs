@@ -77,13 +77,7 @@ const ROOMS: &[Room] = &[
     Room {
         floor: 1,
         name: "module-api",
-        paths: &[
-            "src/api/",
-            "src/gil.rs",
-            "src/alloc.rs",
-            "src/panic.rs",
-            "crates/module-api/",
-        ],
+        paths: &["crates/module-api/"],
     },
     Room {
         floor: 1,

@@ -124,7 +124,7 @@ fn unsafe_and_the_raw_bindings_are_found_outside_of_the_api() {
             "//! Nothing unsafe.\nconst A: &str = \"unsafe\";",
         ),
         (
-            "src/api/call.rs",
+            "crates/module-api/src/call.rs",
             "use redis_module::raw;\nfn f() { unsafe { g() } }",
         ),
         (

@@ -6,7 +6,7 @@ use super::Finding;
 use super::tree::Tree;
 
 /// Where they may be.
-const API: [&str; 2] = ["src/api/", "crates/module-api/"];
+const API: [&str; 1] = ["crates/module-api/"];
 
 /// What may not be elsewhere, and how it is called in the list.
 const WORDS: [(&str, &str); 3] = [("unsafe", "unsafe"), ("redis_module", "raw"), ("libc", "libc")];

@@ -7,14 +7,14 @@
 
 use std::ffi::c_int;
 
+use module_api::commands::command::tells_keys;
+use module_api::commands::table_words::{READ, UPDATE};
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::string::Args;
 use redis_grammar::prefixes::Standing;
 use redis_module::raw;
 
 use crate::acks::reply::Reply;
-use crate::api::command::tells_keys;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::string::Args;
-use crate::commands::shared::table_words::{READ, UPDATE};
 use crate::engine::{self, payload, refusal};
 use crate::execute::invocation::{Access, Call, Handler};
 use crate::execute::{invocation, native_fallback, permission, twins};
@@ -60,7 +60,7 @@ unsafe fn tell_or_run(
 ) -> c_int {
     // SAFETY: contract of this function.
     unsafe {
-        let ctx_of_keys = crate::api::Ctx::from_raw(ctx);
+        let ctx_of_keys = module_api::Ctx::from_raw(ctx);
         let keys = |args: Args<'_>| {
             let known = server_commands::look_at(ctx_of_keys, args.behind(1));
             let keys = known.map_or_else(Vec::new, |known| known.keys);

@@ -6,14 +6,14 @@ mod release;
 pub(super) mod table;
 mod wait;
 
+use module_api::context::Flags;
+use module_api::server::config::c_text;
 use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 use mylog_core::value::ValueRef;
 
 use crate::acks::errors::{NOT_RUN, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::config::c_text;
-use crate::api::context::Flags;
 use crate::engine;
 use crate::execute::invocation::Call;
 use crate::execute::permission;

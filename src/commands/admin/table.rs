@@ -1,12 +1,13 @@
 //! The commands of our own, as the server knows them.
 
+use module_api::commands::command::{Arg, ArgKind, Spec};
+use module_api::commands::table_words::{KEY, OVERWRITE, UPDATE, arg, key_at, keys_unknown, token};
+
 use super::adopt::adopt;
 use super::checked;
 use super::release::release;
 use super::wait::wait;
-use crate::api::command::{Arg, ArgKind, Spec};
 use crate::commands::admin::{apply, debug, reject, rewrite};
-use crate::commands::shared::table_words::{KEY, OVERWRITE, UPDATE, arg, key_at, keys_unknown, token};
 use crate::execute::invocation::entry;
 
 /// What is said of a command, and the command.

@@ -1,10 +1,10 @@
 //! `MYLOG.WAIT timeout-ms`.
 
+use module_api::server::now_ms;
 use mylog_core::value::integer;
 
 use crate::acks::mylog_wait;
 use crate::acks::reply::Reply;
-use crate::api::server::now_ms;
 use crate::execute::invocation::Call;
 
 // The words of WAIT.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use module_api::keys::notify::Class;
 use mylog_core::store::Form;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::commands::bits::{BAD_OFFSET, checked_offset};
 use crate::commands::string::range::write_at;
 use crate::execute::invocation::Call;

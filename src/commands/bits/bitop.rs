@@ -1,12 +1,12 @@
 //! BITOP: strings put together bit by bit.
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::SYNTAX;
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::{Call, Target};
 

@@ -4,14 +4,15 @@ mod bitfield;
 mod bitop;
 pub(super) mod table;
 
+use module_api::keys::notify::Class;
+use module_api::server;
+use module_api::server::server_settings;
 use mylog_core::store::Form;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::{server, settings};
 use crate::commands::string::range::{clamp, is_checked, write_at};
 use crate::execute::invocation::Call;
 use crate::settings::server_version;
@@ -26,7 +27,9 @@ const ARGUMENTS_FIRST_SINCE: i32 = 0x0007_0200;
 /// The place of a bit in a string that a client may make.
 pub(super) fn checked_offset(call: &Call<'_>, offset: i64) -> Result<u64, Reply> {
     match u64::try_from(offset) {
-        Ok(offset) if offset >> 3 < settings::longest_string() as u64 || is_checked(call) => Ok(offset),
+        Ok(offset) if offset >> 3 < server_settings::longest_string() as u64 || is_checked(call) => {
+            Ok(offset)
+        }
         _ => Err(BAD_OFFSET),
     }
 }

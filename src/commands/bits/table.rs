@@ -1,11 +1,10 @@
 //! The bitmap commands as the server knows them.
 
+use module_api::commands::command::{Arg, ArgKind, Spec};
+use module_api::commands::table_words::{KEY, OVERWRITE, READ, READ_UPDATE, arg, key_at, keys_from, token};
+
 use super::{bitfield, bitop};
-use crate::api::command::{Arg, ArgKind, Spec};
 use crate::commands::bits;
-use crate::commands::shared::table_words::{
-    KEY, OVERWRITE, READ, READ_UPDATE, arg, key_at, keys_from, token,
-};
 use crate::execute::invocation::entry;
 
 /// How the ends of a range are counted.

@@ -4,13 +4,13 @@ pub(super) mod table;
 
 use std::ops::Range;
 
+use module_api::context::Flags;
+use module_api::{Ctx, server};
 use mylog_core::effect::Side;
 use mylog_core::value::{Kind, integer};
 use redis_grammar::long_double::{LongDouble, TooLarge};
 
 use crate::acks::reply::Reply;
-use crate::api::context::Flags;
-use crate::api::{Ctx, server};
 use crate::commands::list::moves;
 use crate::commands::zset::pop::{self, End};
 use crate::execute::blocking_pops::{self, Attempt, Pop};

@@ -1,9 +1,10 @@
 //! The blocking commands as the server knows them.
 
-use crate::api::command::{Arg, ArgKind, Keys, Spec};
+use module_api::commands::command::{Arg, ArgKind, Keys, Spec};
+use module_api::commands::table_words::{ADD, KEY, TAKE, arg, key_at, keys_counted_at, keys_from, token};
+
 use crate::commands::blocking;
 use crate::commands::shared::counted_keys::counted;
-use crate::commands::shared::table_words::{ADD, KEY, TAKE, arg, key_at, keys_counted_at, keys_from, token};
 use crate::execute::invocation::entry;
 
 const TIMEOUT: Arg = arg(c"timeout", ArgKind::Double);

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
+use module_api::context::Flags;
+use module_api::random::Random;
 use mylog_core::value::Hash;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::{Out, Reply};
-use crate::api::context::Flags;
-use crate::api::random::Random;
 use crate::execute::invocation::Call;
 
 const OUT_OF_RANGE: Reply = Reply::error(c"ERR value is out of range");
@@ -65,7 +65,7 @@ fn distinct(random: &mut Random, count: usize, end: usize) -> Vec<usize> {
 
 fn show(out: &mut Out<'_>, hash: &Hash, count: i64, shown: Shown) -> Result<(), Reply> {
     let wanted = count.unsigned_abs();
-    let mut random = Random::new();
+    let mut random = Random::of_server();
     if count < 0 {
         if wanted > MOST_REPEATED {
             return Err(OUT_OF_RANGE);
@@ -91,7 +91,7 @@ pub(super) fn hrandfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut out = call.out();
     if args.len() == 2 {
         call.read_hash(1, |hash| {
-            let field = hash.and_then(|hash| hash.nth(Random::new().below(hash.len())));
+            let field = hash.and_then(|hash| hash.nth(Random::of_server().below(hash.len())));
             out.bulk_or_null(field.map(|(field, _)| field));
         })?;
         return Ok(out.finish());

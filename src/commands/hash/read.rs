@@ -1,12 +1,12 @@
 //! The hash commands that read.
 
+use module_api::server;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 use redis_grammar::glob;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::server;
 use crate::commands::shared::number::cursor;
 use crate::execute::invocation::Call;
 

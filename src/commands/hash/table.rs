@@ -1,10 +1,11 @@
 //! The hash commands as the server knows them.
 
-use super::{random, read, write};
-use crate::api::command::{ArgKind, Spec};
-use crate::commands::shared::table_words::{
+use module_api::commands::command::{ArgKind, Spec};
+use module_api::commands::table_words::{
     ADD, KEY, LOOK, READ, READ_UPDATE, SHRINK, UPDATE, arg, key_at, token,
 };
+
+use super::{random, read, write};
 use crate::execute::invocation::entry;
 
 /// The table.

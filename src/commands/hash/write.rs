@@ -2,13 +2,13 @@
 
 use std::ffi::CStr;
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::Effect;
 use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
 
 use crate::acks::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::execute::invocation::{Call, Target};
 
 const ODD_HSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hset' command");

@@ -4,15 +4,15 @@
 
 use std::ffi::CStr;
 
+use module_api::Str;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::notify::Class;
+use module_api::server::now_ms;
 use mylog_core::effect::NEVER;
 use mylog_core::value::integer;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::Str;
-use crate::api::events::Class;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::server::now_ms;
 use crate::execute::invocation::Call;
 
 /// Does what the native command of this name, in lower case, does. `None` for one that needs the server.

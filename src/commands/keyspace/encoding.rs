@@ -3,12 +3,12 @@
 
 use std::ffi::CStr;
 
+use module_api::Ctx;
 use mylog_core::effect::{ExpireAt, NEVER};
 use mylog_core::store::Form;
 use mylog_core::value::integer;
 use mylog_core::value::{Set, ValueRef};
 
-use crate::api::Ctx;
 use crate::engine::value_handle::{self, Word};
 use crate::engine::{self, string_encoding};
 

@@ -5,13 +5,14 @@
 
 use std::ffi::CStr;
 
+use module_api::commands::spelling;
+use module_api::context::Flags;
+use module_api::server::config::c_text;
+
 use super::{by_key, new_name};
 use crate::acks::errors::NOT_RUN;
 use crate::acks::execution_unit;
 use crate::acks::reply::Reply;
-use crate::api::config::c_text;
-use crate::api::context::Flags;
-use crate::api::spelling;
 use crate::commands::PREFIX;
 use crate::engine;
 use crate::execute::invocation::Call;

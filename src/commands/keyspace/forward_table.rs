@@ -1,13 +1,14 @@
 //! The commands about keys of any type, as the server knows them.
 
+use module_api::commands::command::{Arg, ArgKind, Spec};
+use module_api::commands::table_words::{
+    INSERT, KEY, OVERWRITE, READ, REMOVE, TAKE, UPDATE, arg, key_at, keys_from, token,
+};
+
 use super::copy_db::{copy_db, copy_for_all};
 use super::forward::flush;
 use super::lifetime::{del, expire, expireat, persist, pexpire, pexpireat};
 use super::rename::{copy, rename, renamenx};
-use crate::api::command::{Arg, ArgKind, Spec};
-use crate::commands::shared::table_words::{
-    INSERT, KEY, OVERWRITE, READ, REMOVE, TAKE, UPDATE, arg, key_at, keys_from, token,
-};
 use crate::execute::invocation::entry;
 
 /// Under which the EXPIRE family does anything.

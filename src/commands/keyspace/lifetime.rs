@@ -1,18 +1,18 @@
 //! DEL, UNLINK, the EXPIRE family and PERSIST on durable keys. What is about native ones goes to the native command, and
 //! so does what is wrong: it words that best.
 
+use module_api::keys::notify::Class;
+use module_api::server::command_ms;
+use module_api::server::server_state;
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::server::command_ms;
 use crate::commands::shared::expiry::Unit;
 use crate::commands::shared::past;
 use crate::execute::invocation::{Call, Target};
-use crate::settings::server_state;
 
 /// DEL key ..., UNLINK key ...
 pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Reply> {

@@ -12,15 +12,15 @@ pub(super) mod table;
 
 use std::ffi::CStr;
 
+use module_api::OwnedStr;
+use module_api::commands::rm_call::CallReply;
+use module_api::keys::key::{Holds, Key, Mode};
 use mylog_core::value::Kind;
 use redis_grammar::c_text::option;
 use redis_grammar::prefixes::Standing;
 
 use crate::acks::errors::NOT_RUN;
 use crate::acks::reply::Reply;
-use crate::api::OwnedStr;
-use crate::api::call::CallReply;
-use crate::api::key::{Holds, Key, Mode};
 use crate::execute::invocation::Call;
 use crate::execute::{native_fallback, twins};
 use crate::settings::captured_keys;

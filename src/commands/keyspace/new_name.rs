@@ -2,11 +2,11 @@
 //! taken for durable. What is native under a captured name already may have another of these, since nothing is lost
 //! by that.
 
+use module_api::context::Flags;
+use module_api::keys::key::{Holds, Key, Mode};
 use mylog_core::value::integer;
 
 use crate::acks::reply::Reply;
-use crate::api::context::Flags;
-use crate::api::key::{Holds, Key, Mode};
 use crate::execute::invocation::Call;
 use crate::settings::{captured_keys, config};
 

@@ -1,17 +1,17 @@
 //! RENAME, RENAMENX and COPY of durable keys. What is about native ones goes to the native command, and so does what is
 //! wrong: it words that best.
 
+use module_api::keys::key::Holds;
+use module_api::keys::notify::Class;
+use module_api::server::server_state;
 use mylog_core::effect::Effect;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::key::Holds;
 use crate::commands::shared::overwritten::Overwritten;
 use crate::engine;
 use crate::execute::invocation::Call;
-use crate::settings::server_state;
 
 const NO_KEY: Reply = Reply::error(c"ERR no such key");
 

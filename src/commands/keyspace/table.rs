@@ -1,8 +1,9 @@
 //! TYPE, OBJECT and SCAN as the server knows them.
 
-use crate::api::command::{ArgKind, Spec};
+use module_api::commands::command::{ArgKind, Spec};
+use module_api::commands::table_words::{KEY, LOOK, arg, key_at};
+
 use crate::commands::keyspace::{object, scan, type_of};
-use crate::commands::shared::table_words::{KEY, LOOK, arg, key_at};
 use crate::execute::invocation::entry;
 
 /// The table.

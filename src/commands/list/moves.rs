@@ -3,6 +3,8 @@
 use std::ffi::CStr;
 use std::ops::Range;
 
+use module_api::keys::notify::Class;
+use module_api::string::Args;
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
 use redis_grammar::c_text::option;
@@ -10,8 +12,6 @@ use redis_grammar::c_text::option;
 use super::write::{next_out, popped, pushed, take, tell};
 use crate::acks::errors::SYNTAX;
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::string::Args;
 use crate::commands::shared::number::at_least;
 use crate::execute::invocation::Call;
 

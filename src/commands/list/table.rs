@@ -1,11 +1,12 @@
 //! The list commands as the server knows them.
 
-use super::{moves, read, write};
-use crate::api::command::{ArgKind, Keys, Spec};
-use crate::commands::shared::counted_keys::counted;
-use crate::commands::shared::table_words::{
+use module_api::commands::command::{ArgKind, Keys, Spec};
+use module_api::commands::table_words::{
     ADD, KEY, LOOK, READ, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted_at, token,
 };
+
+use super::{moves, read, write};
+use crate::commands::shared::counted_keys::counted;
 use crate::execute::invocation::entry;
 
 const TAKE_COUNTED: &[Keys] = &[keys_counted_at(1, TAKE)];

@@ -2,6 +2,8 @@
 
 use std::ffi::CStr;
 
+use module_api::keys::notify::Class;
+use module_api::server;
 use mylog_core::effect::{Effect, Side};
 use mylog_core::value::List;
 use mylog_core::value::integer;
@@ -10,8 +12,6 @@ use redis_grammar::c_text::option;
 use super::read::{place, span};
 use crate::acks::errors::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::server;
 use crate::commands::shared::number::{at_least, either_way};
 use crate::execute::invocation::{Call, Target};
 

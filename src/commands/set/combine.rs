@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::ffi::CStr;
 use std::ops::Range;
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::{Kind, Member, Set, Value};
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::SYNTAX;
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::commands::shared::number::at_least;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::{Call, OfKind};

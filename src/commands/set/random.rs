@@ -1,12 +1,12 @@
 //! The set commands that leave it to chance which members they show or take.
 
+use module_api::keys::notify::Class;
+use module_api::random::Random;
 use mylog_core::value::Set;
 
 use super::write::remove;
 use crate::acks::errors::{NOT_POSITIVE, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::random::Random;
 use crate::commands::shared::number::{at_least, either_way};
 use crate::commands::shared::random::some_below;
 use crate::execute::invocation::{Call, Target};
@@ -38,7 +38,7 @@ fn pop_one(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     let taken = target.read(|set: Option<&Set>| {
         let set = set?;
-        let member = set.nth(Random::new().below(set.len()))?;
+        let member = set.nth(Random::of_server().below(set.len()))?;
         Some((member.to_vec(), set.len()))
     })?;
     let (member, len) = taken.ok_or(Reply::Null)?;
@@ -91,7 +91,7 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
     };
     let mut out = call.out();
     call.read(1, |set: Option<&Set>| {
-        let mut random = Random::new();
+        let mut random = Random::of_server();
         let len = set.map_or(0, Set::len);
         let nth = |place| set.and_then(|set| set.nth(place));
         let Some(count) = count else {

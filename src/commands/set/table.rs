@@ -1,11 +1,12 @@
 //! The set commands as the server knows them.
 
-use super::{combine, random, read, write};
-use crate::api::command::{ArgKind, Keys, Spec};
-use crate::commands::shared::counted_keys::counted;
-use crate::commands::shared::table_words::{
+use module_api::commands::command::{ArgKind, Keys, Spec};
+use module_api::commands::table_words::{
     ADD, KEY, LOOK, OVERWRITE, READ, SHRINK, TAKE, arg, key_at, keys_counted_at, keys_from,
 };
+
+use super::{combine, random, read, write};
+use crate::commands::shared::counted_keys::counted;
 use crate::execute::invocation::entry;
 
 const READ_COUNTED: &[Keys] = &[keys_counted_at(1, READ)];

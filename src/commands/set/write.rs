@@ -1,10 +1,10 @@
 //! The set commands that change members that the client names.
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::Effect;
 use mylog_core::value::Set;
 
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::execute::invocation::{Call, Target};
 
 /// The named members for which `wanted` holds, each once.

@@ -3,10 +3,10 @@
 
 use std::ffi::c_int;
 
+use module_api::commands::command::{Keys, tells_keys};
+use module_api::string::Args;
 use redis_module::raw;
 
-use crate::api::command::{Keys, tells_keys};
-use crate::api::string::Args;
 use crate::execute::invocation::{self, Access, Handler};
 
 /// Tells the server the keys, or runs the command.

@@ -1,12 +1,12 @@
 //! The options that SET and GETEX share, and the times in them.
 
+use module_api::server::command_ms;
+use module_api::string::Args;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::server::command_ms;
-use crate::api::string::Args;
 
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

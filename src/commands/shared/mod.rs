@@ -7,4 +7,3 @@ pub(super) mod number;
 pub(super) mod overwritten;
 pub(super) mod past;
 pub(super) mod random;
-pub(super) mod table_words;

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::Effect;
 use mylog_core::value::Kind;
 
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::Edition;
 

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::context::Flags;
+use module_api::keys::notify::Class;
+use module_api::server::command_ms;
+
 use crate::acks::reply::Reply;
-use crate::api::context::Flags;
-use crate::api::events::Class;
-use crate::api::server::command_ms;
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::Edition;
 

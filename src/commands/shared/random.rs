@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::api::random::Random;
+use module_api::random::Random;
 
 /// So many different numbers below `end`, all of them if there are no more. Every choice is as likely as any
 /// other, but not every order.
 pub(in crate::commands) fn some_below(end: usize, count: usize) -> Vec<usize> {
-    let mut random = Random::new();
+    let mut random = Random::of_server();
     choose(end, count, |end| random.below(end))
 }
 

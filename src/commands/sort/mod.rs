@@ -7,6 +7,10 @@ pub(super) mod table;
 use std::ffi::CStr;
 use std::ops::Range;
 
+use module_api::commands::rm_call::ReplyType;
+use module_api::context::Flags;
+use module_api::keys::notify::Class;
+use module_api::string::Args;
 use mylog_core::effect::{Effect, NEVER, Side};
 use mylog_core::value::integer;
 use mylog_core::value::{Kind, List, Value, ValueRef};
@@ -14,10 +18,6 @@ use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::call::ReplyType;
-use crate::api::context::Flags;
-use crate::api::events::Class;
-use crate::api::string::Args;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 use crate::execute::permission;

@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
+use module_api::c_text::{CText, collate, double};
+
 use crate::acks::reply::Reply;
-use crate::api::c_text::{CText, collate, double};
 use crate::settings::server_version::{Version, is_valkey_since};
 
 const NOT_A_DOUBLE: Reply = Reply::error(c"ERR One or more scores can't be converted into double");

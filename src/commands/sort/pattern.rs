@@ -1,11 +1,11 @@
 //! What BY and GET name: another key, or a field of one, for each element.
 
+use module_api::OwnedStr;
+use module_api::commands::rm_call::ReplyType;
+use module_api::keys::key::{Holds, Key, Mode};
 use mylog_core::value::{Hash, Kind, ValueRef};
 use redis_grammar::c_text::option;
 
-use crate::api::OwnedStr;
-use crate::api::call::ReplyType;
-use crate::api::key::{Holds, Key, Mode};
 use crate::engine::value_handle;
 use crate::execute::invocation::{Call, OfKind};
 

@@ -2,12 +2,12 @@
 
 use std::ffi::c_int;
 
+use module_api::commands::command::{Arg, ArgKind, Spec, tells_keys};
+use module_api::commands::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_unknown, token};
+use module_api::string::Args;
 use redis_grammar::sort_clauses::destination;
 use redis_module::raw;
 
-use crate::api::command::{Arg, ArgKind, Spec, tells_keys};
-use crate::api::string::Args;
-use crate::commands::shared::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_unknown, token};
 use crate::commands::sort::{sort, sort_ro};
 use crate::execute::invocation::{self, Access, Handler};
 

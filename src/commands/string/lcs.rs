@@ -1,11 +1,11 @@
 //! LCS: the longest common subsequence of two strings.
 
+use module_api::server::server_settings;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, NOT_STRINGS, SYNTAX, WRONG_TYPE};
 use crate::acks::reply::Reply;
-use crate::api::settings;
 use crate::execute::invocation::Call;
 
 const JUST_USE_IDX: Reply =
@@ -69,7 +69,7 @@ impl Table {
         }
         let width = b.len() + 1;
         let cells = (a.len() as u128 + 1) * width as u128;
-        if cells * size_of::<u32>() as u128 > settings::longest_string() as u128 {
+        if cells * size_of::<u32>() as u128 > server_settings::longest_string() as u128 {
             return Err(OVER_LIMIT);
         }
         let mut table = Self {

@@ -5,6 +5,8 @@ pub(super) mod range;
 mod set;
 pub(super) mod table;
 
+use module_api::keys::notify::Class;
+use module_api::server::server_settings;
 use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Form;
 use mylog_core::value::{Decimal, integer};
@@ -12,8 +14,6 @@ use redis_grammar::long_double::LongDouble;
 
 use crate::acks::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
-use crate::api::settings;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 use crate::execute::native_fallback;
@@ -89,7 +89,7 @@ pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     let (key, tail) = (target.name(), call.args.get(2));
     let len = target.read_str(|value| value.map_or(0, <[u8]>::len))? + tail.len();
-    if target.exists() && len > settings::longest_string() {
+    if target.exists() && len > server_settings::longest_string() {
         return Err(TOO_LONG);
     }
     call.commit(

@@ -1,13 +1,13 @@
 //! Parts of a string: GETRANGE and SETRANGE, and how every command writes into the middle of one.
 
+use module_api::context::Flags;
+use module_api::keys::notify::Class;
+use module_api::server::server_settings;
 use mylog_core::effect::{Effect, MAX_GAP};
 use mylog_core::value::integer;
 
 use crate::acks::errors::{NOT_AN_INTEGER, TOO_LONG};
 use crate::acks::reply::Reply;
-use crate::api::context::Flags;
-use crate::api::events::Class;
-use crate::api::settings;
 use crate::execute::invocation::{Call, Target};
 
 const OFFSET_OUT_OF_RANGE: Reply = Reply::error(c"ERR offset is out of range");
@@ -78,7 +78,7 @@ pub(super) fn setrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(Reply::Int(len as i64));
     }
     let end = offset + bytes.len() as u64;
-    if end > settings::longest_string() as u64 && !is_checked(call) {
+    if end > server_settings::longest_string() as u64 && !is_checked(call) {
         return Err(TOO_LONG);
     }
     write_at(call, &mut target, len, offset, bytes)?;

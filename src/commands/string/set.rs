@@ -1,9 +1,9 @@
 //! SET with its old forms, GETEX, GETDEL: the string commands that change a key's end or take it away.
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::{Effect, NEVER, Ttl};
 
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::commands::shared::expiry::{Grammar, Options, Unit};
 use crate::commands::shared::{overwritten, past};
 use crate::execute::invocation::{Call, Target};

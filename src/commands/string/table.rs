@@ -1,11 +1,12 @@
 //! The string commands as the server knows them.
 
-use super::{lcs, range, set};
-use crate::api::command::{ArgKind, Spec};
-use crate::commands::shared::table_words::{
+use module_api::commands::command::{ArgKind, Spec};
+use module_api::commands::table_words::{
     ADD, INSERT, KEY, LOOK, OVERWRITE, READ, READ_UPDATE, TAKE, UPDATE, arg, key_at, keys_from, keys_of,
     token,
 };
+
+use super::{lcs, range, set};
 use crate::commands::string;
 use crate::execute::invocation::entry;
 

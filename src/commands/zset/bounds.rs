@@ -2,13 +2,13 @@
 
 use std::ops::{Bound, Range};
 
+use module_api::{OwnedStr, Str, double};
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::NOT_AN_INTEGER;
 use crate::acks::reply::Reply;
-use crate::api::{OwnedStr, Str, double};
 
 const NOT_A_SCORE: Reply = Reply::error(c"ERR min or max is not a float");
 const NOT_A_LEX_ITEM: Reply = Reply::error(c"ERR min or max not valid string range item");

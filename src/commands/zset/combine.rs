@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
+use module_api::double;
 use mylog_core::value::integer;
 use mylog_core::value::{Kind, Member, Set, ValueRef, ZSet};
 use redis_grammar::c_text::option;
@@ -11,7 +12,6 @@ use super::range::put_members;
 use super::store::store;
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::double;
 use crate::execute::invocation::Call;
 
 const NOT_A_WEIGHT: Reply = Reply::error(c"ERR weight value is not a float");

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::ops::Range;
 
+use module_api::string::Args;
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
@@ -10,7 +11,6 @@ use redis_grammar::c_text::option;
 use super::write::take_out;
 use crate::acks::errors::SYNTAX;
 use crate::acks::reply::Reply;
-use crate::api::string::Args;
 use crate::execute::invocation::{Call, Target};
 
 const NOT_POSITIVE: Reply = Reply::error(c"ERR value is out of range, must be positive");

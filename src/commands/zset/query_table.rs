@@ -1,12 +1,11 @@
 //! The sorted set commands that show ranges and combine several keys, as the server knows them.
 
+use module_api::commands::command::{Arg, ArgKind, Keys, Spec};
+use module_api::commands::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_counted_at, token};
+
 use super::table::{BY, REV};
 use super::{combine, range};
-use crate::api::command::{Arg, ArgKind, Keys, Spec};
 use crate::commands::shared::counted_keys::counted;
-use crate::commands::shared::table_words::{
-    KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_counted_at, token,
-};
 use crate::execute::invocation::entry;
 
 const WITHSCORES: Arg = token(c"withscores", c"WITHSCORES").optional();

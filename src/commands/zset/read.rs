@@ -1,5 +1,7 @@
 //! The sorted set commands that look at members one by one.
 
+use module_api::random::Random;
+use module_api::{double, server};
 use mylog_core::value::ZSet;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
@@ -8,8 +10,6 @@ use redis_grammar::glob;
 use super::range::put_members;
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::random::Random;
-use crate::api::{double, server};
 use crate::commands::shared::number::cursor;
 use crate::commands::shared::random::some_below;
 use crate::execute::invocation::Call;
@@ -120,7 +120,7 @@ impl ExactSizeIterator for Drawn<'_> {}
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    let mut random = Random::new();
+    let mut random = Random::of_server();
     let mut out = call.out();
     if call.args.len() == 2 {
         call.read(1, |zset: Option<&ZSet>| {

@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 
+use module_api::keys::notify::Class;
 use mylog_core::effect::{Effect, NEVER};
 use mylog_core::value::Kind;
 
 use crate::acks::reply::Reply;
-use crate::api::events::Class;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 

@@ -1,11 +1,12 @@
 //! The sorted set commands of one key, as the server knows them; those that pop from one of several too.
 
-use super::{pop, range, read, write};
-use crate::api::command::{Arg, ArgKind, Keys, Spec};
-use crate::commands::shared::counted_keys::counted;
-use crate::commands::shared::table_words::{
+use module_api::commands::command::{Arg, ArgKind, Keys, Spec};
+use module_api::commands::table_words::{
     KEY, LIMIT, LOOK, OVERWRITE, READ, READ_UPDATE, SHRINK, TAKE, UPDATE, arg, key_at, keys_counted_at, token,
 };
+
+use super::{pop, range, read, write};
+use crate::commands::shared::counted_keys::counted;
 use crate::execute::invocation::entry;
 
 const EXISTENCE: Arg = arg(

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
+use module_api::double;
+use module_api::keys::notify::Class;
 use mylog_core::effect::Effect;
 use mylog_core::value::ZSet;
 use redis_grammar::c_text::option;
@@ -10,8 +12,6 @@ use redis_grammar::c_text::option;
 use super::bounds::{Bounds, By};
 use crate::acks::errors::{NOT_A_FLOAT, SYNTAX};
 use crate::acks::reply::Reply;
-use crate::api::double;
-use crate::api::events::Class;
 use crate::execute::invocation::{Call, Target};
 
 const NX_AND_XX: Reply = Reply::error(c"ERR XX and NX options at the same time are not compatible");

@@ -16,20 +16,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
+use module_api::blocked::on_keys::{OnKeys, Wish};
+use module_api::context::Flags;
+use module_api::gil::Gil;
+use module_api::keys::key::{Holds, Key, Mode};
+use module_api::server::timer::{Alarm, Sleeper};
+use module_api::string::Args;
+use module_api::{Ctx, Str, own_context};
 use mylog_core::value::Kind;
 
 use crate::acks::execution_unit;
 use crate::acks::read_barrier::Sight;
 use crate::acks::reply::Reply;
-use crate::api::context::Flags;
-use crate::api::key::{Holds, Key, Mode};
-use crate::api::on_keys::{OnKeys, Wish};
-use crate::api::string::Args;
-use crate::api::timer::{Alarm, Sleeper};
-use crate::api::{Ctx, Str, own_context};
 use crate::execute::invocation::{Access, Call, Done, Occasion};
 use crate::execute::{invocation, twins};
-use crate::gil::Gil;
 use crate::settings::captured_keys;
 use crate::{acks, engine};
 pub(crate) use ready_to_answer::{are_due, let_go};
@@ -103,7 +103,7 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
         alarm: Cell::new(None),
         answer: RefCell::new(None),
     });
-    let Some(client) = OnKeys::block(call.ctx, call.args, pop.keys, Rc::clone(&waiter)) else {
+    let Some(client) = OnKeys::block(call.ctx, call.args, pop.keys, Share(Rc::clone(&waiter))) else {
         return Err(pop.at_once);
     };
     waiter.client.set(Some(client));
@@ -116,44 +116,47 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
     Ok(Reply::Later)
 }
 
-impl Wish for Rc<Waiter> {
+/// What the server keeps of a client that waits.
+struct Share(Rc<Waiter>);
+
+impl Wish for Share {
     fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>) {
         // With an answer it is past waiting for a key.
-        if self.answer.borrow().is_some() {
+        if self.0.answer.borrow().is_some() {
             return;
         }
         let opened = Key::open(ctx, key, Mode::ReadNoTouch);
         match opened.holds() {
-            Holds::Ours(kind, _) if kind == self.kind => {
+            Holds::Ours(kind, _) if kind == self.0.kind => {
                 if retry::is_too_early() {
                     return retry::ask_later(ctx.db(), key.bytes());
                 }
             }
             // Who waits was led here while the name was captured, and natively he would get it.
             Holds::Foreign
-                if opened.native_kind() == Some(self.kind)
+                if opened.native_kind() == Some(self.0.kind)
                     && !captured_keys::is_captured(key.bytes())
                     && twins::native_name(args.get(0)).is_some() => {}
             _ => return,
         }
         drop(opened);
-        let keys = self.places_to_try(args, key.bytes());
+        let keys = self.0.places_to_try(args, key.bytes());
         let done = invocation::perform(ctx, args, Access::Write, Occasion::Served, |call| {
-            (self.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))
+            (self.0.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))
         });
         if done.reply != Reply::Later {
-            self.answer(done);
+            self.0.answer(done);
         }
         ctx.send_replicated();
     }
 
     fn ended(&self, ctx: Ctx<'_>) {
-        self.leave();
-        self.answer.take().unwrap_or(Reply::NullArray).emit(ctx);
+        self.0.leave();
+        self.0.answer.take().unwrap_or(Reply::NullArray).emit(ctx);
     }
 
     fn gone(&self) {
-        self.leave();
+        self.0.leave();
     }
 }
 

@@ -11,11 +11,13 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use module_api::gil::Gil;
+use module_api::own_context;
+use module_api::server::{event_loop, server_settings};
+
 use super::Waiter;
 use crate::acks::held_clients;
 use crate::acks::reply::Reply;
-use crate::api::{event_loop, own_context, settings};
-use crate::gil::Gil;
 
 static DUE: Gil<Vec<Rc<Waiter>>> = Gil::new(Vec::new());
 /// There is one: the filter asks before every command.
@@ -59,7 +61,7 @@ fn release_soon() {
 
 fn release() {
     ASKED.store(false, Ordering::Relaxed);
-    if settings::may_run_commands_before_sleep() {
+    if server_settings::may_run_commands_before_sleep() {
         let_go();
     }
     ANY.store(false, Ordering::Relaxed);

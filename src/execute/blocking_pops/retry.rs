@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::{own_context, server};
+use module_api::gil::Gil;
+use module_api::{own_context, server};
+
 use crate::engine;
-use crate::gil::Gil;
 
 /// So often is looked whether there may be writes.
 const LOOK_MS: i64 = 10;

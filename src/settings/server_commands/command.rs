@@ -1,8 +1,9 @@
 //! A command as the server describes it in its own table.
 
+use module_api::commands::rm_call::Part;
+
 use super::key_specs::{Begin, Extent, KeySpec};
 use super::on_purpose;
-use crate::api::call::Part;
 
 /// What is known of a command that has no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,11 +11,13 @@ mod on_purpose;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use module_api::commands::{acl, spelling};
+use module_api::gil::Gil;
+use module_api::server::log;
+use module_api::string::Args;
+use module_api::{Ctx, own_context};
 use redis_grammar::routes::{self, Twin};
 
-use crate::api::string::Args;
-use crate::api::{Ctx, acl, log, own_context, spelling};
-use crate::gil::Gil;
 pub(crate) use command::{Command, Treatment};
 
 struct State {
