@@ -24,8 +24,9 @@ valkey-8.1  versions
 # Files whose tests are about the disk, the log and the child, which are the same under every server. All others, new
 # ones included, run everywhere.
 SAME_EVERYWHERE=(
-    child_faults child_misbehaves child_under_load disk_faults full_disk_load huge_values kill_loop lost_folder
-    rewrite_room rewrite_schedule stalled_disk start_up_damage
+    engine/disk_faults engine/full_disk_load engine/huge_values engine/kill_loop engine/lost_folder
+    engine/stalled_disk lifecycle/start_up_damage rewrite/child_faults rewrite/child_misbehaves
+    rewrite/child_under_load rewrite/room rewrite/schedule
 )
 
 extent_of() { awk -v name="$1" '$1 == name { print $2 }' <<<"$TABLE"; }
@@ -41,7 +42,7 @@ for name in "${names[@]}"; do
     [ "$extent" = full ] || for file in "${SAME_EVERYWHERE[@]}"; do
         # A file that has another name now would run where it need not, and nobody would see it.
         [ -e "tests/server/$file.rs" ] || die "SAME_EVERYWHERE names $file, which is no file of tests/server"
-        skipped+=(--skip "server::$file::")
+        skipped+=(--skip "server::${file//\//::}::")
     done
     if ! tools/fetch-servers.sh "$name"; then
         failed+=("$name (could not be fetched)")

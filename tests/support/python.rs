@@ -22,7 +22,7 @@ pub struct Application {
 impl Application {
     /// Starts one; `package` is what it imports.
     pub fn start<A: AsRef<std::ffi::OsStr>>(package: &str, script: &str, args: &[A]) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
         let mut process = Command::new(artifacts::python_with(package))
             .arg(folder.join(script))
             .args(args)

@@ -1,0 +1,3 @@
+//! The server's callbacks of the data types.
+
+pub(crate) mod active_defrag;

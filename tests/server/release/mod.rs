@@ -1,0 +1,4 @@
+//! MYLOG.RELEASE.
+
+pub(crate) mod command;
+pub(crate) mod meanwhile;
