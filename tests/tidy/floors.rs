@@ -130,6 +130,11 @@ const ROOMS: &[Room] = &[
         name: "core relocate",
         paths: &["crates/mylog-core/src/relocate.rs"],
     },
+    Room {
+        floor: 1,
+        name: "core varint",
+        paths: &["crates/mylog-core/src/varint.rs"],
+    },
 ];
 
 fn room(file: &str) -> Option<&'static Room> {

@@ -22,3 +22,4 @@ pub mod rewrite;
 mod split;
 pub mod store;
 pub mod value;
+mod varint;

@@ -15,7 +15,7 @@ pub trait Relocate {
     fn items<T>(&mut self, items: Vec<T>) -> Vec<T>;
     /// Moves bytes that these two own, and nobody else.
     fn shared(&mut self, one: &mut Arc<[u8]>, other: &mut Arc<[u8]>);
-    /// True if enough is done for now. Asked every [`STEP`] blocks or so.
+    /// True if enough is done for now. Asked every `STEP` blocks or so.
     fn should_stop(&mut self) -> bool;
 }
 

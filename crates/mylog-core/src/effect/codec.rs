@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
-use super::varint::{put, put_bytes, put_score, take, take_bytes, take_score};
-use super::{Db, Effect, ExpireAt, NEVER, Side, Ttl};
-use crate::value::{Kind, ValueRef};
+use super::change::Effect;
+use super::database::Db;
+use super::expire_time::{ExpireAt, NEVER, Ttl};
+use crate::value::{Kind, Side, ValueRef};
+use crate::varint::{put, put_bytes, put_score, take, take_bytes, take_score};
 
 mod tag {
     pub(super) const PUT: u8 = 1;

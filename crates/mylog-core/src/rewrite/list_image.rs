@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use crate::effect::varint::{put, put_bytes};
 use crate::effect::{Db, Effect, Side};
 use crate::store::Entry;
 use crate::value::{Kind, List};
+use crate::varint::{put, put_bytes};
 
 /// The list in the file, beside the list as it is. The list is `new_head` elements, `kept` ones, and the rest;
 /// the file has `cut_head` elements, the kept ones, and `cut_tail` elements. What is not written yet of a list is

@@ -1,9 +1,9 @@
 //! What values of named parts have in common, for whoever writes them in slices: the fields of a hash, the members
 //! of a set, the members of a sorted set with their scores.
 
-use crate::effect::varint::{put, put_bytes, put_score};
 use crate::effect::{Db, Effect};
 use crate::value::{Hash, Member, Set, ValueRef, ZSet};
+use crate::varint::{put, put_bytes, put_score};
 
 /// A value of named parts.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! One element in a packed block: its bytes between two copies of their number, the second written backwards.
 
-use crate::effect::varint;
+use crate::varint;
 
 /// What an element of `len` bytes takes.
 pub(super) fn room(len: usize) -> usize {

@@ -8,8 +8,8 @@
 use super::members::Members;
 use super::packed::{Packed, are_distinct, take_items};
 use super::walk::Pairs;
-use crate::effect::varint::{self, put, put_bytes, take_bytes};
 use crate::relocate::{self, Relocate};
+use crate::varint::{self, put, put_bytes, take_bytes};
 
 /// Most fields of a small hash, as `hash-max-listpack-entries` is by default.
 const SMALL_FIELDS: usize = 512;

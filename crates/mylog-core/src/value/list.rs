@@ -3,10 +3,10 @@
 use super::counted::{At, Counted, Grown, Leaf};
 use super::element;
 use super::packed::{self, Packed};
+use super::side::Side;
 use super::walk;
-use crate::effect::Side;
-use crate::effect::varint::{self, put, put_bytes, take_bytes};
 use crate::relocate::{self, Relocate};
+use crate::varint::{self, put, put_bytes, take_bytes};
 
 /// Most bytes of a small list and of a node, as `list-max-listpack-size` is by default (-2). A longer element is
 /// alone in its node.

@@ -6,65 +6,26 @@ mod decimal;
 mod element;
 mod hash;
 mod integers;
+mod kind;
 pub mod list;
 mod member;
 mod members;
 mod packed;
 mod places;
 mod set;
+mod side;
 mod walk;
 pub mod zset;
 
 use crate::relocate::{self, Relocate};
 pub use decimal::{Decimal, integer};
 pub use hash::Hash;
+pub use kind::Kind;
 pub use list::List;
 pub use member::Member;
 pub use set::Set;
+pub use side::Side;
 pub use zset::ZSet;
-
-/// The types there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A string or counter.
-    Str,
-    /// A hash.
-    Hash,
-    /// A list.
-    List,
-    /// A set.
-    Set,
-    /// A sorted set.
-    ZSet,
-}
-
-impl Kind {
-    /// Every type, in the order of its codes.
-    pub const ALL: [Self; 5] = [Self::Str, Self::Hash, Self::List, Self::Set, Self::ZSet];
-
-    /// The byte that stands for the type in records.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Str => 1,
-            Self::Hash => 2,
-            Self::List => 3,
-            Self::Set => 4,
-            Self::ZSet => 5,
-        }
-    }
-
-    /// The type of a byte.
-    pub const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            1 => Some(Self::Str),
-            2 => Some(Self::Hash),
-            3 => Some(Self::List),
-            4 => Some(Self::Set),
-            5 => Some(Self::ZSet),
-            _ => None,
-        }
-    }
-}
 
 /// A durable value. All but a string are never empty while they have a name.
 #[derive(Debug, Clone, PartialEq)]

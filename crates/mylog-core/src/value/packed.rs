@@ -9,7 +9,7 @@ use std::ops::Deref;
 use super::block;
 use super::element::{behind_long, next_place, place_before, put, room, take_first};
 use super::walk::Iter;
-use crate::effect::varint;
+use crate::varint;
 
 /// Bytes before the elements.
 pub(super) const HEAD: usize = 3;

@@ -8,8 +8,8 @@ use super::member::Member;
 use super::members::Members;
 use super::packed::{self, Packed};
 use super::walk;
-use crate::effect::varint::{self, put, put_bytes, take_bytes};
 use crate::relocate::{self, Relocate};
+use crate::varint::{self, put, put_bytes, take_bytes};
 
 /// Most members of a small set, as `set-max-listpack-entries` is by default.
 const SMALL_MEMBERS: usize = 128;

@@ -14,8 +14,8 @@ use super::element::room;
 use super::members::Members;
 use super::packed::{self, Packed, take_items};
 use super::walk::Pairs;
-use crate::effect::varint::{self, put, put_bytes, take_bytes};
 use crate::relocate::{self, Relocate};
+use crate::varint::{self, put, put_bytes, take_bytes};
 use order::{Edge, Order, Spot};
 
 /// Most members of a small sorted set, as `zset-max-listpack-entries` is by default.
