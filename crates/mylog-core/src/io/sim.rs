@@ -5,7 +5,7 @@
 //! [`File::sync_data`] alone, names by [`Fs::sync_dir`] of their folder alone; it must never be kinder than that,
 //! or a test would pass that fails on some disk.
 
-mod crash;
+pub mod crash;
 mod disk;
 
 use std::ffi::OsString;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use parking_lot::Mutex;
 
-pub use crash::{CrashImage, CrashImages, Loss};
 use disk::{Change, Disk, Op};
 
 use super::{File, FileId, Fs};
@@ -70,20 +69,9 @@ impl SimFs {
     }
 
     /// Operations recorded so far. A test notes it beside what it was promised at that point, and compares
-    /// with [`CrashImage::at`].
+    /// with [`CrashImage::at`](crash::CrashImage::at).
     pub fn op_count(&self) -> usize {
         self.state.lock().ops.len()
-    }
-
-    /// Every state that a power cut can leave, at every point of what was recorded. See [`Loss`] for which.
-    pub fn crash_images(&self) -> CrashImages {
-        self.crash_images_from(0)
-    }
-
-    /// As [`SimFs::crash_images`], for power cuts after the first `at` operations only.
-    pub fn crash_images_from(&self, at: usize) -> CrashImages {
-        let state = self.state.lock();
-        CrashImages::new(state.base.clone(), state.ops.clone(), at)
     }
 
     /// Declares everything up to now durable and forgets the operations.

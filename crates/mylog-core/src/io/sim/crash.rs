@@ -76,6 +76,19 @@ struct Pending {
     stuck: bool,
 }
 
+impl SimFs {
+    /// Every state that a power cut can leave, at every point of what was recorded. See [`Loss`] for which.
+    pub fn crash_images(&self) -> CrashImages {
+        self.crash_images_from(0)
+    }
+
+    /// As [`SimFs::crash_images`], for power cuts after the first `at` operations only.
+    pub fn crash_images_from(&self, at: usize) -> CrashImages {
+        let state = self.state.lock();
+        CrashImages::new(state.base.clone(), state.ops.clone(), at)
+    }
+}
+
 impl CrashImages {
     pub(super) fn new(base: Disk, ops: Vec<Op>, from: usize) -> Self {
         let disk = Platter {
