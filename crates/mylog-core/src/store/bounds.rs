@@ -5,7 +5,7 @@
 //! The limits alone would refuse logs that are right. A transaction or a script may pass `maxmemory`, as may a replica;
 //! settings are lowered; and a set of integers takes a twentieth of its text, by which the state is counted.
 
-use super::Store;
+use super::keyspace::Store;
 use crate::effect::{Db, Effect, MAX_GAP};
 use crate::value::ValueRef;
 

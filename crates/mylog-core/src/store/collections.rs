@@ -1,13 +1,11 @@
-//! What effects on parts of values do: strings written in their middle, lists, sets and sorted sets. Each checks
-//! before it changes anything.
+//! What effects on hashes, lists, sets and sorted sets do. Each checks before it changes anything.
 
+use super::apply_error::ApplyError;
 use super::discarded::is_large;
-use super::{ApplyError, Form, SlotId, Store};
-use crate::effect::{Db, MAX_GAP, NEVER, Side};
-use crate::value::{Kind, List, Set, Value, ZSet};
-
-/// A name.
-type Name<'a> = (Db, &'a [u8]);
+use super::keyspace::{Name, Store};
+use super::slab::SlotId;
+use crate::effect::{Db, NEVER};
+use crate::value::{Hash, Kind, List, Set, Side, Value, ZSet};
 
 /// Blocks of memory that are too many to be freed here.
 const MANY_PIECES: usize = 64;
@@ -79,9 +77,9 @@ impl Store {
         let left = left.ok_or(ApplyError::Place { db, kind })?;
         if left.len() > MANY_PIECES || left.iter().any(|piece| is_large(piece)) {
             let pieces = left.len();
-            self.discard_pieces(left, pieces);
+            self.discards.pieces(left, pieces);
         } else {
-            self.freed += left.len() as u64;
+            self.discards.count_freed(left.len());
         }
         if empty {
             self.remove(db, key);
@@ -89,31 +87,51 @@ impl Store {
         Ok((!empty).then_some(id))
     }
 
-    pub(super) fn str_range(
+    pub(super) fn hash_set(
         &mut self,
-        (db, key): Name<'_>,
-        offset: u64,
-        bytes: &[u8],
+        db: Db,
+        key: &[u8],
+        pairs: &[(&[u8], &[u8])],
     ) -> Result<SlotId, ApplyError> {
-        let kind = Kind::Str;
-        let past = ApplyError::Place { db, kind };
-        let fits = |len: usize| offset <= len as u64 + MAX_GAP;
-        let offset = usize::try_from(offset).map_err(|_| past)?;
-        let Some(id) = self.find(db, key) else {
-            if !fits(0) {
-                return Err(past);
-            }
-            let mut held = Vec::new();
-            write_at(&mut held, offset, bytes);
-            let id = self.put(db, key, NEVER, Value::Str(held))?;
-            self.set_form(id, Form::Grown);
-            return Ok(id);
+        let fill = |hash: &mut Hash| {
+            let old = pairs
+                .iter()
+                .filter_map(|(field, value)| hash.replace(field, value).1);
+            old.filter(|old| is_large(old)).collect::<Vec<_>>()
         };
-        let written = self.change(db, id, |value| match value {
-            Value::Str(held) => Ok(fits(held.len()).then(|| write_at(held, offset, bytes))),
+        let Some(id) = self.find(db, key) else {
+            let mut hash = Hash::default();
+            fill(&mut hash);
+            return self.put(db, key, NEVER, Value::Hash(hash));
+        };
+        let left = self.change(db, id, |value| match value {
+            Value::Hash(hash) => Ok(fill(hash)),
             other => Err(other.kind()),
         })?;
-        written.map(|()| id).ok_or(past)
+        self.discards.pieces(left, pairs.len());
+        Ok(id)
+    }
+
+    pub(super) fn hash_del(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        fields: &[&[u8]],
+    ) -> Result<Option<SlotId>, ApplyError> {
+        let id = self.find(db, key).ok_or(ApplyError::Missing { db })?;
+        let (left, empty) = self.change(db, id, |value| match value {
+            Value::Hash(hash) => {
+                let left = fields.iter().filter_map(|field| hash.take(field));
+                let left = left.filter(|left| is_large(left)).collect::<Vec<_>>();
+                Ok((left, hash.is_empty()))
+            }
+            other => Err(other.kind()),
+        })?;
+        self.discards.pieces(left, 2 * fields.len());
+        if empty {
+            self.remove(db, key);
+        }
+        Ok((!empty).then_some(id))
     }
 
     pub(super) fn list_push(
@@ -262,17 +280,4 @@ impl Store {
             Some(Vec::new())
         })
     }
-}
-
-/// Writes bytes over those from `offset` on, behind zeros if it is past the end.
-fn write_at(held: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let over = held.len().saturating_sub(offset).min(bytes.len());
-    let (inside, behind) = bytes.split_at_checked(over).unwrap_or((bytes, &[]));
-    if let Some(held) = held.get_mut(offset..offset + over) {
-        held.copy_from_slice(inside);
-    }
-    let gap = offset.saturating_sub(held.len());
-    super::apply::make_room(held, gap + behind.len());
-    held.resize(held.len() + gap, 0);
-    held.extend_from_slice(behind);
 }

@@ -1,7 +1,6 @@
 //! What leaves a store and is large: giving it back takes long, so that is left to the store's owner, who does it
 //! on another thread, or in the rewrite child not at all.
 
-use super::Store;
 use super::names::Names;
 use super::slab::Taken;
 use super::slot::Slot;
@@ -28,38 +27,60 @@ enum Remains {
     Names(Names),
 }
 
-impl Store {
+/// What has left a store since its owner asked, and what was freed at once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Discards {
+    /// Giving it back takes long, so the store's owner does it elsewhere.
+    waiting: Vec<Discarded>,
+    /// Pieces of memory that were given back at once: see `Store::freed`.
+    freed: u64,
+}
+
+impl Discards {
+    pub(super) fn take(&mut self) -> Vec<Discarded> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    pub(super) fn freed(&self) -> u64 {
+        self.freed
+    }
+
+    /// So many pieces of memory were given back at once.
+    pub(super) fn count_freed(&mut self, pieces: usize) {
+        self.freed += pieces as u64;
+    }
+
     /// A value has left.
-    pub(super) fn discard(&mut self, value: Value) {
+    pub(super) fn value(&mut self, value: Value) {
         let effort = value.free_effort();
         if effort > LARGE_EFFORT {
-            self.discarded.push(Discarded(Remains::Value(value)));
+            self.waiting.push(Discarded(Remains::Value(value)));
         } else {
-            self.freed += effort as u64;
+            self.count_freed(effort);
         }
     }
 
     /// An entry has left.
-    pub(super) fn discard_entry(&mut self, entry: Slot) {
+    pub(super) fn entry(&mut self, entry: Slot) {
         match entry.into_value() {
-            Some(value) => self.discard(value),
-            None => self.freed += 1,
+            Some(value) => self.value(value),
+            None => self.count_freed(1),
         }
     }
 
     /// Parts of a value have left, of so many at most.
-    pub(super) fn discard_pieces(&mut self, pieces: Vec<Box<[u8]>>, of: usize) {
-        self.freed += (of - pieces.len().min(of)) as u64;
+    pub(super) fn pieces(&mut self, pieces: Vec<Box<[u8]>>, of: usize) {
+        self.count_freed(of - pieces.len().min(of));
         if !pieces.is_empty() {
-            self.discarded.push(Discarded(Remains::Pieces(pieces)));
+            self.waiting.push(Discarded(Remains::Pieces(pieces)));
         }
     }
 
     /// Entries have left, and the names of their space.
-    pub(super) fn discard_entries(&mut self, entries: Taken, names: impl Iterator<Item = Names>) {
-        self.discarded.push(Discarded(Remains::Entries(entries)));
+    pub(super) fn entries(&mut self, entries: Taken, names: impl Iterator<Item = Names>) {
+        self.waiting.push(Discarded(Remains::Entries(entries)));
         let names = names.filter(|names| names.len() > 0);
-        self.discarded
+        self.waiting
             .extend(names.map(|names| Discarded(Remains::Names(names))));
     }
 }

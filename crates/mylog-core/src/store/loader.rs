@@ -1,7 +1,8 @@
 //! Filling a store from a log: the records of its snapshot section, then those of its groups.
 
+use super::apply_error::ApplyError;
 use super::bounds::{Bounds, OutOfBounds};
-use super::{ApplyError, Store};
+use super::keyspace::Store;
 use crate::effect::{BadRecord, Effect, decode_records};
 
 /// Records that can't be loaded though every checksum was right.

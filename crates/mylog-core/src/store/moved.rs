@@ -1,6 +1,7 @@
 //! Moving a store's memory: the blocks of one entry, and the tables that hold all of them.
 
-use super::{SlotId, Store};
+use super::keyspace::Store;
+use super::slab::SlotId;
 use crate::relocate::{self, Relocate};
 
 /// Where the moving of a store's tables stands.

@@ -4,7 +4,7 @@
 //! A chunk holds entries of one space alone: so a space leaves by its chunks, whatever the number of its
 //! entries. In the rewrite child new entries of any space go past the end; nothing is flushed there.
 
-use super::Entry;
+use super::entry::Entry;
 use super::slot::Slot;
 use crate::effect::{ExpireAt, NEVER};
 use crate::relocate::{self, Relocate};

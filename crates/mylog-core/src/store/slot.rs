@@ -1,9 +1,9 @@
 //! A slot: 16 bytes that lead to what it holds. A short string is one block of memory, its key before its bytes;
 //! what else there is has a block for key and value. What few entries have stands beside the slots (`slab.rs`).
 
+use super::entry::live_bytes;
 use super::form::Form;
 use super::key::Key;
-use super::live_bytes;
 use crate::relocate::{self, Relocate};
 use crate::value::{Value, ValueRef};
 
