@@ -5,8 +5,7 @@ use std::time::Instant;
 use module_api::keys::key::{Key, Mode};
 use module_api::keys::scan::Cursor;
 use module_api::{Ctx, OwnedStr};
-use mylog_core::effect::Side;
-use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
+use mylog_core::value::{Hash, Kind, List, Set, Side, Value, ZSet};
 
 use super::Name;
 

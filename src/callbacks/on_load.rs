@@ -25,7 +25,7 @@ use mylog_core::log::file::{AppendError, LogFile, TaintStage};
 use mylog_core::log::ids::run_id;
 use mylog_core::log::lock::{Claim, LockError};
 use mylog_core::log::recover::{RecoverError, Recovered, Start, Swept, recover, sweep};
-use mylog_core::log::scan::Replay;
+use mylog_core::log::replay::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
 use mylog_core::store::{Bounds, MAX_DBS, Store};
 use redis_module::raw;

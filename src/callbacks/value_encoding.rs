@@ -1,8 +1,7 @@
 //! What a value of each type is in an RDB, in the server's AOF, and in a digest.
 
 use module_api::keys::io::{Digest, Io};
-use mylog_core::effect::Side;
-use mylog_core::value::{Hash, Kind, List, Set, Value, ValueRef, ZSet};
+use mylog_core::value::{Hash, Kind, List, Set, Side, Value, ValueRef, ZSet};
 
 /// Writes a value into an RDB.
 pub(super) fn save(io: Io<'_>, value: ValueRef<'_>) {

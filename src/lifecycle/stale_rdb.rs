@@ -15,7 +15,8 @@ use mylog_core::effect::{BadRecord, Db, Effect, decode_records, swapped};
 use mylog_core::format::snapshot_end::SnapshotEnd;
 use mylog_core::log::damage::BadRecords;
 use mylog_core::log::names::CURRENT;
-use mylog_core::log::scan::{Replay, scan};
+use mylog_core::log::replay::Replay;
+use mylog_core::log::scan::scan;
 
 use super::startup::{Phase, START};
 use crate::engine::own_change;

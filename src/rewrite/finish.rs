@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use module_api::server::log;
 use mylog_core::log::names;
+use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::snapshot_file::SnapshotReport;
-use mylog_core::rewrite::switch::{
-    self, CancelFlag, SwitchFailure, SwitchOutcome, SwitchPlan, SwitchReport, SwitchStage,
-};
+use mylog_core::rewrite::switch;
+use mylog_core::rewrite::switch_outcome::{SwitchFailure, SwitchOutcome, SwitchReport, SwitchStage};
+use mylog_core::rewrite::switch_plan::SwitchPlan;
 use mylog_core::rewrite::wire::Report;
 use parking_lot::Mutex;
 

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod exit_status;
 mod records;
 mod report;
 
@@ -11,10 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::Action;
-
-const CLEAN: u8 = 0;
-const TORN: u8 = 1;
-const CORRUPT_OR_ERROR: u8 = 2;
+use exit_status::{CLEAN, CORRUPT_OR_ERROR};
 
 fn main() -> ExitCode {
     let action = match args::parse() {

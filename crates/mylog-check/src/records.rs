@@ -3,7 +3,7 @@
 
 use mylog_core::format::snapshot_end::SnapshotEnd;
 use mylog_core::log::damage::BadRecords;
-use mylog_core::log::scan::Replay;
+use mylog_core::log::replay::Replay;
 use mylog_core::store::{Bounds, Store};
 
 /// Takes the records in order.

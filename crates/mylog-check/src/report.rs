@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use mylog_core::log::damage::Verdict;
-use mylog_core::log::scan::{Scan, Summary};
+use mylog_core::log::scan::Scan;
+use mylog_core::log::summary::Summary;
 use serde_json::{Value, json};
 
-use crate::{CLEAN, CORRUPT_OR_ERROR, TORN};
+use crate::exit_status::{CLEAN, CORRUPT_OR_ERROR, TORN};
 
 /// The outcome of a check.
 pub struct Report {

@@ -3,8 +3,9 @@
 
 use std::io::{self, Write};
 
-use mylog_core::effect::{Effect, NEVER, Side, Ttl};
+use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::store::Store;
+use mylog_core::value::Side;
 
 const KEYS: u32 = 20_000;
 

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 use model::{Model, Rng, Shape};
 use mylog_core::changes::Changes;
-use mylog_core::effect::{Effect, NEVER, Side, Ttl};
+use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::relocate::Relocate;
 use mylog_core::store::{SlotId, Store, TablesPlace};
+use mylog_core::value::Side;
 
 /// A length that nothing else here has.
 const LEN: usize = 987_654;

@@ -4,9 +4,9 @@
 mod model;
 
 use model::{Model, Rng, Shape};
-use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, NEVER, Side, Ttl};
+use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, NEVER, Ttl};
 use mylog_core::store::{Bounds, MAX_DBS, SlotId, Store};
-use mylog_core::value::Kind;
+use mylog_core::value::{Kind, Side};
 
 fn set(db: Db, key: &[u8]) -> Effect<'_> {
     Effect::StrSet {

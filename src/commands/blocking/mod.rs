@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use module_api::context::Flags;
 use module_api::{Ctx, server};
-use mylog_core::effect::Side;
-use mylog_core::value::{Kind, integer};
+use mylog_core::value::{Kind, Side, integer};
 use redis_grammar::long_double::{LongDouble, TooLarge};
 
 use crate::acks::reply::Reply;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use module_api::keys::notify::Class;
 use module_api::string::Args;
-use mylog_core::effect::{Effect, Side};
-use mylog_core::value::List;
+use mylog_core::effect::Effect;
+use mylog_core::value::{List, Side};
 use redis_grammar::c_text::option;
 
 use super::write::{next_out, popped, pushed, take, tell};

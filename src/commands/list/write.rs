@@ -4,9 +4,8 @@ use std::ffi::CStr;
 
 use module_api::keys::notify::Class;
 use module_api::server;
-use mylog_core::effect::{Effect, Side};
-use mylog_core::value::List;
-use mylog_core::value::integer;
+use mylog_core::effect::Effect;
+use mylog_core::value::{List, Side, integer};
 use redis_grammar::c_text::option;
 
 use super::read::{place, span};

@@ -11,9 +11,8 @@ use module_api::commands::rm_call::ReplyType;
 use module_api::context::Flags;
 use module_api::keys::notify::Class;
 use module_api::string::Args;
-use mylog_core::effect::{Effect, NEVER, Side};
-use mylog_core::value::integer;
-use mylog_core::value::{Kind, List, Value, ValueRef};
+use mylog_core::effect::{Effect, NEVER};
+use mylog_core::value::{Kind, List, Side, Value, ValueRef, integer};
 use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};

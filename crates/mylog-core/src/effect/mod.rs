@@ -12,5 +12,3 @@ pub use change::{Effect, Fields, MAX_GAP, Pairs, Scored};
 pub use codec::{BadRecord, decode_records, encode_put};
 pub use database::{Db, swapped};
 pub use expire_time::{ExpireAt, NEVER, Ttl};
-
-pub use crate::value::Side;

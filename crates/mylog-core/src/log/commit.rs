@@ -2,6 +2,8 @@
 //! keep groups while writing fails, give a tainted file up, go over to a new one. It gets the time as a value.
 //! It must never report a seq as durable that is not on disk in the file that has the live name.
 
+mod flight;
+mod health;
 mod syncing;
 mod trouble;
 
@@ -13,11 +15,11 @@ use super::file::{AppendError, LogFile, TaintStage, errno};
 use super::home::Home;
 use super::policy::{FsyncPolicy, NextSync, next_sync};
 use super::queue::{Job, JobQueue};
+use super::successor_slot::Successor;
 use super::syncer::Syncer;
 use super::watermarks::{Counters, Watermarks};
 use crate::group::Group;
-use crate::io::FileId;
-use syncing::Flight;
+use flight::Flight;
 use trouble::Trouble;
 
 /// How long after a failed write the next one is tried.
@@ -37,16 +39,6 @@ pub trait Listener: Send + Sync {
     fn on_failure(&self, failure: &Failure);
     /// The log makes progress again.
     fn on_recovered(&self);
-}
-
-/// A new file that is to take the live one's place. Runs between two appends, alone with the log.
-pub trait Successor: Send {
-    /// Brings the new file up to `dequeued_seq` and gives it the live name, which `old` has, or had if nobody
-    /// took it away. `None` leaves the old file as it was. The file may come back tainted, if it has the name but not durably.
-    fn publish(&mut self, dequeued_seq: u64, old: FileId, now: Now) -> Option<LogFile>;
-    /// Tells the outcome, after the watermarks did, and takes the old file to close it elsewhere: closing the
-    /// last handle of a large file that has no name any more takes long.
-    fn conclude(self: Box<Self>, retired: Option<LogFile>);
 }
 
 /// When to step again, or how it ended.

@@ -8,8 +8,8 @@ use std::io;
 
 use super::body;
 use super::damage::Reason;
-use super::scan::{ReadError, Summary};
-use super::window::{CHUNK, Window};
+use super::summary::Summary;
+use super::window::{CHUNK, ReadError, Window};
 use super::write_all::write_all;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::io::File;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::commit::Successor;
 use super::linger::Patience;
 use super::policy::FsyncPolicy;
+use super::successor_slot::Successor;
 use super::watermarks::Watermarks;
 use crate::group::Group;
 

@@ -4,93 +4,15 @@
 
 use std::io;
 
-use super::damage::{BadRecords, Corrupt, Reason, Torn, Verdict};
+use super::damage::{Corrupt, Reason, Torn, Verdict};
+use super::replay::Replay;
 use super::resync::survey;
+use super::summary::Summary;
 use super::walk::{Section, Stop, Walk};
 pub use super::window::ReadError;
 use super::window::Window;
-use crate::format::header::{self, HEADER_BYTES, Identity};
-use crate::format::snapshot_end::SnapshotEnd;
+use crate::format::header::{self, HEADER_BYTES};
 use crate::io::File;
-
-/// Takes what a log holds, in order. A refusal makes the log corrupt at the place of the frame.
-pub trait Replay {
-    /// `record_count` whole records of the snapshot.
-    fn snapshot(&mut self, payload: &[u8], record_count: u32) -> Result<(), BadRecords>;
-    /// The end of the snapshot. Its records, bytes and checksum were checked; its keys are the consumer's.
-    fn snapshot_end(&mut self, totals: &SnapshotEnd) -> Result<(), BadRecords>;
-    /// A whole group of `count` records, at least one.
-    fn group(&mut self, first_seq: u64, count: u32, payload: &[u8], wall_ms: u64) -> Result<(), BadRecords>;
-}
-
-/// Takes everything: for who wants the verdict over the frames alone.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ignore;
-
-impl Replay for Ignore {
-    fn snapshot(&mut self, _payload: &[u8], _record_count: u32) -> Result<(), BadRecords> {
-        Ok(())
-    }
-
-    fn snapshot_end(&mut self, _totals: &SnapshotEnd) -> Result<(), BadRecords> {
-        Ok(())
-    }
-
-    fn group(&mut self, _: u64, _: u32, _: &[u8], _: u64) -> Result<(), BadRecords> {
-        Ok(())
-    }
-}
-
-/// What stands in the good part of a file.
-#[derive(Debug, Clone)]
-pub struct Summary {
-    /// Which log it is.
-    pub identity: Identity,
-    /// Bytes of the file when it was opened.
-    pub file_len: u64,
-    /// Records of the snapshot so far.
-    pub snapshot_records: u64,
-    /// The end record, once it was reached.
-    pub snapshot_end: Option<SnapshotEnd>,
-    /// Where the snapshot section ends; 0 before the end record.
-    pub snapshot_end_offset: u64,
-    /// Groups with records after the snapshot.
-    pub groups: u64,
-    /// Records in these groups.
-    pub records: u64,
-    /// End of the last whole group or Run frame: where the next frame goes, once what stands there is cut off.
-    pub end: u64,
-    /// Seq of the next record.
-    pub next_seq: u64,
-    /// Highest seq that the file itself says was durable. `base_seq <= durable_seq < next_seq`.
-    pub durable_seq: u64,
-    /// Everything before this offset was durable: `snapshot_end_offset <= vouched_end <= end`.
-    pub vouched_end: u64,
-    /// Run that the next frame would belong to.
-    pub run: u64,
-    /// The file ends with a Seal.
-    pub sealed: bool,
-}
-
-impl Summary {
-    pub(super) fn new(identity: Identity, file_len: u64) -> Self {
-        Self {
-            identity,
-            file_len,
-            snapshot_records: 0,
-            snapshot_end: None,
-            snapshot_end_offset: 0,
-            groups: 0,
-            records: 0,
-            end: 0,
-            next_seq: 0,
-            durable_seq: 0,
-            vouched_end: 0,
-            run: 0,
-            sealed: false,
-        }
-    }
-}
 
 /// A verdict, and what stands before the place it speaks of.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 
 use super::body;
 use super::damage::Reason;
-use super::scan::{Replay, Summary};
+use super::replay::Replay;
+use super::summary::Summary;
 use super::window::{ReadError, Window};
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind};
 use crate::format::header::{HEADER_BYTES, Identity};

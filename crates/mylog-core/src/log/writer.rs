@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::clock::Clock;
-use super::commit::{Committer, Listener, Step, StopReport, Successor};
+use super::commit::{Committer, Listener, Step, StopReport};
 use super::failure::Failure;
 use super::file::LogFile;
 use super::home::Home;
@@ -20,6 +20,7 @@ use super::linger::Linger;
 use super::lock::Claim;
 use super::policy::FsyncPolicy;
 use super::queue::{Job, JobQueue};
+use super::successor_slot::Successor;
 use super::syncer::SyncThread;
 use super::watermarks::Watermarks;
 use crate::group::Group;

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::effect::{Db, Effect, Side};
+use crate::effect::{Db, Effect};
 use crate::store::Entry;
-use crate::value::{Kind, List};
+use crate::value::{Kind, List, Side};
 use crate::varint::{put, put_bytes};
 
 /// The list in the file, beside the list as it is. The list is `new_head` elements, `kept` ones, and the rest;

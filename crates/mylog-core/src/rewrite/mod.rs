@@ -2,6 +2,7 @@
 
 pub mod ack_up;
 pub mod backlog;
+pub mod cancel_flag;
 pub mod child;
 pub mod courtesy;
 mod delta;
@@ -17,4 +18,6 @@ pub mod schedule;
 pub mod snapshot_file;
 mod successor;
 pub mod switch;
+pub mod switch_outcome;
+pub mod switch_plan;
 pub mod wire;

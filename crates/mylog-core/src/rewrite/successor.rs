@@ -7,12 +7,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use super::switch::{Attempt, Prepared, SwitchFailure, SwitchOutcome, SwitchReport, SwitchStage};
+use super::switch_outcome::{SwitchFailure, SwitchOutcome, SwitchReport, SwitchStage};
+use super::switch_plan::{Attempt, Prepared};
 use crate::io::FileId;
 use crate::log::clock::Now;
-use crate::log::commit::Successor;
 use crate::log::file::{LogFile, TaintStage, errno};
 use crate::log::names;
+use crate::log::successor_slot::Successor;
 
 /// A caught-up file on its way to the live name.
 pub(super) struct NewFile {

@@ -2,7 +2,7 @@
 
 use mylog_core::log::commit::Step;
 use mylog_core::log::policy::FsyncPolicy;
-use mylog_core::rewrite::switch::SwitchOutcome;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
 
 use crate::rig::{Rig, history};
 use crate::scan::load;

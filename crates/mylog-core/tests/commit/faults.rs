@@ -9,7 +9,7 @@ use mylog_core::io::fault::{Fault, FaultFs};
 use mylog_core::io::sim::SimFs;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::Job;
-use mylog_core::rewrite::switch::SwitchOutcome;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
 
 use crate::rig::{Rig, check_contents, first_log, live};
 use crate::scan::load;

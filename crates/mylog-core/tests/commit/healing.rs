@@ -14,9 +14,9 @@ use mylog_core::log::names;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::{Job, JobQueue};
 use mylog_core::log::recover::{Start, recover};
-use mylog_core::log::scan::Ignore;
+use mylog_core::log::replay::Ignore;
 use mylog_core::log::watermarks::Watermarks;
-use mylog_core::rewrite::switch::SwitchOutcome;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
 
 use crate::rig::{Heard, RUN, Rig, check_contents, first_log, group, live, open_live};
 use crate::scan::load;

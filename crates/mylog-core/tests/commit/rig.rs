@@ -19,12 +19,15 @@ use mylog_core::log::home::Home;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::{Job, JobQueue};
 use mylog_core::log::recover::{Start, recover};
-use mylog_core::log::scan::Ignore;
+use mylog_core::log::replay::Ignore;
 use mylog_core::log::syncer::{Synced, Syncer};
 use mylog_core::log::watermarks::Watermarks;
+use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::snapshot_file::{SnapshotFile, SnapshotReport};
-use mylog_core::rewrite::switch::{self, CancelFlag, SwitchOutcome, SwitchPlan};
+use mylog_core::rewrite::switch;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
+use mylog_core::rewrite::switch_plan::SwitchPlan;
 
 use crate::scan::{Loaded, load};
 

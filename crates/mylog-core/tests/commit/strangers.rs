@@ -11,7 +11,7 @@ use mylog_core::log::failure::{FailureKind, Healing};
 use mylog_core::log::file::TaintStage;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::queue::Job;
-use mylog_core::rewrite::switch::SwitchOutcome;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
 
 use crate::rig::{Heard, Rig, check_contents, first_log, live, temp};
 use crate::scan::load;

@@ -12,7 +12,7 @@ use mylog_core::io::sim::SimFs;
 use mylog_core::io::{File, FileId, Fs};
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
-use mylog_core::rewrite::switch::{SwitchOutcome, SwitchStage};
+use mylog_core::rewrite::switch_outcome::{SwitchOutcome, SwitchStage};
 
 use crate::rig::{Heard, RUN, Rig, check_contents, first_log, history, identity, live, temp};
 use crate::scan::load;
@@ -194,7 +194,7 @@ fn after_the_last_step_began_a_cancel_comes_too_late() {
 
 #[test]
 fn a_file_that_is_not_what_the_child_reported_is_not_taken() {
-    let wrong: [fn(&mut mylog_core::rewrite::switch::SwitchPlan); 6] = [
+    let wrong: [fn(&mut mylog_core::rewrite::switch_plan::SwitchPlan); 6] = [
         |plan| plan.report.base_seq += 1,
         |plan| plan.report.bytes -= 8,
         |plan| plan.report.records += 1,

@@ -15,9 +15,12 @@ use mylog_core::log::file::LogFile;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer, WriterConfig};
+use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
-use mylog_core::rewrite::switch::{self, CancelFlag, SwitchOutcome, SwitchPlan};
+use mylog_core::rewrite::switch;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
+use mylog_core::rewrite::switch_plan::SwitchPlan;
 
 use crate::rig::{Ear, Heard, RUN, check_contents, first_log, group, identity, live, temp};
 use crate::scan::load;

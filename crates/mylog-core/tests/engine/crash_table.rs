@@ -12,7 +12,7 @@ use mylog_core::log::names;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::recover::RecoverError;
 use mylog_core::rewrite::child::ChildError;
-use mylog_core::rewrite::switch::SwitchOutcome;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
 use nix::errno::Errno;
 
 use crate::model::{Op, Plain};

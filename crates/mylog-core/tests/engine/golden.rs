@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mylog_core::effect::{Effect, NEVER, Side, Ttl};
+use mylog_core::effect::{Effect, NEVER, Ttl};
 use mylog_core::format::frame::{FrameHeader, Kind};
 use mylog_core::format::header::Identity;
 use mylog_core::format::padding;
@@ -15,7 +15,7 @@ use mylog_core::log::file::LogFile;
 use mylog_core::rewrite::entry_records::{Sizes, entry_records};
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
 use mylog_core::store::Store;
-use mylog_core::value::{Kind as Type, Value};
+use mylog_core::value::{Kind as Type, Side, Value};
 
 use crate::model::collections::score;
 use crate::model::{Model, Plain};

@@ -11,7 +11,7 @@ use mylog_core::log::damage::BadRecords;
 use mylog_core::log::failure::Failure;
 use mylog_core::log::names;
 use mylog_core::log::recover::{RecoverError, Recovered, Start, recover, sweep};
-use mylog_core::log::scan::Replay;
+use mylog_core::log::replay::Replay;
 use mylog_core::store::{Bounds, Store};
 use parking_lot::Mutex;
 

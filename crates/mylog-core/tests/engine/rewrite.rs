@@ -12,10 +12,12 @@ use std::time::Duration;
 use mylog_core::format::header::Identity;
 use mylog_core::log::names;
 use mylog_core::rewrite::backlog::Backlog;
+use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::child::{Child, ChildError, Got, ParentLink, Stage};
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::snapshot_file::{SnapshotFile, SnapshotReport};
-use mylog_core::rewrite::switch::{CancelFlag, EXCLUSIVE_BYTES, SwitchPlan, catch_up};
+use mylog_core::rewrite::switch::{EXCLUSIVE_BYTES, catch_up};
+use mylog_core::rewrite::switch_plan::SwitchPlan;
 use mylog_core::rewrite::wire::Report;
 
 use crate::oracle::dir;

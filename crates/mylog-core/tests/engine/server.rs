@@ -20,8 +20,9 @@ use mylog_core::log::queue::{Job, JobQueue};
 use mylog_core::log::recover::Recovered;
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::rewrite::backlog::Backlog;
+use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::residual::Residual;
-use mylog_core::rewrite::switch::{CancelFlag, SwitchOutcome, SwitchStage};
+use mylog_core::rewrite::switch_outcome::{SwitchOutcome, SwitchStage};
 use mylog_core::store::Store;
 
 use crate::model::{Op, Rng, Shape};

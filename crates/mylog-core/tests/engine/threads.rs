@@ -17,10 +17,13 @@ use mylog_core::log::file::LogFile;
 use mylog_core::log::names;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::writer::{WaitOutcome, Writer, WriterConfig};
+use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::entry_records::{Sizes, entry_records};
 use mylog_core::rewrite::residual::Residual;
 use mylog_core::rewrite::snapshot_file::SnapshotFile;
-use mylog_core::rewrite::switch::{self, CancelFlag, SwitchOutcome, SwitchPlan};
+use mylog_core::rewrite::switch;
+use mylog_core::rewrite::switch_outcome::SwitchOutcome;
+use mylog_core::rewrite::switch_plan::SwitchPlan;
 use mylog_core::store::Store;
 
 use crate::model::{Model, Op, Plain};
@@ -60,7 +63,7 @@ impl Loop {
 }
 
 /// A child's file of the store as it is now.
-fn snapshot(fs: &dyn Fs, store: &Store, identity: &Identity, base_seq: u64) -> switch::SwitchPlan {
+fn snapshot(fs: &dyn Fs, store: &Store, identity: &Identity, base_seq: u64) -> SwitchPlan {
     let temp = dir().join(names::rewrite(identity.epoch));
     let mut out = SnapshotFile::create(fs, &temp, identity, 7, 1).unwrap();
     for entry in store.entries() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mylog_core::effect::{Effect, Side};
-use mylog_core::value::{List, Set, Value, ValueRef, ZSet};
+use mylog_core::effect::Effect;
+use mylog_core::value::{List, Set, Side, Value, ValueRef, ZSet};
 
 use super::{Name, Plain, Rng, Shape};
 

@@ -10,7 +10,8 @@ use mylog_core::format::snapshot_end::SnapshotEnd;
 use mylog_core::io::Fs;
 use mylog_core::io::sim::SimFs;
 use mylog_core::log::damage::BadRecords;
-use mylog_core::log::scan::{Replay, Scan, scan};
+use mylog_core::log::replay::Replay;
+use mylog_core::log::scan::{Scan, scan};
 
 pub const ID: Identity = Identity {
     uuid: *b"0123456789abcdef",

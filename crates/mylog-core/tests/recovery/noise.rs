@@ -9,7 +9,8 @@ use mylog_core::format::frame::{FrameHeader, Kind, MAX_FRAME_PAYLOAD};
 use mylog_core::io::sim::SimFs;
 use mylog_core::io::{File, FileId, Fs};
 use mylog_core::log::damage::Verdict;
-use mylog_core::log::scan::{Ignore, Scan, scan};
+use mylog_core::log::replay::Ignore;
+use mylog_core::log::scan::{Scan, scan};
 
 use super::image::{ID, Image, rich, scan_bytes};
 

@@ -4,7 +4,7 @@ use crate::child::check;
 use crate::deltas::{later, name, quiet};
 use crate::model::collections::score;
 use crate::model::{Change, Op, Plain, Rng};
-use mylog_core::effect::Side::{self, Head, Tail};
+use mylog_core::value::Side::{self, Head, Tail};
 
 fn element(n: u64) -> Vec<u8> {
     format!("element {n:090}").into_bytes()

@@ -1,7 +1,6 @@
 //! Bytes of bodies, and of memory.
 
-use mylog_core::effect::Side;
-use mylog_core::value::{Hash, Kind, List, Set, Value, ZSet};
+use mylog_core::value::{Hash, Kind, List, Set, Side, Value, ZSet};
 
 use crate::plain::body;
 use crate::rng::Rng;

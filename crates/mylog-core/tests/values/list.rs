@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use mylog_core::effect::Side;
-use mylog_core::value::{List, Value};
+use mylog_core::value::{List, Side, Value};
 
 use crate::plain::{comes_back, grows};
 use crate::rng::Rng;

@@ -8,18 +8,9 @@ use super::super::file::{TaintStage, errno};
 use super::super::policy::{FsyncPolicy, NextSync, next_sync};
 use super::super::syncer::Synced;
 use super::super::watermarks::Counters;
+use super::flight::Flight;
 use super::trouble::Trouble;
 use super::{Committer, Now};
-
-/// A sync that runs beside the writer.
-pub(super) struct Flight {
-    /// Last seq in the file as it began: it proves nothing of what came later.
-    seq: u64,
-    /// False once the log is another file: how it ends is of no interest then.
-    current: bool,
-    /// When the first group that was written since it began was submitted.
-    behind: Option<u64>,
-}
 
 impl Committer {
     pub(super) fn sync_if_due(&mut self, now: Now) {
