@@ -1,5 +1,6 @@
 //! One file, appended to: short writes, full disks, and when it must be given up.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -155,7 +156,7 @@ fn a_snapshot_is_never_written_over_another_file() {
         .err()
         .unwrap();
     assert_eq!(
-        (failed.source.raw_os_error(), failed.path.as_path()),
-        (Some(Errno::EEXIST as i32), Path::new("/log/current.mylog"))
+        (failed.source.kind(), failed.path.as_path()),
+        (ErrorKind::AlreadyExists, Path::new("/log/current.mylog"))
     );
 }
