@@ -1,35 +1,36 @@
-//! How a reply waits.
+//! Decides how the reply of a command waits for the disk: a pure function, with its table in the tests.
 
-/// Where a command runs whose reply has something to wait for.
+/// The circumstances of a command whose reply acknowledges a change that is not durable yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// A primary sent it.
+    /// The command was sent by a primary.
     pub(crate) replicated: bool,
     /// A data set is being loaded.
     pub(crate) loading: bool,
-    /// In EXEC, in a script, in another module's call: the server lets nobody be blocked there.
+    /// In EXEC, in a script, in another module's call: the server does not let the client be blocked there.
     pub(crate) in_unit: bool,
-    /// The gate is on.
+    /// The gate is on (`gate::is_on`).
     pub(crate) gate: bool,
 }
 
-/// How.
+/// How the reply waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Not at all: nobody is told, or nobody may be held up.
+    /// Not at all: no client gets the reply, or the sender must not be delayed.
     Now,
-    /// It lies in the client's buffer, and the client is gated.
+    /// In the client's output buffer: the client is gated.
     Gate,
-    /// Where there is no gate: the client is blocked, and its reply is kept.
+    /// In the module, where there is no gate: the client is blocked, and its reply kept (`held_clients`).
     Hold,
-    /// Where there is no gate and the client can't be blocked: the event loop waits at the unit's end.
+    /// Where there is no gate and the client can't be blocked: the event loop waits for the disk at the unit's end.
     UnitEnd,
 }
 
-/// The decision.
+/// The decision for a command in these circumstances.
 pub(crate) fn way(standing: Standing) -> Way {
     match standing {
-        // Holding a primary up would stop the whole stream. The server's AOF and an RDB are loaded for nobody.
+        // A primary that waits would stop the whole replication stream. What is loaded, from an AOF or an RDB, has no
+        // client.
         Standing { replicated: true, .. } | Standing { loading: true, .. } => Way::Now,
         Standing { gate: true, .. } => Way::Gate,
         Standing { in_unit: true, .. } => Way::UnitEnd,

@@ -1,9 +1,10 @@
-//! Whose command it is.
+//! The client of a command: the one that is gated for what the command changed or saw.
 //!
-//! In a handler, inside EXEC too, the server tells. In a script it is the script's caller. A callback is told nothing: there the
-//! client counts whose command the filter saw last, as long as no command can have run without the filter. One that CLIENT
-//! PAUSE or a failover has put off does. Where nobody can be named everybody is gated: that only delays. Not those alone who were
-//! active just now: whose command runs may have sent it long ago.
+//! In a handler, also inside EXEC, the context has the client's id. In a script the client is the script's caller. A
+//! callback gets no client. There it is the client whose command the filter saw last, as long as no command can have run
+//! without passing the filter. A command that CLIENT PAUSE or a failover has postponed runs like that. Where the client
+//! can't be known, all clients are gated, which only delays their replies. To gate only the clients that were active just
+//! now would not be enough: the running command may have been sent long ago.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -12,25 +13,26 @@ use module_api::context::Flags;
 use module_api::server::server_state;
 use module_api::{Ctx, clients, server};
 
-/// Whose command it is.
+/// The client of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Author {
-    /// Nobody's who is told: that of a primary.
+    /// No client gets a reply: the command was sent by a primary, or is being loaded.
     Nobody,
-    /// A client's.
+    /// The client with this id.
     Client(u64),
-    /// Somebody's.
+    /// A client that can't be known.
     Unknown,
 }
 
-/// The client whose command the filter saw last; 0 for none, which is no client's id.
+/// The id of the client whose command the filter saw last; 0, which is no client's id, for none.
 static SEEN: AtomicU64 = AtomicU64::new(0);
-/// Turns for which a command that was put off may still run.
+/// Turns of the event loop in which a postponed command may still run.
 static PUT_OFF: AtomicU8 = AtomicU8::new(0);
-/// A command that was put off runs in the first turn behind the pause, which may have ended in the middle of one.
+/// A postponed command runs in the first turn after the pause, and the pause may have ended in the middle of a turn.
 const TURNS_BEHIND_PAUSE: u8 = 3;
 
-/// The filter sees a client's command. It is asked for every command while replies may wait.
+/// Notes the client of a command that passes the filter. The filter calls this for every command while replies may have to
+/// wait for the disk.
 #[inline]
 pub(crate) fn note(client: Option<u64>) {
     SEEN.store(client.unwrap_or(0), Ordering::Relaxed);
@@ -39,17 +41,18 @@ pub(crate) fn note(client: Option<u64>) {
     }
 }
 
-/// Nobody's command was seen: until now the filter was not asked.
+/// Forgets the noted client. Commands may have run, or may run now, without passing through [`note`].
 pub(crate) fn forget() {
     SEEN.store(0, Ordering::Relaxed);
 }
 
-/// True while a command may run that was put off.
+/// True while a postponed command may run.
 pub(super) fn may_be_put_off() -> bool {
     PUT_OFF.load(Ordering::Relaxed) > 0
 }
 
-/// A turn ends. Asked before what was blocked runs: to ask whether writes are paused may end the pause.
+/// At the end of a turn, before commands of clients that were blocked run: the question whether writes are paused may itself
+/// end the pause.
 pub(crate) fn turn_ends() {
     let left = PUT_OFF.load(Ordering::Relaxed);
     if left > 0 && !server::writes_are_paused() {
@@ -57,7 +60,7 @@ pub(crate) fn turn_ends() {
     }
 }
 
-/// That of a command of ours.
+/// The client of a command of the module.
 pub(crate) fn of_command(ctx: Ctx<'_>, flags: Flags) -> Author {
     if flags.any(Flags::LUA) {
         return clients::of_running_script().map_or(Author::Unknown, Author::Client);
@@ -65,7 +68,7 @@ pub(crate) fn of_command(ctx: Ctx<'_>, flags: Flags) -> Author {
     Author::Client(ctx.client_id())
 }
 
-/// That of the native command which a callback hears of.
+/// The client of the native command that caused the running callback.
 pub(crate) fn of_callback() -> Author {
     if server_state::is_replica() || server_state::is_loading() {
         return Author::Nobody;
@@ -79,7 +82,7 @@ pub(crate) fn of_callback() -> Author {
     Author::Client(SEEN.load(Ordering::Relaxed))
 }
 
-/// The id in a line of CLIENT LIST, of one who is told of what it does.
+/// The id in a line of CLIENT LIST; `None` for a replica or a primary, which get no replies.
 pub(super) fn is_told(line: &str) -> Option<u64> {
     let field = |name: &str| list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M']);

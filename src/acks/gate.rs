@@ -1,9 +1,11 @@
-//! Clients that are gated: the server keeps what they were told until it is durable.
+//! Gated clients: the server keeps their replies in their output buffers until the changes that these acknowledge are
+//! durable.
 //!
-//! Each is protected (`api::clients`) when it is gated, and let go in BEFORE_SLEEP, where the server runs no command, so
-//! that no client is let go whom the server itself protects. The server ends its own protection at the end of a slow script,
-//! of another module's yield, of a DEBUG RELOAD: all are protected again before anything can be sent, before the next command
-//! and in BEFORE_SLEEP.
+//! A gated client is protected (`module_api::clients`): the server reads nothing from it and sends nothing to it. The
+//! protection ends in BEFORE_SLEEP, where the server runs no command and so protects no client for a reason of its own. At
+//! the end of a slow script, of another module's yield and of a DEBUG RELOAD the server ends its own protection of a client,
+//! and with it that of the gate. So all gated clients are protected again before the server can send anything: before the
+//! next command and in BEFORE_SLEEP.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -22,34 +24,34 @@ use crate::engine;
 use crate::keyspace::native_effects::{self, Cause};
 use crate::settings::config;
 
-/// In a shorter turn the server protects nobody by itself: it lets a script or another module run for
-/// `busy-reply-threshold`, or a part of a second, before.
+/// In a shorter turn the server has protected no client by itself: it does so only after a script or another module has run
+/// for `busy-reply-threshold`, or for a part of a second.
 const LONG_TURN: Duration = Duration::from_millis(1);
 const NOBODY: u64 = u64::MAX;
 
 #[derive(Default)]
 struct State {
     queue: Queue,
-    /// Those who were gated in this turn.
+    /// The clients that were gated in this turn.
     turn: Vec<u64>,
     spread: Spread,
-    /// When the server was last known to have ended no protection: no command had run since all were protected.
+    /// The last time at which all gated clients were known to be protected: no command had run since they were.
     sure: Option<Instant>,
-    /// Since when the log has been in trouble.
+    /// When the present trouble of the log began.
     trouble: Option<Instant>,
-    /// The gate can't be used, and why.
+    /// Why the gate can't be used; `None` where it can.
     off: Option<&'static str>,
 }
 
 static STATE: Gil<Option<State>> = Gil::new(None);
 static ON: AtomicBool = AtomicBool::new(false);
-/// What it depends on is known: the server's settings are asked for when they are needed first.
+/// `decide` has run once. It reads the server's settings, which happens when they are first needed.
 static KNOWN: AtomicBool = AtomicBool::new(false);
-/// Lowest seq that anybody waits for: the writer wakes the event loop for it.
+/// The lowest seq that a gated client waits for: the writer thread wakes the event loop once it is durable.
 static LEAST: AtomicU64 = AtomicU64::new(NOBODY);
-/// The event loop was woken for it.
+/// The event loop was woken for `LEAST` and has not come to BEFORE_SLEEP since.
 static WOKEN: AtomicBool = AtomicBool::new(false);
-/// Somebody who is gated has lost the protection, or may have.
+/// The server has ended, or may have ended, the protection of a gated client.
 static AGAIN: AtomicBool = AtomicBool::new(false);
 static CLOSED: AtomicU64 = AtomicU64::new(0);
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
@@ -58,7 +60,7 @@ fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
     STATE.with(|state| f(state.get_or_insert_with(State::default)))
 }
 
-/// Before the first command for which it matters: decides whether the gate is used.
+/// Decides whether the gate is used, before the first command for which that matters.
 pub(crate) fn prepare() {
     if !KNOWN.swap(true, Ordering::Relaxed) {
         server_settings::need();
@@ -66,7 +68,7 @@ pub(crate) fn prepare() {
     }
 }
 
-/// The server's configuration has changed.
+/// Decides again after a change of the server's configuration, unless the module itself made the change.
 pub(crate) fn refresh() {
     if KNOWN.load(Ordering::Relaxed) && !settings_aside::is_own_change() {
         decide();
@@ -80,7 +82,8 @@ fn decide() {
         Place::Gate | Place::Shared => None,
     };
     let was = with(|state| std::mem::replace(&mut state.off, off));
-    // What keeps the replies of those who are gated holds no longer.
+    // With the old decision ends what has kept the replies of the gated clients back. They must be durable by then, or their
+    // clients are closed.
     let is_over = off.is_some() || (io_threads::are_shared() && place != Place::Shared);
     if is_over && !all_are_durable() {
         close_all();
@@ -94,50 +97,52 @@ fn decide() {
     }
 }
 
-/// Waits on the event loop, if it must, until nobody's reply has anything to wait for. False if that lasts too long.
+/// Waits on the event loop, if necessary, until all that gated clients wait for is durable. False if the log fails, or takes
+/// longer than `mylog.max-wait`.
 pub(super) fn all_are_durable() -> bool {
     let last = with(|state| state.queue.last());
     last.is_none_or(|last| execution_unit::wait_in_place(last).is_none())
 }
 
-/// Why no reply can wait for the disk on this server, if it is so: there is no gate, and the end of a unit is not told.
+/// Why no reply can wait for the disk on this server; `None` where replies can. Without `protectClient` there is no gate,
+/// and the fallback needs to be called at the end of each unit.
 pub(crate) fn impossible() -> Option<&'static str> {
     (!clients::can_be_protected() && !Ctx::hears_unit_ends()).then_some(
         "this server has no protectClient among its symbols: nothing would keep a reply back until it is durable",
     )
 }
 
-/// True where replies wait in their clients' own buffers.
+/// True where the gate is used: replies wait in their clients' output buffers.
 pub(crate) fn is_on() -> bool {
     ON.load(Ordering::Relaxed)
 }
 
-/// For INFO.
+/// For INFO: the gate, or the fallback with clients that are held.
 pub(crate) fn status() -> &'static std::ffi::CStr {
     if is_on() { c"on" } else { c"fallback" }
 }
 
-/// Why it is not used; empty while it is, and before that is known.
+/// Why the gate is not used; empty while it is used, and before that is decided.
 pub(crate) fn reason() -> &'static str {
     with(|state| state.off.unwrap_or_default())
 }
 
-/// Clients that are gated now.
+/// Number of clients that are gated now.
 pub(crate) fn gated() -> usize {
     with(|state| state.queue.len())
 }
 
-/// Clients that were closed since the start because the log was in trouble for longer than `mylog.max-wait`.
+/// Gated clients that were closed since the start, because their changes were not durable after `mylog.max-wait`.
 pub(crate) fn closed() -> u64 {
     CLOSED.load(Ordering::Relaxed)
 }
 
-/// Commands since the start whose client was not known.
+/// Commands since the start whose client could not be known.
 pub(crate) fn unknown() -> u64 {
     UNKNOWN.load(Ordering::Relaxed)
 }
 
-/// Gates whoever it is until `seq` is durable.
+/// Gates the client of a command until `seq` is durable; if the client is not known, gates all clients.
 pub(super) fn hold(author: Author, seq: u64) {
     if io_threads::are_shared() {
         return io_threads::hold(author, seq, &UNKNOWN);
@@ -145,7 +150,7 @@ pub(super) fn hold(author: Author, seq: u64) {
     match author {
         Author::Nobody => return,
         Author::Client(id) if hold_client(id, seq) => {}
-        // Of the client of another module's call, too, which is nobody's.
+        // The id of `Client` is not found for a command that another module calls: such a command has a temporary client.
         Author::Client(_) | Author::Unknown => {
             UNKNOWN.fetch_add(1, Ordering::Relaxed);
             everybody().into_iter().for_each(|id| {
@@ -154,7 +159,8 @@ pub(super) fn hold(author: Author, seq: u64) {
         }
     }
     engine::with(|engine| engine.ask_sync(seq));
-    // From 7.2 on the filter does not see the command behind this one, if that was put off as well: the unit's end is heard of.
+    // From 7.2 on a postponed command does not pass the filter when it runs. If the next command is one, `next_command` is
+    // not called before it, so the clients are protected again at the end of this unit.
     if author::may_be_put_off() {
         execution_unit::hear_end();
     }
@@ -163,7 +169,7 @@ pub(super) fn hold(author: Author, seq: u64) {
     }
 }
 
-/// False if there is no such client.
+/// Gates one client until `seq` is durable. False if there is no such client.
 pub(super) fn hold_client(id: u64, seq: u64) -> bool {
     let is_there = clients::protect(id);
     if is_there {
@@ -180,7 +186,7 @@ pub(super) fn hold_client(id: u64, seq: u64) -> bool {
 }
 
 impl State {
-    /// True if the client waited for nothing before.
+    /// True if the client was not gated before.
     fn gate(&mut self, id: u64, seq: u64) -> bool {
         let is_new = self.queue.add(id, seq);
         if !is_new {
@@ -200,38 +206,40 @@ impl State {
         gone.iter().for_each(|id| busy_loop::let_go(*id));
         let gone: HashSet<u64> = gone.iter().copied().collect();
         self.queue.forget(&gone);
-        // Protected again he would never be freed.
+        // `before_sleep` protects the clients of `turn` again, and the server never frees a protected client.
         self.turn.retain(|id| !gone.contains(id));
         self.publish();
     }
 }
 
-/// On the writer's thread: `seq` is durable.
+/// On the writer thread, when `seq` is durable: wakes the event loop if that releases a client.
 pub(crate) fn on_durable(seq: u64) {
-    // The writer has published how far it is, then looks who waits; the event loop does it the other way round. So one
-    // of the two sees the other.
+    // The writer has published the durable seq and then reads `LEAST`. The event loop publishes `LEAST` and then reads the
+    // durable seq. With a fence in between on both sides, one of the two sees the other's value, and no client is forgotten.
     fence(Ordering::SeqCst);
     if seq >= LEAST.load(Ordering::Relaxed) && !WOKEN.swap(true, Ordering::Relaxed) {
         event_loop::wake();
     }
 }
 
-/// Before each command that the filter sees: it may run for long, and the server sends meanwhile. `client`: whose it is, if the
-/// server tells.
+/// Before each command that the filter sees. The command may run for long, and the server may send replies meanwhile.
+/// `client` returns the id of the command's client, where the server tells the filter.
 #[inline]
 pub(crate) fn next_command(client: impl Fn() -> Option<u64>) {
-    // What is known to be a script's, or another module's, the server may protect when it ends.
+    // Not before a command that a script or another module calls: the server ends its own protection only after the outer
+    // command.
     settle(|| !clients::is_nested(client()));
     if io_threads::are_shared() && LEAST.load(Ordering::Relaxed) != NOBODY {
         let is_gated = |id| with(|state| state.queue.contains(id));
-        // If it is a slow script: nothing may be read for the client behind it before it is protected again.
+        // If this command is a slow script, the server ends the client's protection after it. The client must be protected
+        // again before a thread reads from it, which is at the end of the unit.
         if client().is_some_and(is_gated) {
             execution_unit::hear_end();
         }
     }
 }
 
-/// Where no command runs.
+/// At a place where no command runs: does what [`next_command`] does before a command.
 fn between_commands() {
     settle(|| true);
 }
@@ -253,7 +261,7 @@ fn settle(is_between: impl Fn() -> bool) {
     }
 }
 
-/// Before the server looks whether its clients take more memory than they may.
+/// Closes gated clients before the server compares the memory of all clients with `maxmemory-clients` (`client_eviction`).
 fn make_room() {
     let Some(missing) = client_eviction::missing() else {
         return;
@@ -262,7 +270,8 @@ fn make_room() {
     with(|state| state.forget(&closed));
 }
 
-/// True once a command has had the time to be protected by the server, which then ends that for a client of ours as well.
+/// True once a command may have run for so long that the server has protected its client: at the end of that the server ends
+/// the protection, also if the client is gated.
 fn may_have_ended_protection() -> bool {
     let is_sure = |state: &mut State| state.sure.is_some_and(|at| at.elapsed() < LONG_TURN);
     AGAIN.load(Ordering::Relaxed) || !with(is_sure)
@@ -278,7 +287,8 @@ fn protect_all() {
     AGAIN.store(false, Ordering::Relaxed);
 }
 
-/// A command that was put off has ended.
+/// At the end of a unit. Where the next command may not pass the filter (a postponed one), or a thread may read before it,
+/// does what [`next_command`] would do.
 pub(crate) fn unit_ended() {
     if io_threads::is_put_back_for_a_while() {
         io_threads::set_aside_again();
@@ -288,8 +298,8 @@ pub(crate) fn unit_ended() {
     }
 }
 
-/// A load may come, or has ended: the server protects whoever asked for it meanwhile. Of one that can't begin nothing but the flush
-/// before it is heard, and all of it may take no time.
+/// A load may begin, or has ended: meanwhile the server protects the client that asked for it. A load that can't begin
+/// raises no event but that of the flush before it, and may take less than [`LONG_TURN`].
 pub(crate) fn load_protects() {
     AGAIN.store(true, Ordering::Relaxed);
 }
@@ -303,16 +313,18 @@ pub(crate) fn woke_up() {
     }
 }
 
-/// BEFORE_SLEEP, once the turn's group is on its way: lets go who is due, and sees to it that all others stay.
+/// BEFORE_SLEEP, after the turn's group was sealed: releases the clients whose changes are durable, and makes sure that all
+/// others stay protected.
 pub(crate) fn before_sleep() {
-    // What comes behind this without the filter is nobody's who was seen. Beside threads that counts: one may read for him by then.
+    // A command that runs after this without passing the filter may be of another client than the filter saw last. Beside
+    // I/O threads that client must not be gated for it: a thread may be reading from it by then.
     if io_threads::are_shared() {
         author::forget();
     }
     io_threads::settle();
     client_eviction::look_again();
     let all = may_have_ended_protection();
-    // Whether anybody is gated or not: a trouble that is over is no part of the next one.
+    // Also while no client is gated: the time of a trouble that is over does not count for the next one.
     let trouble = in_trouble_for();
     if LEAST.load(Ordering::Relaxed) == NOBODY {
         return;
@@ -322,7 +334,8 @@ pub(crate) fn before_sleep() {
     let mut longest = Duration::ZERO;
     with(|state| {
         let (durable, sync) = reached();
-        // Where replies are kept no longer, or their clients may be closed soon, nobody is kept who need not be.
+        // All due clients are released at once if the gate is off, and if the log is in trouble, where gated clients may be
+        // closed soon.
         state.spread.turn_ends(state.turn.len());
         let portion = match (state.off, trouble) {
             (None, None) => state
@@ -368,13 +381,14 @@ pub(crate) fn before_sleep() {
     if trouble.is_some_and(|since| since >= Duration::from_millis(config::max_wait_ms())) {
         close_all();
     }
-    // Beside threads nobody who is gated may be read for an instant: what a thread reads meanwhile would be lost.
+    // `busy_loop` lets the server read from gated clients for an instant. Beside I/O threads what a thread reads meanwhile
+    // would be lost.
     if !io_threads::are_shared() {
         busy_loop::turn_ends();
     }
 }
 
-/// The server's cron.
+/// From the server's cron.
 pub(crate) fn cron() {
     look_at_idle();
     if LEAST.load(Ordering::Relaxed) == NOBODY {
@@ -383,30 +397,30 @@ pub(crate) fn cron() {
     let_leave(&leavers::part());
 }
 
-/// Whether somebody who waits would count as idle.
+/// Sets the server's `timeout` aside while a gated client would count as idle, and puts it back after that.
 pub(super) fn look_at_idle() {
     if idle_timeout::matters() {
         idle_timeout::look(longest_wait());
     }
 }
 
-/// All who are gated.
+/// The ids of all gated clients.
 pub(super) fn all_gated() -> Vec<u64> {
     with(|state| state.queue.ids().collect())
 }
 
-/// True for one who is gated.
+/// True if the client with this id is gated.
 pub(super) fn holds(id: u64) -> bool {
     with(|state| state.queue.contains(id))
 }
 
-/// For how long anybody has waited who is still gated.
+/// The longest time for which a client that is still gated has waited.
 fn longest_wait() -> Duration {
     let oldest = with(|state| state.queue.oldest());
     oldest.map_or(Duration::ZERO, |since| since.elapsed())
 }
 
-/// Lets those of these clients go that the server is to close.
+/// Releases those of these gated clients that the server is about to close.
 fn let_leave(gated: &[u64]) {
     let leavers: Vec<u64> = leavers::among(gated);
     if leavers.is_empty() {
@@ -416,7 +430,7 @@ fn let_leave(gated: &[u64]) {
     leavers.into_iter().for_each(clients::unprotect);
 }
 
-/// How far the log is, and how long its last sync took.
+/// The durable seq, and the duration of the log's last sync.
 fn reached() -> (u64, Duration) {
     let look = |engine: &mut engine::Engine| (engine.marks().durable(), engine.marks().fsync_times().last());
     engine::with(look).unwrap_or_default()
@@ -434,8 +448,8 @@ fn in_trouble_for() -> Option<Duration> {
     })
 }
 
-/// A log in trouble has `mylog.max-wait` to heal, which makes durable what is waited for. Then it is not known what will
-/// become of that, and a closed connection says so.
+/// Closes all gated clients. A log in trouble has `mylog.max-wait` to heal, which makes their changes durable. After that it
+/// is not known whether the changes will survive, and a closed connection says so.
 fn close_all() {
     let clients: Vec<u64> = with(|state| {
         let clients = state.queue.drain();
@@ -448,8 +462,8 @@ fn close_all() {
     let sockets = leavers::sockets(&clients).into_values();
     clients.iter().for_each(|id| busy_loop::let_go(*id));
     clients.iter().for_each(|id| clients::close(*id));
-    // The server closes its own end at the end of this turn. A child that was forked meanwhile, the one that makes a tainted log
-    // anew among them, has the sockets as well: without this the clients would hear of nothing before that child ends.
+    // The server closes its descriptors at the end of this turn. A child that was forked meanwhile, for instance the one
+    // that rewrites a tainted log, has copies of them: without this the clients would notice nothing before that child ends.
     sockets.for_each(clients::hang_up);
     CLOSED.fetch_add(clients.len() as u64, Ordering::Relaxed);
     log::warning(&format!(

@@ -1,13 +1,17 @@
-//! The gate beside I/O threads of the server, which read and send for it: what each server needs for it.
+//! The gate beside the server's I/O threads, which read from clients and send to them: what each server needs for it.
 //!
-//! Redis 7.0 is left nothing to send (`gate`). Valkey hands a client's replies to a thread right behind its commands, unless
-//! the server's own `appendfsync` is `always`, whatever `appendonly` is: then all waits for the end of the turn, where it is looked
-//! whether a client is protected. So that is set while there is a gate, as long as the server keeps no AOF, of which it would
-//! change the policy. Redis 8 moves clients between threads that do not look.
+//! Redis 7.0: the module has the main thread send all that may be sent (`gate`), so nothing is left for the threads.
 //!
-//! Valkey throws away what a thread has read for a client that is protected by then. So only a client whose command runs is
-//! gated: for it no thread reads. Where that is not known, or a thread still has to say what it has sent, the event loop waits
-//! for the disk at the end of the unit.
+//! Valkey hands a client's replies to a thread right after the client's commands, unless the server's own `appendfsync` is
+//! `always`, whatever `appendonly` is. With `always` all replies are handed over at the end of the turn, where the server
+//! checks whether a client is protected. So the module sets `appendfsync always` while there is a gate. It does not change
+//! the policy of an AOF: with an AOF under another policy there is no gate.
+//!
+//! Redis 8 moves clients between threads that do not check for protection: no gate.
+//!
+//! Valkey throws away what a thread has read for a client that was protected meanwhile. So only a client whose command is
+//! running is gated: no thread reads for it. If the client is not known, or a thread has not reported yet what it has sent
+//! to the client, the event loop waits for the disk at the end of the unit.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -21,21 +25,21 @@ use crate::engine;
 use crate::settings::always_keys;
 use crate::settings::server_version::Edition;
 
-/// The server's `appendfsync` while it is `always` for the gate.
+/// The user's `appendfsync`, kept here while the gate needs `always`.
 pub(super) static APPEND_FSYNC: SetAside = SetAside::new(c"appendfsync");
 
-/// Clients are read and written to by threads, and there is a gate.
+/// There is a gate, and I/O threads read from clients and send to them.
 static SHARED: AtomicBool = AtomicBool::new(false);
-/// The user's `appendfsync` counts until the end of this unit.
+/// The user's `appendfsync` is in force until the end of this unit.
 static FOR_A_WHILE: AtomicBool = AtomicBool::new(false);
 
-/// What the decision goes by.
+/// What [`place`] decides by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) server: Edition,
-    /// All functions that it needs are there.
+    /// Which of the functions that the gate needs the server has.
     pub(super) functions: Functions,
-    /// `io-threads`; 0 if the server does not tell.
+    /// `io-threads`; 0 if the server does not report it.
     pub(super) threads: i64,
     /// `appendonly`.
     pub(super) aof: bool,
@@ -43,35 +47,35 @@ pub(super) struct Standing {
     pub(super) always: bool,
 }
 
-/// What the server has for the gate.
+/// The functions that a server has for the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Functions {
     None,
-    /// It can protect clients.
+    /// `protectClient` and those that go with it.
     Protect,
-    /// Beside that it tells whether a thread is at work for a client.
+    /// Also `clientHasPendingIO`: whether a thread is at work for a client.
     PendingIo,
 }
 
-/// Where replies wait.
+/// Where replies wait for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In their clients' own buffers.
+    /// In their clients' output buffers.
     Gate,
-    /// There as well, and threads send them, under `appendfsync always`.
+    /// In the output buffers as well; I/O threads send them, under `appendfsync always`.
     Shared,
-    /// There is no gate, and why.
+    /// There is no gate, for this reason.
     Fallback(&'static str),
 }
 
-/// Valkey whose I/O threads were read up to the last line that looks at a client's state.
+/// The versions of Valkey whose I/O threads were read in the source, up to the last line that checks a client's state.
 const KNOWN: [Edition; 3] = [
     Edition::Valkey((8, 0)),
     Edition::Valkey((8, 1)),
     Edition::Valkey((9, 1)),
 ];
 
-/// The decision.
+/// Decides where replies wait.
 pub(super) fn place(standing: Standing) -> Place {
     let Standing {
         server,
@@ -91,7 +95,8 @@ pub(super) fn place(standing: Standing) -> Place {
         _ if !KNOWN.contains(&server) => {
             Place::Fallback("io-threads is more than 1, and it is not known what those of this version do")
         }
-        // Earlier ones settle what a thread has sent before they run a client's next command.
+        // Valkey before 9.0 processes what a thread has sent before it runs the client's next command, so it needs no such
+        // function.
         Edition::Valkey((9, _)) if functions != Functions::PendingIo => {
             Place::Fallback("io-threads is more than 1, and this server has no clientHasPendingIO")
         }
@@ -102,7 +107,7 @@ pub(super) fn place(standing: Standing) -> Place {
     }
 }
 
-/// What this server is, and has.
+/// The properties of this server.
 pub(super) fn standing() -> Standing {
     Standing {
         server: Edition::this(),
@@ -117,19 +122,20 @@ pub(super) fn standing() -> Standing {
     }
 }
 
-/// The decision has fallen.
+/// Puts the decision of [`place`] into force: `shared` is true for [`Place::Shared`].
 pub(super) fn set_shared(shared: bool) {
     SHARED.store(shared, Ordering::Relaxed);
     settle();
 }
 
-/// True where threads read from clients that are gated, and send to them.
+/// True beside I/O threads: there is a gate, and threads read from clients and send to them.
 #[inline]
 pub(super) fn are_shared() -> bool {
     SHARED.load(Ordering::Relaxed)
 }
 
-/// Gates whoever it is until `seq` is durable, or has the event loop wait. `unknown` counts those who are not known.
+/// Gates the client of a command until `seq` is durable, if it can be gated; otherwise the event loop waits at the end of
+/// the unit. `unknown` counts commands whose client is not known.
 pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
     match author {
         Author::Nobody => return,
@@ -142,16 +148,17 @@ pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
             execution_unit::wait_at_end(seq);
         }
     }
-    // A slow script is over by then: the server has ended its protection.
+    // After a slow script the server ends its protection: at the end of the unit the clients are protected again.
     execution_unit::hear_end();
 }
 
-/// True for a client that can be gated while its command runs.
+/// True for a client that can be gated while its command runs: its replies are handed to a thread only at the end of the
+/// turn, and no thread is at work for it.
 fn can_be_gated(id: u64) -> bool {
     server_settings::syncs_aof_always() && !clients::has_pending_io(id)
 }
 
-/// Sets `appendfsync`, or puts it back, as is needed now.
+/// Sets `appendfsync` to `always` while the gate needs that, and to the user's value otherwise.
 pub(super) fn settle() {
     if FOR_A_WHILE.load(Ordering::Relaxed) {
         return;
@@ -164,7 +171,8 @@ pub(super) fn settle() {
     }
 }
 
-/// What comes is to find what the user has set. Until it has ended a reply that is not durable would leave, so there is none.
+/// For a command that has to find the user's `appendfsync`: puts it back until the end of the unit. Until then the server
+/// would send replies that are not durable, so all gated clients wait first. If that fails, nothing is put back.
 pub(super) fn put_back_for_a_while() {
     if !APPEND_FSYNC.is_aside() || !gate::all_are_durable() {
         return;
@@ -174,13 +182,13 @@ pub(super) fn put_back_for_a_while() {
     execution_unit::hear_end();
 }
 
-/// True while the user's `appendfsync` counts.
+/// True after [`put_back_for_a_while`], until the unit has ended.
 #[inline]
 pub(super) fn is_put_back_for_a_while() -> bool {
     FOR_A_WHILE.load(Ordering::Relaxed)
 }
 
-/// The unit for which it was put back has ended, or never began.
+/// Ends what [`put_back_for_a_while`] began: its unit has ended, or never began.
 pub(super) fn set_aside_again() {
     if FOR_A_WHILE.swap(false, Ordering::Relaxed) {
         settle();
@@ -196,7 +204,7 @@ mod tests {
     const VALKEY_8_1: Edition = Edition::Valkey((8, 1));
     const VALKEY_9_1: Edition = Edition::Valkey((9, 1));
 
-    /// The letters: `a` an AOF, `s` the user syncs it always.
+    /// The letters: `a` for `appendonly yes`, `s` for the user's `appendfsync always`.
     fn at(server: Edition, functions: Functions, threads: i64, letters: &str) -> Place {
         place(Standing {
             server,

@@ -1,20 +1,25 @@
-//! Who waits for the disk, for what, and how: under `always` nobody is told of a change before it is on disk.
+//! Which client waits for the disk, for which changes, and how: under `always` no client is sent a reply about a change
+//! before that change is on disk.
 //!
-//! A command that changed, or saw, what is not durable answers at once into its client's own output buffer, and the
-//! client is *gated*: the server sends nothing to it, and reads nothing from it, before that is durable. What the client
-//! has sent already goes on being run, and its replies queue up in their order, native ones among them. Nobody else waits.
+//! A command that made, or saw, a change that is not durable yet writes its reply into its client's output buffer at once,
+//! and the client is *gated*: until that change is durable, the server sends nothing to the client and reads nothing from
+//! it. Commands that the server has read already are run, and their replies, also those of native commands, queue up in the
+//! buffer in order. No other client waits.
 //!
-//! - `acknowledge`: the decision.
-//! - `author`: whose command it is.
-//! - `busy_loop`: those who keep the server from sleeping.
-//! - `gate`: who is gated, and their release.
-//! - `io_threads`: where there is a gate, and what it needs beside threads that read and send.
-//! - `settings_aside`: settings of the server that are other ones meanwhile.
-//! - `queue`: in which order they are released.
-//! - `release_pace`: how many are let go in one turn.
-//! - `idle_timeout`: who waits is not idle.
-//! - `leavers`: gated clients that are to be closed.
-//! - `client_eviction`: those that the server would close to make room.
+//! - `acknowledge`: decides how the reply of a command waits.
+//! - `author`: finds the client of a command.
+//! - `read_barrier`: the changes that a command has seen and that are not durable.
+//! - `gate`: the gated clients, and their release.
+//! - `queue`: the order in which they are released.
+//! - `release_pace`: how many of them are released in one turn.
+//! - `io_threads`: which servers have a gate, and what the gate needs beside I/O threads.
+//! - `settings_aside`: settings of the server that the module replaces for a while.
+//! - `busy_loop`: gated clients that keep the event loop from sleeping.
+//! - `idle_timeout`: the server's `timeout` does not close gated clients.
+//! - `leavers`: gated clients that the server is about to close.
+//! - `client_eviction`: gated clients that the server would close for `maxmemory-clients`.
+//! - `held_clients`, `execution_unit`: how clients wait where there is no gate.
+//! - `mylog_wait`: the command `MYLOG.WAIT`.
 
 pub(crate) mod acknowledge;
 mod author;
@@ -51,27 +56,27 @@ pub(crate) use settings_aside::{
     Needs, config_comes, exec_comes, is_anything_aside, may_be_queued, tell as tell_aside,
 };
 
-/// Gates the client of a command of ours for what the command changed or saw up to `seq`.
+/// Gates the client of a command of the module until `seq`, the last change that the command made or saw, is durable.
 pub(crate) fn gate_command(ctx: Ctx<'_>, flags: Flags, seq: u64) {
     gate::hold(of_command(ctx, flags), seq);
 }
 
-/// Gates whoever ran the native command that a callback hears of.
+/// Gates the client whose native command caused the running callback.
 pub(crate) fn gate_callback(seq: u64) {
     gate::hold(of_callback(), seq);
 }
 
-/// Gates whoever it is.
+/// Gates the client of a command, or all clients if it is not known.
 pub(crate) fn gate(author: Author, seq: u64) {
     gate::hold(author, seq);
 }
 
-/// Gates a client that is known by its id.
+/// Gates the client with this id.
 pub(crate) fn gate_client(id: u64, seq: u64) {
     gate::hold(Author::Client(id), seq);
 }
 
-/// Everybody who is told of what they do: where it can't be known whose command it was.
+/// The ids of all clients that get replies: for a command whose client can't be known.
 fn everybody() -> Vec<u64> {
     let text = own_context().map_or_else(String::new, list::of_all);
     text.lines().filter_map(author::is_told).collect()
