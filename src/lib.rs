@@ -26,6 +26,19 @@ mod release;
 mod rewrite;
 mod settings;
 
+use std::ffi::c_int;
+
+use module_api::on_load::{self, LoadArgCount, LoadArgs, LoadCtx};
+
+/// The module's version as `MODULE LIST` shows it.
+const VERSION: c_int = 1;
+
+/// Loads the module. Called by the server once.
+#[unsafe(no_mangle)]
+pub extern "C" fn RedisModule_OnLoad(ctx: LoadCtx, args: LoadArgs, count: LoadArgCount) -> c_int {
+    on_load::enter((ctx, args, count), c"mylog", VERSION, callbacks::on_load::on_load)
+}
+
 #[cfg(not(test))]
 #[global_allocator]
 static ALLOCATOR: module_api::server::alloc::ServerAlloc = module_api::server::alloc::ServerAlloc;

@@ -4,26 +4,15 @@
 //! value is under way that did not fit into one turn, and for good only on a server that can't take the subscription
 //! back. A change that nobody is notified of is another module's; the value's length is compared besides.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use module_api::gil::Gil;
+use module_api::keys::keyspace_events::KeyspaceEvents;
+use module_api::keys::notify::Class;
 use module_api::server::log;
 use module_api::{Ctx, Str};
 use mylog_core::effect::Db;
-use redis_module::raw;
-
-/// Every class that tells of a change.
-const CLASSES: c_int = raw::REDISMODULE_NOTIFY_GENERIC
-    | raw::REDISMODULE_NOTIFY_STRING
-    | raw::REDISMODULE_NOTIFY_LIST
-    | raw::REDISMODULE_NOTIFY_SET
-    | raw::REDISMODULE_NOTIFY_HASH
-    | raw::REDISMODULE_NOTIFY_ZSET
-    | raw::REDISMODULE_NOTIFY_EXPIRED
-    | raw::REDISMODULE_NOTIFY_EVICTED
-    | raw::REDISMODULE_NOTIFY_STREAM
-    | raw::REDISMODULE_NOTIFY_MODULE;
 
 /// The name that is under way.
 static NAME: Gil<Option<(Db, Vec<u8>)>> = Gil::new(None);
@@ -35,7 +24,7 @@ static SUBSCRIBED: AtomicBool = AtomicBool::new(false);
 /// Watches a name from now on. False where the server does not let us hear.
 pub(super) fn watch(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
     if !SUBSCRIBED.load(Ordering::Relaxed) {
-        if let Err(error) = ctx.subscribe_to_keyspace(CLASSES, Some(notified)) {
+        if let Err(error) = ctx.subscribe_to_keyspace::<Changes>() {
             log::warning(&format!("a large value is adopted in one step: {error}"));
             return false;
         }
@@ -61,29 +50,39 @@ pub(super) fn rest() {
 /// There will be nothing to watch for long.
 pub(super) fn end(ctx: Ctx<'_>) {
     rest();
-    if SUBSCRIBED.load(Ordering::Relaxed) && ctx.unsubscribe_from_keyspace(CLASSES, Some(notified)) {
+    if SUBSCRIBED.load(Ordering::Relaxed) && ctx.unsubscribe_from_keyspace::<Changes>() {
         SUBSCRIBED.store(false, Ordering::Relaxed);
     }
 }
 
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-unsafe extern "C" fn notified(
-    ctx: *mut raw::RedisModuleCtx,
-    _class: c_int,
-    _event: *const c_char,
-    key: *mut raw::RedisModuleString,
-) -> c_int {
-    if WATCHING.load(Ordering::Relaxed) && !CHANGED.load(Ordering::Relaxed) {
-        // SAFETY: the server hands a context and a key, alive during the call.
-        let (db, name) = unsafe { (Ctx::from_raw(ctx).db(), Str::from_raw(key).bytes()) };
-        let is_it = |watched: &mut Option<(Db, Vec<u8>)>| {
-            watched
-                .as_ref()
-                .is_some_and(|(of, watched)| (*of, &**watched) == (db, name))
-        };
-        if NAME.with(is_it) {
-            CHANGED.store(true, Ordering::Relaxed);
+/// Hears of every class that tells of a change.
+struct Changes;
+
+impl KeyspaceEvents for Changes {
+    const CLASSES: &'static [Class] = &[
+        Class::Generic,
+        Class::String,
+        Class::List,
+        Class::Set,
+        Class::Hash,
+        Class::ZSet,
+        Class::Expired,
+        Class::Evicted,
+        Class::Stream,
+        Class::Module,
+    ];
+
+    fn notified(ctx: Ctx<'_>, _event: &CStr, key: Str<'_>) {
+        if WATCHING.load(Ordering::Relaxed) && !CHANGED.load(Ordering::Relaxed) {
+            let (db, name) = (ctx.db(), key.bytes());
+            let is_it = |watched: &mut Option<(Db, Vec<u8>)>| {
+                watched
+                    .as_ref()
+                    .is_some_and(|(of, watched)| (*of, &**watched) == (db, name))
+            };
+            if NAME.with(is_it) {
+                CHANGED.store(true, Ordering::Relaxed);
+            }
         }
     }
-    0
 }

@@ -1,12 +1,11 @@
 //! `INFO mylog`. It also runs in the server's crash report: what can't be had then is left out.
 
-use std::ffi::{CString, c_int};
+use std::ffi::CString;
 use std::time::Duration;
 
 use module_api::server::config::c_text;
-use module_api::server::info::Info;
+use module_api::server::info::{Info, InfoSource};
 use mylog_core::log::failure::Health;
-use redis_module::raw;
 
 use crate::acks::{execution_unit, held_clients};
 use crate::adopt::{self, Outcome, census};
@@ -15,19 +14,20 @@ use crate::execute::native_fallback;
 use crate::lifecycle::startup;
 use crate::{acks, engine, release, rewrite};
 
-/// The callback.
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-pub(crate) unsafe extern "C" fn info(ctx: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
-    // SAFETY: the server hands the reply being built, alive during the call.
-    let info = unsafe { Info::from_raw(ctx) };
-    if for_crash_report != 0 || !info.section(c"") {
-        return;
+/// The module's part of INFO.
+pub(crate) struct Fields;
+
+impl InfoSource for Fields {
+    fn fill(info: Info<'_>, in_crash_report: bool) {
+        if in_crash_report || !info.section(c"") {
+            return;
+        }
+        log_fields(info);
+        rewrite_fields(info);
+        load_fields(info);
+        adopt_fields(info);
+        release_fields(info);
     }
-    log_fields(info);
-    rewrite_fields(info);
-    load_fields(info);
-    adopt_fields(info);
-    release_fields(info);
 }
 
 fn log_fields(info: Info<'_>) {

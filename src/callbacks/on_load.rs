@@ -1,7 +1,6 @@
 //! The server's first call into the library: reads the log, then registers everything. What can fail comes
 //! first: Redis 7.0 does not take back filters, subscriptions and types of a load that failed.
 
-use std::ffi::c_int;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Instant;
 
 use module_api::clients::epoll;
 use module_api::commands::acl;
-use module_api::context::Flags;
+use module_api::context::{Flags, ModuleOptions};
 use module_api::gil::Gil;
 use module_api::keys::database;
 use module_api::server::server_state;
@@ -28,7 +27,6 @@ use mylog_core::log::recover::{RecoverError, Recovered, Start, Swept, recover, s
 use mylog_core::log::replay::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
 use mylog_core::store::{Bounds, MAX_DBS, Store};
-use redis_module::raw;
 
 use crate::acks::held_clients::Releaser;
 use crate::callbacks::{data_types, defrag, info, server_events};
@@ -39,11 +37,6 @@ use crate::settings::config::ConfigError;
 use crate::settings::server_version::Edition;
 use crate::settings::{captured_keys, config, server_commands};
 use crate::{commands, engine, filter, rewrite};
-
-/// The module's version as `MODULE LIST` shows it.
-const VERSION: c_int = 1;
-/// The version of the module API, the only one there is.
-const API_VERSION: c_int = 1;
 
 /// Held for as long as the process lives: a second server on the folder would end both logs.
 static LOCK: Gil<Option<Arc<Claim>>> = Gil::new(None);
@@ -92,30 +85,14 @@ enum LoadError {
     Refused(#[from] Refused),
 }
 
-/// Loads the module. Called by the server once.
-///
-/// # Safety
-/// The server calls it, with a context and its load arguments.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn RedisModule_OnLoad(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
-    // SAFETY: the context is alive, the name ends with NUL. Nothing was allocated before this.
-    if unsafe { raw::Export_RedisModule_Init(ctx, c"mylog".as_ptr(), VERSION, API_VERSION) } != 0 {
-        return 1;
-    }
-    // SAFETY: context and arguments are alive during the call, and the global lock is held.
-    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+/// Loads the module. False, and a line in the server's log, where that fails.
+pub(crate) fn on_load(ctx: Ctx<'_>, args: Args<'_>) -> bool {
     let args: Vec<&[u8]> = args.from(0).collect();
-    match load(ctx, &args) {
-        Ok(()) => 0,
-        Err(error) => {
-            log::warning(&format!("not loaded: {error}"));
-            1
-        }
+    let loaded = load(ctx, &args);
+    if let Err(error) = &loaded {
+        log::warning(&format!("not loaded: {error}"));
     }
+    loaded.is_ok()
 }
 
 fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
@@ -131,12 +108,14 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     // takes no data set straight from the socket, nor, without HANDLE_REPL_ASYNC_LOAD, beside the one that it has.
     // HANDLE_FORKLESS, of Valkey 9.2, is not for us: `rdb_save` would run on another thread over a store that changes.
     // Without it the server forks for its saves.
-    ctx.set_module_options(
-        raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
-            | raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
-            | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
-            | moves_slots(edition),
-    );
+    let options = ModuleOptions::NO_IMPLICIT_SIGNAL_MODIFIED
+        .and(ModuleOptions::HANDLE_IO_ERRORS)
+        .and(ModuleOptions::HANDLE_REPL_ASYNC_LOAD);
+    // Valkey from 9.0 on refuses `CLUSTER MIGRATESLOTS` without it. Our values move as the commands that make them.
+    ctx.set_module_options(match edition.is_valkey_since((9, 0)) {
+        true => options.and(ModuleOptions::HANDLE_ATOMIC_SLOT_MIGRATION),
+        false => options,
+    });
     if ctx.select_db(MAX_DBS).is_ok() {
         return Err(LoadError::Databases);
     }
@@ -154,7 +133,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     data_types::register(ctx)?;
     defrag::register(ctx);
     commands::register(ctx)?;
-    ctx.register_info(Some(info::info))?;
+    ctx.register_info::<info::Fields>()?;
     server_events::subscribe(ctx)?;
     // Ours are in it by now.
     server_commands::refresh(own);
@@ -163,16 +142,6 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
         startup::enter(own);
     }
     Ok(())
-}
-
-/// The option by which Valkey from 9.0 on is told that slots may move as a whole: it refuses `CLUSTER MIGRATESLOTS` without
-/// it. Our values move as the commands that make them.
-fn moves_slots(edition: Edition) -> u32 {
-    const HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
-    match edition.is_valkey_since((9, 0)) {
-        true => HANDLE_ATOMIC_SLOT_MIGRATION,
-        false => 0,
-    }
 }
 
 /// What differs by the server's version alone.

@@ -7,7 +7,7 @@
 //! 4. Tell those who watch the key, raise the event, replicate.
 //! 5. Answer, or hold the answer, for what was changed and for what was seen.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 
 use module_api::Ctx;
 use module_api::context::Flags;
@@ -19,7 +19,6 @@ use module_api::string::{ArgVector, Args};
 use mylog_core::effect::Effect;
 use mylog_core::store::{ApplyError, Form};
 use mylog_core::value::{Hash, Kind, ValueRef};
-use redis_module::raw;
 
 use crate::acks::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
 use crate::acks::held_clients;
@@ -46,50 +45,38 @@ pub(crate) enum Access {
     Write,
 }
 
-/// The server's entry into a command with this handler.
+/// The server's entry into a command with this handler; with `keys`, a `fn(Ctx, Args) -> Vec<KeyPlace>`, into one that tells
+/// the server its keys.
 macro_rules! entry {
-    ($access:ident, $handler:path) => {{
-        // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-        unsafe extern "C" fn entry(
-            ctx: *mut redis_module::raw::RedisModuleCtx,
-            argv: *mut *mut redis_module::raw::RedisModuleString,
-            argc: std::ffi::c_int,
-        ) -> std::ffi::c_int {
-            // SAFETY: the server hands a command's context and arguments, alive while it runs.
-            unsafe {
-                $crate::execute::invocation::run(
-                    ctx,
-                    argv,
-                    argc,
-                    $crate::execute::invocation::Access::$access,
-                    $handler,
-                )
+    ($access:ident, $handler:path $(, $keys:expr)?) => {{
+        struct Entered;
+        impl module_api::commands::command::Command for Entered {
+            $(
+                const KEYS: Option<
+                    fn(
+                        module_api::Ctx<'_>,
+                        module_api::string::Args<'_>,
+                    ) -> Vec<module_api::commands::command::KeyPlace>,
+                > = Some($keys);
+            )?
+
+            fn run(ctx: module_api::Ctx<'_>, args: module_api::string::Args<'_>) {
+                let access = $crate::execute::invocation::Access::$access;
+                $crate::execute::invocation::run(ctx, args, access, $handler);
             }
         }
-        entry
+        module_api::commands::command::Entry::of::<Entered>()
     }};
 }
 pub(crate) use entry;
 
 /// Runs a command.
-///
-/// # Safety
-/// The pointers are those that the server gave to the entry, which returns after this.
-pub(crate) unsafe fn run(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-    access: Access,
-    handler: Handler,
-) -> c_int {
-    // SAFETY: contract of this function; the global lock is held in a command.
-    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+pub(crate) fn run<'c>(ctx: Ctx<'c>, args: Args<'c>, access: Access, handler: Handler) {
     let done = perform(ctx, args, access, Occasion::Sent, handler);
     // Who waits for a key, or for time to pass, has been told nothing yet.
     if !matches!(done.reply, Reply::Later) {
         held_clients::finish(ctx, done.reply, done.changed, done.seen);
     }
-    0
 }
 
 /// When a command runs.

@@ -15,14 +15,13 @@ mod replica;
 mod stand_in;
 mod unrouted;
 
-use module_api::commands::filter::Filtered;
+use module_api::commands::filter::{Filter, Filtered};
 use module_api::commands::rm_call;
 use module_api::server::server_state;
 use module_api::{Ctx, Refused};
 use redis_grammar::key_places::{Places, key_places, number, pattern_places};
 use redis_grammar::prefixes::{Prefixes, Standing};
 use redis_grammar::routes::{self, Keys, Route, Twin};
-use redis_module::raw;
 
 use crate::engine::{is_durable, payload};
 use crate::execute::{blocking_pops, twins};
@@ -42,16 +41,21 @@ pub(crate) fn watch(watched: bool) {
 /// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     twins::prepare();
-    ctx.register_filter(Some(filter))
+    ctx.register_filter::<EachCommand>()
 }
 
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-unsafe extern "C" fn filter(raw: *mut raw::RedisModuleCommandFilterCtx) {
-    if rm_call::is_own() {
-        return;
+/// The filter, to the server.
+struct EachCommand;
+
+impl Filter for EachCommand {
+    fn see(command: Filtered<'_>) {
+        if !rm_call::is_own() {
+            see(command);
+        }
     }
-    // SAFETY: the server hands what it is about to run, alive during the call.
-    let command = unsafe { Filtered::from_raw(raw) };
+}
+
+fn see(command: Filtered<'_>) {
     let len = command.len();
     if blocking_pops::are_due() && may_unblock(command) {
         blocking_pops::let_go();

@@ -5,12 +5,11 @@ use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
 use module_api::gil::Gil;
-use module_api::server::config::{Number, Switch, Text, Word};
+use module_api::server::config::{IMMUTABLE, MEMORY, Number, Switch, Text, Word};
 use module_api::{Ctx, Refused};
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::rewrite::schedule::Growth;
 use redis_grammar::prefixes::{Prefixes, Words};
-use redis_module::raw::{REDISMODULE_CONFIG_IMMUTABLE as IMMUTABLE, REDISMODULE_CONFIG_MEMORY as MEMORY};
 
 use crate::adopt::census;
 use crate::lifecycle::startup;

@@ -65,6 +65,26 @@ impl Flags {
     }
 }
 
+/// What a module says of itself: the REDISMODULE_OPTION_ bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModuleOptions(u32);
+
+impl ModuleOptions {
+    /// It says itself which keys it has changed.
+    pub const NO_IMPLICIT_SIGNAL_MODIFIED: Self = Self(raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED);
+    /// Its types inspect errors of what they load from.
+    pub const HANDLE_IO_ERRORS: Self = Self(raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS);
+    /// Its types can be loaded beside the present data set.
+    pub const HANDLE_REPL_ASYNC_LOAD: Self = Self(raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD);
+    /// Its keys may move to another node with their slot. Valkey from 9.0 on.
+    pub const HANDLE_ATOMIC_SLOT_MIGRATION: Self = Self(1 << 5);
+
+    /// These, and those.
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+}
+
 impl<'c> Ctx<'c> {
     /// Wraps what the server handed to a callback.
     ///
@@ -104,10 +124,10 @@ impl<'c> Ctx<'c> {
         )
     }
 
-    /// Sets the module's options, `REDISMODULE_OPTION_` bits. In OnLoad only.
-    pub fn set_module_options(self, options: u32) {
+    /// Sets the module's options. In OnLoad only.
+    pub fn set_module_options(self, options: ModuleOptions) {
         // SAFETY: the context is alive and carries the module.
-        unsafe { api!(RedisModule_SetModuleOptions)(self.raw, options as c_int) }
+        unsafe { api!(RedisModule_SetModuleOptions)(self.raw, options.0 as c_int) }
     }
 
     /// A context of its own, that lives as long as the process: for callbacks that get none. It carries the

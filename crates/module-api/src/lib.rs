@@ -12,6 +12,9 @@ pub mod context;
 pub mod double;
 pub mod gil;
 pub mod keys;
+#[cfg(any(test, feature = "mock"))]
+pub mod mock;
+pub mod on_load;
 pub mod own_context;
 pub mod random;
 pub mod server;

@@ -5,78 +5,35 @@
 //! A captured key is durable, or the command is refused. So it does not run on a durable key, and makes no new native
 //! one under a captured prefix. What is native there already stays so, and is served.
 
-use std::ffi::c_int;
-
-use module_api::commands::command::tells_keys;
+use module_api::Ctx;
+use module_api::commands::command::KeyPlace;
 use module_api::commands::table_words::{READ, UPDATE};
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::string::Args;
 use redis_grammar::prefixes::Standing;
-use redis_module::raw;
 
 use crate::acks::reply::Reply;
 use crate::engine::{self, payload, refusal};
-use crate::execute::invocation::{Access, Call, Handler};
-use crate::execute::{invocation, native_fallback, permission, twins};
+use crate::execute::invocation::Call;
+use crate::execute::{native_fallback, permission, twins};
 use crate::settings::server_commands::{Known, Treatment};
 use crate::settings::{captured_keys, config, server_commands};
 
 const FOR_THE_FILTER: Reply =
     Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
 
-/// As `entry`, without a question for permission or password: so nobody but the filter may call it.
-///
-/// # Safety
-/// As for `entry`.
-pub(super) unsafe extern "C" fn entry_for_all(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
-    // SAFETY: contract of this function.
-    unsafe { tell_or_run(ctx, argv, argc, checked_for_all) }
+/// The keys of the command that is checked.
+pub(super) fn keys(ctx: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
+    let known = server_commands::look_at(ctx, args.behind(1));
+    let keys = known.map_or_else(Vec::new, |known| known.keys);
+    let flags = |reads| if reads { READ } else { UPDATE };
+    keys.iter()
+        .map(|&(place, reads)| (place + 1, flags(reads)))
+        .collect()
 }
 
-/// The server's entry: tells the keys of the command that is checked, or runs it.
-///
-/// # Safety
-/// The pointers are those that the server gave to the entry.
-pub(super) unsafe extern "C" fn entry(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
-    // SAFETY: contract of this function.
-    unsafe { tell_or_run(ctx, argv, argc, checked) }
-}
-
-/// # Safety
-/// As for `entry`.
-unsafe fn tell_or_run(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-    handler: Handler,
-) -> c_int {
-    // SAFETY: contract of this function.
-    unsafe {
-        let ctx_of_keys = module_api::Ctx::from_raw(ctx);
-        let keys = |args: Args<'_>| {
-            let known = server_commands::look_at(ctx_of_keys, args.behind(1));
-            let keys = known.map_or_else(Vec::new, |known| known.keys);
-            let flags = |reads| if reads { READ } else { UPDATE };
-            keys.iter()
-                .map(|&(place, reads)| (place + 1, flags(reads)))
-                .collect()
-        };
-        if tells_keys(ctx, argv, argc, keys) {
-            return 0;
-        }
-        invocation::run(ctx, argv, argc, Access::Read, handler)
-    }
-}
-
-fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
+/// As `checked`, without a question for permission or password: so no client may call it, but the filter alone.
+pub(super) fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
     match twins::is_check_for_all(call.args.string(0)) {
         true => checked(call),
         false => Err(FOR_THE_FILTER),
@@ -84,7 +41,7 @@ fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// MYLOG.CHECKED command [argument ...]
-fn checked(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn checked(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let inner = call.args.behind(1);
     let whole: Vec<&[u8]> = inner.from(0).collect();
     if let Some(refusal) = permission::refusal_of(call.ctx, &whole) {

@@ -130,7 +130,7 @@ pub(in crate::commands) static ADMIN: &[Spec] = &[
     },
     Spec {
         name: c"mylog.checked",
-        entry: checked::entry,
+        entry: entry!(Read, checked::checked, checked::keys),
         flags: c"write getkeys-api",
         categories: c"keyspace write slow",
         arity: -2,
@@ -145,7 +145,7 @@ pub(in crate::commands) static ADMIN: &[Spec] = &[
     },
     Spec {
         name: c"mylog.checkedforall",
-        entry: checked::entry_for_all,
+        entry: entry!(Read, checked::checked_for_all, checked::keys),
         flags: c"write getkeys-api no-auth",
         categories: c"keyspace write slow",
         arity: -2,

@@ -1,59 +1,23 @@
 //! Commands that say how many keys they have: where a cluster leads them, and what a client's cache is told of, goes by
 //! the keys that they tell the server themselves.
 
-use std::ffi::c_int;
-
-use module_api::commands::command::{Keys, tells_keys};
+use module_api::commands::command::{KeyPlace, Keys};
 use module_api::string::Args;
-use redis_module::raw;
-
-use crate::execute::invocation::{self, Access, Handler};
-
-/// Tells the server the keys, or runs the command.
-///
-/// # Safety
-/// The pointers are those that the server gave to the entry, which returns after this.
-pub(in crate::commands) unsafe fn tell_or_run(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-    keys: &[Keys],
-    access: Access,
-    handler: Handler,
-) -> c_int {
-    // SAFETY: contract of this function.
-    unsafe {
-        if tells_keys(ctx, argv, argc, |args| places(args, keys)) {
-            return 0;
-        }
-        invocation::run(ctx, argv, argc, access, handler)
-    }
-}
 
 /// The server's entry into a command with this handler, of whose keys some are counted.
 macro_rules! counted {
-    ($access:ident, $handler:path, $keys:expr) => {{
-        // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-        unsafe extern "C" fn counted(
-            ctx: *mut redis_module::raw::RedisModuleCtx,
-            argv: *mut *mut redis_module::raw::RedisModuleString,
-            argc: std::ffi::c_int,
-        ) -> std::ffi::c_int {
-            let access = $crate::execute::invocation::Access::$access;
-            // SAFETY: the server hands a command's context and arguments, alive while it runs.
-            unsafe {
-                $crate::commands::shared::counted_keys::tell_or_run(ctx, argv, argc, $keys, access, $handler)
-            }
-        }
-        counted
-    }};
+    ($access:ident, $handler:path, $keys:expr) => {
+        $crate::execute::invocation::entry!($access, $handler, |_, args| {
+            $crate::commands::shared::counted_keys::places(args, $keys)
+        })
+    };
 }
 pub(in crate::commands) use counted;
 
 /// Where the keys are, those that are counted first, with their REDISMODULE_CMD_KEY_ bits: in this order native commands
 /// tell them, and it decides which error a client gets whose keys are apart. None at all if the number of keys is wrong:
 /// the command will say so, wherever it runs.
-fn places(args: Args<'_>, keys: &[Keys]) -> Vec<(usize, u32)> {
+pub(in crate::commands) fn places(args: Args<'_>, keys: &[Keys]) -> Vec<KeyPlace> {
     let mut places = Vec::new();
     let (counted, single): (Vec<&Keys>, Vec<&Keys>) = keys.iter().partition(|keys| keys.counted);
     for keys in counted.into_iter().chain(single) {

@@ -1,12 +1,10 @@
 //! SORT and SORT_RO as the server knows them.
 
-use std::ffi::c_int;
-
-use module_api::commands::command::{Arg, ArgKind, Spec, tells_keys};
+use module_api::Ctx;
+use module_api::commands::command::{Arg, ArgKind, Command, Entry, KeyPlace, Spec};
 use module_api::commands::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_unknown, token};
 use module_api::string::Args;
 use redis_grammar::sort_clauses::destination;
-use redis_module::raw;
 
 use crate::commands::sort::{sort, sort_ro};
 use crate::execute::invocation::{self, Access, Handler};
@@ -28,55 +26,47 @@ fn store_place(args: Args<'_>) -> Option<usize> {
     destination(|place| args.get(place), args.len())
 }
 
-fn keys(args: Args<'_>) -> Vec<(usize, u32)> {
+fn keys(_: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
     let store = store_place(args).map(|place| (place, OVERWRITE));
     std::iter::once((1, READ)).chain(store).collect()
 }
 
-/// Tells the server the keys, or runs the command: one that only reads waits for no disk and is never refused.
-///
-/// # Safety
-/// The pointers are those that the server gave to the entry, which returns after this.
-unsafe fn tell_or_run(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-    handler: Handler,
-) -> c_int {
-    // SAFETY: contract of this function.
-    unsafe {
-        if tells_keys(ctx, argv, argc, keys) {
-            return 0;
-        }
-        let access = match store_place(Args::from_raw(argv, argc)) {
-            Some(_) => Access::Write,
-            None => Access::Read,
-        };
-        invocation::run(ctx, argv, argc, access, handler)
+/// Runs a command that sorts: one that only reads waits for no disk and is never refused.
+fn run(ctx: Ctx<'_>, args: Args<'_>, handler: Handler) {
+    let access = match store_place(args) {
+        Some(_) => Access::Write,
+        None => Access::Read,
+    };
+    invocation::run(ctx, args, access, handler);
+}
+
+/// MYLOG.SORT
+struct Sort;
+
+impl Command for Sort {
+    const KEYS: Option<fn(Ctx<'_>, Args<'_>) -> Vec<KeyPlace>> = Some(keys);
+
+    fn run(ctx: Ctx<'_>, args: Args<'_>) {
+        run(ctx, args, sort);
     }
 }
 
-/// The server's entry into a command that sorts.
-macro_rules! sorting {
-    ($handler:path) => {{
-        // SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-        unsafe extern "C" fn sorting(
-            ctx: *mut raw::RedisModuleCtx,
-            argv: *mut *mut raw::RedisModuleString,
-            argc: c_int,
-        ) -> c_int {
-            // SAFETY: the server hands a command's context and arguments, alive while it runs.
-            unsafe { tell_or_run(ctx, argv, argc, $handler) }
-        }
-        sorting
-    }};
+/// MYLOG.SORT_RO
+struct SortReadOnly;
+
+impl Command for SortReadOnly {
+    const KEYS: Option<fn(Ctx<'_>, Args<'_>) -> Vec<KeyPlace>> = Some(keys);
+
+    fn run(ctx: Ctx<'_>, args: Args<'_>) {
+        run(ctx, args, sort_ro);
+    }
 }
 
 /// The table.
 pub(in crate::commands) static SORT: &[Spec] = &[
     Spec {
         name: c"mylog.sort",
-        entry: sorting!(sort),
+        entry: Entry::of::<Sort>(),
         flags: c"write deny-oom getkeys-api",
         categories: c"write set sortedset list slow dangerous",
         arity: -2,
@@ -88,7 +78,7 @@ pub(in crate::commands) static SORT: &[Spec] = &[
     },
     Spec {
         name: c"mylog.sort_ro",
-        entry: sorting!(sort_ro),
+        entry: Entry::of::<SortReadOnly>(),
         flags: c"readonly getkeys-api",
         categories: c"read set sortedset list slow dangerous",
         arity: -2,

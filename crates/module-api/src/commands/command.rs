@@ -8,9 +8,59 @@ use redis_module::raw;
 use crate::string::Args;
 use crate::{Ctx, Refused, api, later, ok};
 
+/// A key of a command: its place among the arguments, and its REDISMODULE_CMD_KEY_ bits.
+pub type KeyPlace = (usize, u32);
+
+/// A command of the module: a type without a value, for which the server's entry is made.
+pub trait Command {
+    /// Tells the places of the keys. The server asks a command with the flag `getkeys-api` before it runs it; of others it
+    /// knows no more than the first key, the last and the step, whatever else it was told.
+    const KEYS: Option<fn(Ctx<'_>, Args<'_>) -> Vec<KeyPlace>> = None;
+
+    /// Runs the command, its name first among the arguments.
+    fn run(ctx: Ctx<'_>, args: Args<'_>);
+}
+
 /// The server's entry into a command.
-pub type Entry =
-    unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+#[derive(Clone, Copy)]
+pub struct Entry(
+    unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int,
+);
+
+impl Entry {
+    /// The entry into this command.
+    pub const fn of<C: Command>() -> Self {
+        Self(enter::<C>)
+    }
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn enter<C: Command>(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: the server hands a command's context and arguments, alive until this returns, and holds the global lock.
+    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
+    match C::KEYS {
+        Some(places) if asks_for_keys(ctx) => tell_keys(ctx, places(ctx, args)),
+        _ => C::run(ctx, args),
+    }
+    0
+}
+
+/// True where the server asks a command for its keys instead of running it.
+fn asks_for_keys(ctx: Ctx<'_>) -> bool {
+    // SAFETY: the context is alive.
+    unsafe { api!(RedisModule_IsKeysPositionRequest)(ctx.raw()) != 0 }
+}
+
+fn tell_keys(ctx: Ctx<'_>, places: Vec<KeyPlace>) {
+    for (place, flags) in places {
+        // SAFETY: the context asks for keys; the server looks at no place behind the last argument.
+        unsafe { api!(RedisModule_KeyAtPosWithFlags)(ctx.raw(), place as c_int, flags as c_int) };
+    }
+}
 
 /// Which arguments are keys, and what is done to them.
 pub struct Keys {
@@ -125,7 +175,7 @@ impl Ctx<'_> {
         // SAFETY: the context is alive; the strings are copied; the entry lives as long as the library.
         let status = unsafe {
             let create = api!(RedisModule_CreateCommand);
-            create(self.raw(), name, Some(spec.entry), flags, first, last, step)
+            create(self.raw(), name, Some(spec.entry.0), flags, first, last, step)
         };
         ok(status, "RedisModule_CreateCommand")?;
         // SAFETY: the context is alive; the handle belongs to the server and stays.
@@ -148,32 +198,6 @@ impl Ctx<'_> {
 /// True where commands of modules can be in ACL categories.
 pub fn has_categories() -> bool {
     later!(RedisModule_SetCommandACLCategories).is_some()
-}
-
-/// Where the server asks a command for its keys, before it runs it: tells it the places of them, with their
-/// REDISMODULE_CMD_KEY_ bits. False where it runs the command. The server asks those with the flag `getkeys-api`; of
-/// others it knows no more than the first key, the last and the step, whatever else it was told.
-///
-/// # Safety
-/// The pointers are those that the server gave to the command's entry.
-pub unsafe fn tells_keys(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-    places: impl FnOnce(Args<'_>) -> Vec<(usize, u32)>,
-) -> bool {
-    // SAFETY: contract of this function.
-    let args = unsafe {
-        if api!(RedisModule_IsKeysPositionRequest)(ctx) == 0 {
-            return false;
-        }
-        Args::from_raw(argv, argc)
-    };
-    for (place, flags) in places(args) {
-        // SAFETY: the context asks for keys; the server looks at no place behind the last argument.
-        unsafe { api!(RedisModule_KeyAtPosWithFlags)(ctx, place as c_int, flags as c_int) };
-    }
-    true
 }
 
 fn describe(command: *mut raw::RedisModuleCommand, spec: &Spec) -> Result<(), Refused> {

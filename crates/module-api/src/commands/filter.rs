@@ -20,7 +20,7 @@ impl<'c> Filtered<'c> {
     ///
     /// # Safety
     /// `raw` stays alive for `'c`.
-    pub unsafe fn from_raw(raw: *mut raw::RedisModuleCommandFilterCtx) -> Self {
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleCommandFilterCtx) -> Self {
         Self {
             raw,
             scope: PhantomData,
@@ -85,12 +85,23 @@ impl<'c> Filtered<'c> {
     }
 }
 
+/// A filter of commands: a type without a value, for which the server's callback is made.
+pub trait Filter {
+    /// Sees a command before it runs, this module's own calls too (`rm_call::is_own`).
+    fn see(command: Filtered<'_>);
+}
+
+// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
+unsafe extern "C" fn see<F: Filter>(raw: *mut raw::RedisModuleCommandFilterCtx) {
+    // SAFETY: the server hands what it is about to run, alive during the call.
+    F::see(unsafe { Filtered::from_raw(raw) });
+}
+
 impl Ctx<'_> {
-    /// Registers the filter; it also sees this module's own calls (`call::is_own`). Do it last in OnLoad: 7.0 does not
-    /// take it back when the load fails.
-    pub fn register_filter(self, filter: raw::RedisModuleCommandFilterFunc) -> Result<(), Refused> {
+    /// Registers the filter. Do it last in OnLoad: 7.0 does not take it back when the load fails.
+    pub fn register_filter<F: Filter>(self) -> Result<(), Refused> {
         // SAFETY: the context carries the module; the callback lives as long as the library.
-        let made = unsafe { api!(RedisModule_RegisterCommandFilter)(self.raw(), filter, 0) };
+        let made = unsafe { api!(RedisModule_RegisterCommandFilter)(self.raw(), Some(see::<F>), 0) };
         if made.is_null() {
             Err(Refused {
                 call: "RedisModule_RegisterCommandFilter",

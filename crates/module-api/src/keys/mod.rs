@@ -5,6 +5,7 @@ pub mod database;
 pub mod defrag;
 pub mod io;
 pub mod key;
+pub mod keyspace_events;
 pub mod native_value;
 pub mod notify;
 pub mod scan;

@@ -1,4 +1,4 @@
-//! Keyspace notifications, WATCH and tracking, server events, and jobs that run after a unit.
+//! Raising keyspace notifications, WATCH and tracking, and jobs that run after a unit.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +26,16 @@ pub enum Class {
     Miss,
     /// A key whose time has come.
     Expired,
+    /// A key that was evicted.
+    Evicted,
+    /// A key that was loaded from an RDB.
+    Loaded,
+    /// Streams.
+    Stream,
+    /// Types of modules.
+    Module,
+    /// A key of a slot that has moved away. Redis from 8.4 on.
+    Trimmed,
     /// A key whose value was replaced. Redis from 8.2 on.
     Overwritten,
     /// A key whose value was replaced by one of another type, likewise.
@@ -41,7 +51,7 @@ pub fn is_own(event: &CStr) -> bool {
 }
 
 impl Class {
-    fn bit(self) -> c_int {
+    pub(crate) fn bit(self) -> c_int {
         match self {
             Self::Generic => raw::REDISMODULE_NOTIFY_GENERIC,
             Self::String => raw::REDISMODULE_NOTIFY_STRING,
@@ -51,6 +61,11 @@ impl Class {
             Self::ZSet => raw::REDISMODULE_NOTIFY_ZSET,
             Self::Miss => raw::REDISMODULE_NOTIFY_KEY_MISS,
             Self::Expired => raw::REDISMODULE_NOTIFY_EXPIRED,
+            Self::Evicted => raw::REDISMODULE_NOTIFY_EVICTED,
+            Self::Loaded => raw::REDISMODULE_NOTIFY_LOADED,
+            Self::Stream => raw::REDISMODULE_NOTIFY_STREAM,
+            Self::Module => raw::REDISMODULE_NOTIFY_MODULE,
+            Self::Trimmed => raw::REDISMODULE_NOTIFY_KEY_TRIMMED,
             // The bindings are older than these two.
             Self::Overwritten => 1 << 15,
             Self::TypeChanged => 1 << 16,
@@ -70,39 +85,6 @@ impl Ctx<'_> {
     pub fn signal_modified(self, key: Str<'_>) {
         // SAFETY: context and key are alive. The status is always OK.
         unsafe { api!(RedisModule_SignalModifiedKey)(self.raw(), key.raw()) };
-    }
-
-    /// Hears of these classes of notifications, REDISMODULE_NOTIFY_ bits.
-    pub fn subscribe_to_keyspace(
-        self,
-        classes: c_int,
-        callback: raw::RedisModuleNotificationFunc,
-    ) -> Result<(), Refused> {
-        // SAFETY: the context is alive and carries the module; the callback lives as long as the library.
-        let status = unsafe { api!(RedisModule_SubscribeToKeyspaceEvents)(self.raw(), classes, callback) };
-        ok(status, "RedisModule_SubscribeToKeyspaceEvents")
-    }
-
-    /// Hears no more of what was subscribed to with the same classes and callback. False on a server that can't
-    /// take it back.
-    pub fn unsubscribe_from_keyspace(
-        self,
-        classes: c_int,
-        callback: raw::RedisModuleNotificationFunc,
-    ) -> bool {
-        later!(RedisModule_UnsubscribeFromKeyspaceEvents).is_some_and(|unsubscribe| {
-            // SAFETY: the context is alive and carries the module.
-            unsafe { unsubscribe(self.raw(), classes, callback) == 0 }
-        })
-    }
-
-    /// Hears of a server event, a REDISMODULE_EVENT_ id. A server that does not know it refuses. The server
-    /// keeps one callback for an event: a second subscription replaces the first.
-    pub fn subscribe_to_event(self, id: u64, callback: raw::RedisModuleEventCallback) -> Result<(), Refused> {
-        let event = raw::RedisModuleEvent { id, dataver: 1 };
-        // SAFETY: as in `subscribe_to_keyspace`.
-        let status = unsafe { api!(RedisModule_SubscribeToServerEvent)(self.raw(), event, callback) };
-        ok(status, "RedisModule_SubscribeToServerEvent")
     }
 
     /// Runs `job` when the unit that runs now has ended and before its replies leave. `None` on a server

@@ -7,6 +7,11 @@ use redis_module::raw;
 
 use crate::{Ctx, OwnedStr, Refused, Str, api, ok};
 
+/// A config that CONFIG SET can't change.
+pub const IMMUTABLE: u32 = raw::REDISMODULE_CONFIG_IMMUTABLE;
+/// A config that is a size, with a unit.
+pub const MEMORY: u32 = raw::REDISMODULE_CONFIG_MEMORY;
+
 /// A config that is a number.
 pub struct Number {
     /// Its name without the module's.
@@ -17,8 +22,7 @@ pub struct Number {
     pub min: i64,
     /// The largest value that is taken.
     pub max: i64,
-    /// REDISMODULE_CONFIG_ bits.
-    /// REDISMODULE_CONFIG_*.
+    /// [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> i64,
@@ -34,7 +38,7 @@ pub struct Word {
     pub words: &'static [&'static CStr],
     /// What it is when nobody has set it.
     pub default: i32,
-    /// REDISMODULE_CONFIG_*.
+    /// [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> i32,
@@ -48,7 +52,7 @@ pub struct Text {
     pub name: &'static CStr,
     /// What it is when nobody has set it.
     pub default: &'static CStr,
-    /// REDISMODULE_CONFIG_*.
+    /// [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> Vec<u8>,
@@ -62,7 +66,7 @@ pub struct Switch {
     pub name: &'static CStr,
     /// What it is when nobody has set it.
     pub default: bool,
-    /// REDISMODULE_CONFIG_*.
+    /// [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> bool,

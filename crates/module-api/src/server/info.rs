@@ -1,6 +1,6 @@
 //! The module's part of INFO.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
 
 use redis_module::raw;
@@ -19,7 +19,7 @@ impl Info<'_> {
     ///
     /// # Safety
     /// `raw` stays alive for the lifetime chosen.
-    pub unsafe fn from_raw(raw: *mut raw::RedisModuleInfoCtx) -> Self {
+    unsafe fn from_raw(raw: *mut raw::RedisModuleInfoCtx) -> Self {
         Self {
             raw,
             scope: PhantomData,
@@ -51,12 +51,25 @@ impl Info<'_> {
     }
 }
 
+/// What fills the module's part of INFO: a type without a value, for which the server's callback is made.
+pub trait InfoSource {
+    /// Fills it. In the server's crash report it must take no lock.
+    fn fill(info: Info<'_>, in_crash_report: bool);
+}
+
+// SAFETY: only the server calls it: under its global lock or in its crash report, with pointers alive during the call.
+unsafe extern "C" fn fill<S: InfoSource>(info: *mut raw::RedisModuleInfoCtx, in_crash_report: c_int) {
+    // SAFETY: the server hands the reply being built, alive during the call.
+    let info = unsafe { Info::from_raw(info) };
+    S::fill(info, in_crash_report != 0);
+}
+
 impl Ctx<'_> {
-    /// Registers the callback. It also runs in the server's crash report: it must take no lock.
-    pub fn register_info(self, callback: raw::RedisModuleInfoFunc) -> Result<(), Refused> {
+    /// Registers the module's part of INFO.
+    pub fn register_info<S: InfoSource>(self) -> Result<(), Refused> {
         // SAFETY: the context carries the module; the callback lives as long as the library.
         ok(
-            unsafe { api!(RedisModule_RegisterInfoFunc)(self.raw(), callback) },
+            unsafe { api!(RedisModule_RegisterInfoFunc)(self.raw(), Some(fill::<S>)) },
             "RedisModule_RegisterInfoFunc",
         )
     }

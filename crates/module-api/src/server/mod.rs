@@ -3,6 +3,7 @@
 pub mod alloc;
 pub mod config;
 pub mod event_loop;
+pub mod events;
 pub mod info;
 pub mod latency;
 pub mod log;

@@ -1,0 +1,22 @@
+//! A server for unit tests: it puts functions of its own behind the pointers that `RedisModule_Init` fills, keeps what they
+//! are given, and lets a test say what they refuse. It has as much of a server as the tests ask for.
+//!
+//! Whoever has the [`Server`] has the server's global lock: tests that use it run one at a time.
+
+mod contexts;
+mod filters;
+mod server;
+mod strings;
+
+pub use contexts::Context;
+pub use filters::CommandLine;
+pub use server::Server;
+
+/// Starts the server: one that knows nothing yet and refuses nothing. It waits for the end of the test that has it.
+pub fn start() -> Server {
+    let server = Server::alone();
+    strings::fill();
+    contexts::fill();
+    filters::fill();
+    server
+}
