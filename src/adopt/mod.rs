@@ -1,6 +1,8 @@
 //! Native keys under a captured prefix become durable: in steps of about a millisecond, so that the server goes on.
 //! Each key is one effect. A value that does not fit into one step is read in parts, and read again if it changed.
 
+#![forbid(unsafe_code)]
+
 mod build;
 pub(crate) mod census;
 mod guard;

@@ -1,5 +1,7 @@
 //! The commands, and the table by which the server knows them.
 
+#![forbid(unsafe_code)]
+
 mod admin;
 #[cfg(test)]
 mod agreement;

@@ -1,5 +1,7 @@
 //! One command of ours.
 
+#![forbid(unsafe_code)]
+
 pub(crate) mod blocking_pops;
 pub(crate) mod invocation;
 pub(crate) mod native_fallback;

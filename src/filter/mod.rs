@@ -7,6 +7,8 @@
 //! may be a flush. With prefixes it looks at the key, and at the name of a command of several arguments: one
 //! look into a table tells those whose keys may be behind the first.
 
+#![forbid(unsafe_code)]
+
 #[cfg(test)]
 mod allocations;
 mod author;

@@ -4,6 +4,8 @@
 //!
 //! A walk meets every durable key that was there when it began. One walk that finds none is the end.
 
+#![forbid(unsafe_code)]
+
 mod crc64;
 mod dump;
 mod give;

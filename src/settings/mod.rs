@@ -1,5 +1,7 @@
 //! What the operator and the server have set.
 
+#![forbid(unsafe_code)]
+
 pub(crate) mod always_keys;
 pub(crate) mod attention;
 pub(crate) mod captured_keys;
