@@ -76,7 +76,7 @@ fn fill_cache(client: &mut Client) {
     let set = |n: usize| vec!["SET".to_owned(), format!("cache:{n}"), "x".repeat(100)];
     let replies = client.pipeline(&(0..CACHE_KEYS).map(set).collect::<Vec<_>>());
     assert!(replies.iter().all(support::Reply::is_ok), "a cache write failed");
-    println!("{CACHE_KEYS} plain cache keys are written too");
+    println!("{CACHE_KEYS} native keys are written as well");
 }
 
 fn rewrite(client: &mut Client, ledger: &Ledger) {
@@ -108,19 +108,19 @@ fn ended(server: &Server, cut: Cut, up_ms: u128) -> ExitCode {
     let mut client = server.client();
     let info = client.info("mylog");
     println!(
-        "restarted in {up_ms} ms: {} durable keys from {} records of a log of {}, loaded in {} ms",
-        info["mylog_keys"],
-        info["mylog_last_load_records"],
+        "restarted in {up_ms} ms, {} ms of them for the log: {}, {} records, {} durable keys",
+        info["mylog_last_load_msec"],
         size(client.info_u64("mylog", "mylog_current_size")),
-        info["mylog_last_load_msec"]
+        info["mylog_last_load_records"],
+        info["mylog_keys"]
     );
     let cache = client.run("EXISTS cache:0").int();
     println!(
-        "cache keys left: {} (a cache may forget)",
+        "cache keys left: {} (this server has no RDB and no AOF)",
         if cache == 0 { "none" } else { "some" }
     );
     println!(
-        "compared with what was sent: {} issued, {} acknowledged, {} found, {} lost",
+        "{} units sent, {} acknowledged, {} found in the log, {} acknowledged and not found",
         cut.issued, cut.acked, cut.recovered, cut.lost
     );
     let swept = !leftovers::files(&server.log_dir())

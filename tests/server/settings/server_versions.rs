@@ -11,7 +11,7 @@ fn numbers(version: &str) -> Version {
     (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
-/// The newest version of this name in the table: `| Redis | 8.6.3 | all tests | 0.1 |`.
+/// The newest version of this name in the table: `| Redis | 8.6.3 | all | 0.1 |`.
 fn newest(name: &str) -> Version {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let row = format!("| {name} | ");

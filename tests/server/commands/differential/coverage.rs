@@ -33,7 +33,7 @@ const IN_STEPS: [&str; 2] = ["FLUSHALL", "FLUSHDB"];
 /// The native commands of the groups whose every command is looked for.
 const GROUPS: [&str; 6] = ["string", "bitmap", "hash", "list", "set", "sortedset"];
 
-/// Native commands of these groups that have no twin, as README says under Limits.
+/// Native commands of these groups that have no twin, as docs/limits.md says.
 const LEFT_OUT: [&str; 16] = [
     // Ends of single fields, from Redis 7.4 on.
     "HEXPIRE",
