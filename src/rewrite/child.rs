@@ -1,5 +1,5 @@
-//! The process that the fork makes. It uses the parent's memory as it was at the fork, takes no lock (other
-//! threads may have held any), and leaves only through `exit_from_child`.
+//! The forked child process. It uses the parent's memory as of the fork, takes no lock (another thread may have held it
+//! at the fork, and no thread is left to release it), and ends only through `exit_from_child`.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -18,14 +18,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::pipes::{ChildEnds, Taken, take};
 use super::progress_page;
 
-/// Time between two heartbeats: the server reads them once a second, and the pipe behind them blocks.
+/// Time between two heartbeats. The server reads the pipe that they go through once a second, and a full pipe blocks the child.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Longest wait for the parent: after it the pipes are looked at again.
+/// Longest wait for the parent, in ms. After that time the child checks its pipes again, and sends its heartbeat.
 const WAIT_MS: u16 = 100;
-/// Some turns of the parent's event loop.
+/// In ms: long enough for some turns of the parent's event loop.
 const NAP_MS: u16 = 5;
 
-/// All that the child needs of its parent.
+/// All that the child needs from its parent.
 pub(super) struct Setup {
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
@@ -33,7 +33,7 @@ pub(super) struct Setup {
     pub(super) fork_seq: u64,
     pub(super) wall_ms: u64,
     pub(super) parent: libc::pid_t,
-    /// Durable writes wait for this rewrite: it gives up nothing.
+    /// Durable writes are refused until this rewrite is done: the child does not pause.
     pub(super) urgent: bool,
 }
 
@@ -47,7 +47,7 @@ struct Link {
 }
 
 impl Link {
-    /// Tells the server that the child lives and how far it is, also while it waits or writes one large value.
+    /// Sends the server a heartbeat with the progress, also while the child waits for the parent or writes one large value.
     fn beat(&mut self) {
         let now = self.now();
         if now - self.last_heartbeat >= HEARTBEAT {
@@ -121,7 +121,7 @@ impl ParentLink for Link {
     }
 }
 
-/// Runs the rewrite and leaves.
+/// Runs the rewrite and ends the process.
 pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
     panic::set_in_child();
     die_with(setup.parent);
@@ -130,7 +130,8 @@ pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
     let code = match rewrite(setup, ends, store) {
         Ok(()) => 0,
         Err(error) => {
-            // At once, and not when the parent hears of it: on a full disk the log itself is out of room.
+            // The child removes its file itself, before the parent learns of the failure: on a full disk the log needs that
+            // room at once.
             let _ = std::fs::remove_file(&setup.path);
             log::warning(&format!("log rewrite, child: {error}"));
             1
@@ -139,9 +140,10 @@ pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
     process::exit_from_child(code)
 }
 
-/// The child must not outlive a parent that was killed: the next start would sweep its file from under it.
+/// Makes the kernel kill the child when its parent dies. The start of the next server removes left-over rewrite files, and a
+/// child that outlived its parent would go on writing to the removed one.
 fn die_with(parent: libc::pid_t) {
-    // SAFETY: both take and give numbers only.
+    // SAFETY: `prctl` with these arguments and `getppid` pass numbers only, and touch no memory of this process.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         // The parent may have died before the call above.

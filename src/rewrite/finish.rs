@@ -1,5 +1,5 @@
-//! The end of a rewrite whose child has done its work: the switch to its file, begun and concluded on the event
-//! loop. What lies between runs on threads of its own and must not be waited for.
+//! The end of a rewrite whose child has exited well: the switch to the child's file. The event loop begins the switch and
+//! concludes it. In between the switch runs on its own threads, and the event loop must not wait for them.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::engine;
 use crate::engine::feed::Feed;
 use crate::engine::lazyfree;
 
-/// How a switch ended, told by its thread.
+/// The outcome of a switch, published by the thread that ran it.
 static SWITCHED: Mutex<Option<SwitchOutcome>> = Mutex::new(None);
 
 /// Starts the switch to the child's file.
@@ -56,7 +56,7 @@ pub(super) fn hand_over(mut running: Running, report: Report) {
     });
 }
 
-/// Takes note of a switch that has ended.
+/// Concludes a switch that has ended.
 pub(super) fn conclude_switch() {
     if with(|rewriter| rewriter.running.is_some()) != Some(true) {
         return;
@@ -75,7 +75,7 @@ pub(super) fn conclude_switch() {
     };
     match outcome {
         SwitchOutcome::Switched(switched) => succeeded(&running, &report, &switched, peak),
-        // Whoever cancelled it has counted it, if it is to count.
+        // `over_limit`, which may have cancelled the switch, has counted the failure. A MYLOG.REWRITE ABORT is no failure.
         SwitchOutcome::Failed(SwitchFailure {
             stage: SwitchStage::Cancelled,
             ..
@@ -127,7 +127,7 @@ fn succeeded(running: &Running, report: &Report, switched: &SwitchReport, peak: 
     ));
 }
 
-/// Gives up the switch if it is not too late.
+/// Cancels the switch, unless it is in its last step.
 pub(super) fn cancel_switch() -> Aborted {
     let cancelled = with(
         |rewriter| match rewriter.running.as_ref().map(|running| &running.phase) {

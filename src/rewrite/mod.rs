@@ -1,6 +1,6 @@
-//! The rewrite in the parent: fork, feed, handshake, switch; and when to begin one.
+//! The rewrite in the parent: fork, feed, handshake, switch; and the decision when a rewrite begins.
 //!
-//! All of it runs on the event loop but the switch, which has threads of its own. It never reads, writes,
+//! All of this runs on the event loop, except the switch, which has its own threads. The event loop never reads, writes,
 //! syncs, renames or removes the log.
 
 mod child;
@@ -36,31 +36,31 @@ use server_children::Waiting;
 pub(crate) use space::Shortage;
 pub(crate) use stats::Stats;
 
-/// How long a fork that the server refused is not tried again: it logs each refusal.
+/// For how long no fork is tried after the server has refused one: the server logs each refusal.
 const BUSY_REST: Duration = Duration::from_secs(1);
 
-/// The rewrite as the event loop knows it.
+/// The state of rewrites, owned by the event loop.
 pub(crate) struct Rewriter {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) dir: PathBuf,
-    /// Of the live file.
+    /// The identity of the live file.
     pub(crate) identity: Identity,
     pub(crate) run: u64,
-    /// Of the last rewrite that was begun, `>= identity.epoch`. No two attempts share a file name: the file of
-    /// one that was given up is removed by a thread, which must not meet the next one's.
+    /// The epoch of the last rewrite that was begun, `>= identity.epoch`. Each attempt has its own epoch and so its own file
+    /// name: a thread removes the file of an aborted attempt, and must not remove the file of the next one.
     last_epoch: u64,
-    /// Size of the live file's header and snapshot section: what growth is measured against.
+    /// Size of the live file's header and snapshot section: growth is measured against this size.
     pub(crate) base_size: u64,
     running: Option<Running>,
-    /// One is to begin as soon as it can.
+    /// A rewrite begins as soon as the server can fork.
     scheduled: bool,
     back_off: BackOff,
     healing: HealingSchedule,
-    /// Whether it stands back for another child.
+    /// Whether, and until when, the rewrite stands back for the server's other children.
     courtesy: Courtesy,
-    /// The server refused to fork while it saves: not before this one is tried again.
+    /// The server refused to fork because it saves: the next try is not before this time.
     busy_until: Option<Duration>,
-    /// An automatic one waits for room on the disk, and that has been said.
+    /// An automatic rewrite waits for room on the disk, and the server's log already has the line about it.
     short_of_room: bool,
     epoch_of_clock: Instant,
     pub(crate) stats: Stats,
@@ -68,12 +68,12 @@ pub(crate) struct Rewriter {
 
 static REWRITER: Gil<Option<Rewriter>> = Gil::new(None);
 
-/// Opens the rewriter; `None` before the log is open.
+/// Runs `f` with the rewriter; `None` before the log is open.
 pub(crate) fn with<R>(f: impl FnOnce(&mut Rewriter) -> R) -> Option<R> {
     REWRITER.with(|rewriter| rewriter.as_mut().map(f))
 }
 
-/// Puts the rewriter in place, at the end of a good load.
+/// Creates the rewriter, once OnLoad has opened the log.
 pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, base_size: u64) {
     let rewriter = Rewriter {
         fs,
@@ -95,14 +95,14 @@ pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, b
     REWRITER.with(|slot| *slot = Some(rewriter));
 }
 
-/// The answer to a request.
+/// The answer to `MYLOG.REWRITE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requested {
-    /// It runs.
+    /// The rewrite runs.
     Started,
-    /// It begins as soon as it can.
+    /// The rewrite begins as soon as it can.
     Scheduled,
-    /// One runs already.
+    /// A rewrite runs already.
     InProgress,
     /// The disk has too little room.
     NoRoom(Shortage),
@@ -110,10 +110,10 @@ pub(crate) enum Requested {
     Failed,
 }
 
-/// What became of an attempt to begin.
+/// The result of an attempt to begin a rewrite.
 enum Begun {
     Yes,
-    /// It is scheduled: the server saves.
+    /// The server saves, so the rewrite is scheduled.
     Later,
     NoRoom(Shortage),
     No,
@@ -122,13 +122,13 @@ enum Begun {
 /// Why a rewrite begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// Somebody asked.
+    /// A client asked with `MYLOG.REWRITE`.
     Asked,
     /// The log has grown.
     Growth,
-    /// The log needs a new file, from memory: nothing else helps.
+    /// The log's file can't be used any more, and only a new file, written from memory, helps.
     Healing,
-    /// It was scheduled.
+    /// The rewrite was scheduled.
     Scheduled,
 }
 
@@ -142,12 +142,12 @@ impl Rewriter {
         self.running.is_some()
     }
 
-    /// True if one is to begin.
+    /// True if a rewrite is scheduled.
     pub(crate) fn is_scheduled(&self) -> bool {
         self.scheduled
     }
 
-    /// How long automatic ones are held back after failures.
+    /// For how long automatic rewrites are still held back after failures.
     pub(crate) fn next_retry(&self) -> Duration {
         match healing() {
             Healing::NotNeeded => self.back_off.remaining(self.now()),
@@ -155,7 +155,7 @@ impl Rewriter {
         }
     }
 
-    /// How far the present one is, 0 to 1: the part of the entries that the child has passed.
+    /// Progress of the running rewrite, 0 to 1: the fraction of the entries that the child has passed.
     pub(crate) fn progress(&self) -> f64 {
         match self.running.as_ref().map(|running| &running.phase) {
             None => 0.0,
@@ -164,14 +164,14 @@ impl Rewriter {
         }
     }
 
-    /// What of the server's own waits for the child.
+    /// Which of the server's own children wait for the rewrite's child.
     pub(crate) fn in_the_way_of(&self) -> Waiting {
         let running = self.running.as_ref().filter(|running| running.has_child());
         running.map_or_else(Waiting::default, |running| running.waiting)
     }
 }
 
-/// `MYLOG.REWRITE`. `in_unit`: inside MULTI or a script, where a fork would see half a unit.
+/// `MYLOG.REWRITE`. `in_unit`: the command is inside MULTI or a script, where a fork would copy half a unit.
 pub(crate) fn request(in_unit: bool) -> Requested {
     let state = with(|rewriter| {
         rewriter.back_off.reset();
@@ -181,7 +181,7 @@ pub(crate) fn request(in_unit: bool) -> Requested {
     let Some((false, stands_back)) = state else {
         return Requested::InProgress;
     };
-    // The folder is gone, or takes no file: it is made ready if it can be, and the rewrite begins then.
+    // The folder is missing, or takes no file: the writer makes it ready if it can, and the scheduled rewrite begins after that.
     let unready = engine::with(|engine| {
         let waits = engine.marks().healing() == Healing::Waiting;
         if waits {
@@ -204,7 +204,7 @@ pub(crate) fn request(in_unit: bool) -> Requested {
     }
 }
 
-/// Schedules one: the state was replaced as a whole.
+/// Schedules a rewrite: `turn` begins it as soon as the server can fork.
 pub(crate) fn schedule() {
     with(|rewriter| rewriter.scheduled = true);
 }
@@ -244,7 +244,8 @@ fn begin(reason: Reason) -> Begun {
     }
 }
 
-/// The server saves without a child of its own, or with one that no flag told of: that is no failure. One line for a save.
+/// Schedules the rewrite again: the server saves in its own process, or has a child that the context flags did not show.
+/// That is no failure. The server's log gets one line for each save.
 fn later() {
     let news = with(|rewriter| {
         rewriter.scheduled = true;
@@ -258,8 +259,8 @@ fn later() {
     }
 }
 
-/// Begins one that nobody waits for. Without room for it, it is tried again until there is some: that costs
-/// nothing, so it is said and counted once and nothing is backed off from.
+/// Begins a rewrite that no client asked for. Without room on the disk the attempt is repeated until there is room. An attempt
+/// costs nothing, so the lack of room is logged and counted once, and causes no back-off.
 fn begin_by_itself(reason: Reason) {
     let Begun::NoRoom(shortage) = begin(reason) else {
         return;
@@ -276,7 +277,7 @@ fn begin_by_itself(reason: Reason) {
     }
 }
 
-/// Every turn of the event loop, after the group was sealed.
+/// Runs in every turn of the event loop, after the group was sealed.
 pub(crate) fn turn() {
     run::after_seal();
     finish::conclude_switch();
@@ -289,7 +290,7 @@ pub(crate) fn turn() {
     }
 }
 
-/// The server's cron: the log's health and growth, the child's age, and who waits for it.
+/// Runs in the server's cron: the health and growth of the log, the age of the child, and the server's children that wait for it.
 pub(crate) fn cron() {
     run::watch_for_lost_child();
     run::watch_age();
@@ -324,13 +325,13 @@ pub(crate) fn cron() {
     }
 }
 
-/// Whether only a new file helps the log.
+/// Whether the log needs a new file, and whether one can be written.
 fn healing() -> Healing {
     engine::with(|engine| engine.marks().healing()).unwrap_or(Healing::NotNeeded)
 }
 
-/// The state was flushed or its databases swapped, which a child can't follow: what runs is given up, and
-/// one begins anew. That is no failure.
+/// Aborts the running child and schedules a rewrite: the data set was flushed or its databases were swapped, and the child
+/// can't follow that. It is no failure.
 pub(crate) fn start_anew() {
     let feeding = with(|rewriter| rewriter.running.as_ref().is_some_and(Running::has_child));
     if feeding == Some(true) {
@@ -339,18 +340,18 @@ pub(crate) fn start_anew() {
     }
 }
 
-/// `MYLOG.REWRITE ABORT`.
+/// The answer to `MYLOG.REWRITE ABORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Aborted {
-    /// It is given up.
+    /// The rewrite is aborted.
     Done,
-    /// None runs.
+    /// No rewrite runs.
     None,
-    /// It is too late.
+    /// The switch is in its last step.
     TooLate,
 }
 
-/// Gives up the rewrite that runs, or that is scheduled.
+/// Aborts the running or scheduled rewrite.
 pub(crate) fn abort() -> Aborted {
     let (running, child) = with(|rewriter| {
         let scheduled = std::mem::take(&mut rewriter.scheduled);
@@ -371,12 +372,12 @@ pub(crate) fn abort() -> Aborted {
     }
 }
 
-/// At shutdown: no callback will tell of the child's end.
+/// At shutdown, after which the server calls no fork-done callback.
 pub(crate) fn shut_down() {
     run::shut_down();
 }
 
-/// Counts a failure.
+/// Counts a failure, and starts the back-off.
 fn failed(why: &str) {
     with(|rewriter| {
         rewriter.stats.failed(why);

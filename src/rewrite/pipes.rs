@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
-/// What the data pipe is to hold: as much as an ordinary user may ask for.
+/// The wanted size of the data pipe: the kernel's default limit for an unprivileged user.
 const DATA_PIPE_BYTES: i32 = 1 << 20;
 
 /// The parent's ends.
@@ -26,7 +26,7 @@ pub(super) struct ChildEnds {
     pub(super) ack_down: File,
 }
 
-/// Makes the trio. No end ever blocks, but the child's ack up: it has room for all that is ever sent there.
+/// Makes the trio. All ends are non-blocking except the child's ack up, whose pipe has room for all that the child ever sends.
 pub(super) fn make() -> io::Result<(ParentEnds, ChildEnds)> {
     let (data_read, data_write) = pipe()?;
     let (up_read, up_write) = pipe()?;
@@ -40,7 +40,7 @@ pub(super) fn make() -> io::Result<(ParentEnds, ChildEnds)> {
     ] {
         set_nonblocking(fd)?;
     }
-    // A smaller pipe serves, too: more turns of the event loop for the same bytes.
+    // A smaller pipe works, too: the same bytes then take more turns of the event loop.
     let _ = fcntl(&data_write, FcntlArg::F_SETPIPE_SZ(DATA_PIPE_BYTES));
     let parent = ParentEnds {
         data: data_write,
@@ -66,17 +66,17 @@ fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// What a read without waiting gave.
+/// The result of a read that does not wait.
 pub(super) enum Taken {
-    /// So many bytes.
+    /// The number of bytes read.
     Bytes(usize),
-    /// Nothing now.
+    /// The pipe is empty now.
     Nothing,
     /// The other end is closed.
     Closed,
 }
 
-/// Reads without waiting.
+/// Reads without waiting. Repeats a read that a signal interrupted.
 pub(super) fn take(mut from: impl Read, buf: &mut [u8]) -> io::Result<Taken> {
     loop {
         match from.read(buf) {
@@ -89,7 +89,7 @@ pub(super) fn take(mut from: impl Read, buf: &mut [u8]) -> io::Result<Taken> {
     }
 }
 
-/// Writes slices without waiting; 0 if there is no room.
+/// Writes slices without waiting, and returns the number of bytes written: 0 if the pipe has no room.
 pub(super) fn give(mut to: impl Write, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
     loop {
         match to.write_vectored(slices) {

@@ -1,11 +1,11 @@
-//! A page shared with the rewrite child: how far it is, and a switch by which tests hold it at a stage.
+//! A memory page shared with the rewrite child: its progress, and a stage at which tests make the child wait.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mylog_core::rewrite::child::Stage;
 
-/// Stages by their names, in the order of the protocol.
+/// The stages and their names, in the order of the protocol.
 const STAGES: [(&str, Stage); 5] = [
     ("start", Stage::Start),
     ("walked", Stage::Walked),
@@ -14,15 +14,15 @@ const STAGES: [(&str, Stage); 5] = [
     ("reporting", Stage::Reporting),
 ];
 
-/// No stage.
+/// The number that stands for "no stage".
 const NONE: u32 = 0;
 
 struct Shared {
-    /// Where the next child, or the running one, is to be held: place in `STAGES` + 1.
+    /// The stage at which a child has to wait, the next child as well as the running one: index in `STAGES` + 1.
     at: AtomicU32,
-    /// Where the child is held now.
+    /// The stage at which the child waits now, numbered in the same way.
     held: AtomicU32,
-    /// How far the child is, in thousandths.
+    /// Progress of the child, in thousandths.
     progress: AtomicU32,
 }
 
@@ -34,8 +34,8 @@ fn shared() -> Option<&'static Shared> {
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_SHARED | libc::MAP_ANONYMOUS,
         );
-        // SAFETY: a new mapping, aligned to a page, zeroed, larger than `Shared`, never unmapped; zero is a
-        // valid value of its atomics.
+        // SAFETY: the kernel returns a new mapping that is page-aligned, zeroed and larger than `Shared`, and this process never
+        // unmaps it. Zero is a valid value of the atomics.
         unsafe {
             let page = libc::mmap(
                 std::ptr::null_mut(),
@@ -57,7 +57,7 @@ fn place(stage: Stage) -> u32 {
         .map_or(NONE, |place| place as u32 + 1)
 }
 
-/// Holds children at the stage of this name from now on; `off` lets them go. False for an unknown name.
+/// Makes children wait at the stage with this name from now on; `off` lets them go on. False for an unknown name.
 pub(crate) fn set(name: &[u8]) -> bool {
     let known = STAGES
         .iter()
@@ -73,13 +73,13 @@ pub(crate) fn set(name: &[u8]) -> bool {
     true
 }
 
-/// The stage at which the child is held now.
+/// The stage at which the child waits now.
 pub(crate) fn held() -> Option<&'static str> {
     let held = shared()?.held.load(Ordering::SeqCst).checked_sub(1)?;
     STAGES.get(held as usize).map(|(name, _)| *name)
 }
 
-/// No child works: none is held.
+/// Resets the page: no child runs.
 pub(super) fn clear() {
     if let Some(shared) = shared() {
         shared.held.store(NONE, Ordering::SeqCst);
@@ -87,24 +87,24 @@ pub(super) fn clear() {
     }
 }
 
-/// In the child: how far it is, 0 to 1.
+/// Called in the child: publishes its progress, 0 to 1.
 pub(super) fn tell_progress(done: f64) {
     if let Some(shared) = shared() {
-        // It never goes back, though the child has more to do with every key that is added.
+        // The maximum: each added key is more work for the child, but the published progress never decreases.
         shared
             .progress
             .fetch_max((done * 1000.0) as u32, Ordering::Relaxed);
     }
 }
 
-/// How far the child is, 0 to 1.
+/// Progress of the child, 0 to 1.
 pub(crate) fn progress() -> f64 {
     shared().map_or(0.0, |shared| {
         f64::from(shared.progress.load(Ordering::Relaxed)) / 1000.0
     })
 }
 
-/// In the child: waits here while it is to be held here.
+/// Called in the child: waits as long as `set` names this stage.
 pub(super) fn pass(stage: Stage) {
     let Some(shared) = shared() else { return };
     let here = place(stage);

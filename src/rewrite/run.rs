@@ -1,4 +1,4 @@
-//! One rewrite, from its fork to the end of its child: feed, handshake, and all that can end it early.
+//! One rewrite, from its fork to the end of its child: feed, handshake, and every way in which it can end early.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,37 +27,37 @@ use crate::engine::feed::Feed;
 use crate::engine::lazyfree;
 use crate::settings::config;
 
-/// System calls on the data pipe in one turn: what is left waits for the next.
+/// System calls on the data pipe in one turn. Unsent groups wait for the next turn.
 const SENDS_PER_TURN: usize = 4;
-/// Reads that take all that a child ever sends up: its question, its report, and the end of the file.
+/// Enough reads for all that a child ever sends through ack up: its question, its report, and the end of the file.
 const ACK_READS: usize = 3;
 
-/// Where a rewrite stands. A state implies that those before it were passed.
+/// The state of a rewrite. The child passes `Feeding`, `Stopped` and `Reported` in this order.
 pub(super) enum Phase {
-    /// The child writes, and gets the groups sealed meanwhile.
+    /// The child writes, and gets the groups that are sealed meanwhile.
     Feeding,
-    /// The child has asked and was answered: this is `H`.
+    /// The child has asked for the end of the stream, and the parent has answered with this `H`.
     Stopped(u64),
-    /// The child's report has come, for this `H`.
+    /// The child's report was received, for this `H`.
     Reported(u64, Report),
-    /// The child is killed; its end will be told.
+    /// The child was killed; the server's fork-done callback has yet to report its end.
     Aborted,
-    /// The child has ended well and the new file is being switched to.
+    /// The child has exited well, and the switch to the new file runs.
     Switching(Arc<CancelFlag>, Report),
 }
 
-/// A rewrite that runs.
+/// A running rewrite.
 pub(super) struct Running {
     pub(super) phase: Phase,
     pid: i32,
-    /// `None` once the child is done with, or given up.
+    /// `None` once the child has ended or was aborted.
     ends: Option<ParentEnds>,
-    /// The data pipe's writable event is registered.
+    /// The event loop watches the data pipe for being writable.
     sending: bool,
-    /// What came up so far.
+    /// The bytes that ack up has received so far.
     up: AckUp,
     pub(super) watch: Watch,
-    /// What of the server's own waits for the child.
+    /// Which of the server's own children wait for this one.
     pub(super) waiting: Waiting,
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
@@ -79,16 +79,16 @@ impl Running {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum BeginError {
-    /// No pipes, or no random bytes.
+    /// The pipes or the random bytes could not be had.
     #[error("{0}")]
     Resources(#[from] io::Error),
-    /// The event loop does not take the pipe.
+    /// The event loop refused a pipe.
     #[error("the event loop refused a pipe: {0}; raise maxclients")]
     EventLoop(#[from] module_api::Refused),
     /// The server saves, or has another child.
     #[error("the server forks nothing while it saves")]
     Busy,
-    /// The server has said why.
+    /// The server refused, and has logged the reason.
     #[error("the fork failed; see the line before")]
     Fork,
 }
@@ -113,9 +113,10 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
     };
     let fork_took = forking.elapsed();
     latency::sample(c"mylog-fork", fork_took.as_millis() as i64);
-    // 2. Close the child's ends, or its death would never show as the end of file.
+    // 2. Close the child's ends: with the child's ack up still open here, the parent would never read an end of file when
+    //    the child dies.
     drop(child_ends);
-    // 3. Feed from the very next group on: one that is missed is missing for ever.
+    // 3. Feed the child from the very next group on: a group that is missed here is missing in the new file for ever.
     let fork_seq = setup.fork_seq;
     engine::with(|engine| engine.feed = Feed::Child(Backlog::new(fork_seq)));
     let watched = event_loop::add(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read, on_ack_up);
@@ -144,7 +145,7 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
     Ok(())
 }
 
-/// All that the child has to know.
+/// Seals the group, and collects all that the child has to know.
 fn sealed_setup() -> Result<child::Setup, BeginError> {
     let (last, run, dir) = with(|rewriter| {
         let last = Identity {
@@ -155,7 +156,7 @@ fn sealed_setup() -> Result<child::Setup, BeginError> {
     })
     .ok_or(BeginError::Fork)?;
     let identity = mylog_core::log::ids::successor(&last)?;
-    // 1. Seal before the fork: a group half built would be in the child's copy and in the stream.
+    // 1. Seal before the fork: the child would get a half-built group twice, in its copy of the store and in the stream.
     let fork_seq = engine::with(|engine| {
         engine.seal();
         engine.last_seq()
@@ -191,7 +192,7 @@ fn log_begun(reason: Reason, epoch: u64, pid: i32, fork_seq: u64, fork_took: Dur
     ));
 }
 
-/// After each seal: there may be something to send, or too much.
+/// Runs after each seal: sends the new groups, or aborts if the feed has passed its limit.
 pub(super) fn after_seal() {
     let (waiting, over) = engine::with(|engine| {
         let waiting = matches!(&engine.feed, Feed::Child(backlog) if !backlog.is_empty());
@@ -206,7 +207,7 @@ pub(super) fn after_seal() {
     }
 }
 
-/// The rewrite is given up for memory's sake. A switch in its last step is as good as done.
+/// Gives up the rewrite because its feed uses too much memory. A switch in its last step goes on, since it is nearly done.
 fn over_limit(over: OverLimit) {
     let child = with(|rewriter| rewriter.running.as_ref().map(Running::has_child)).flatten();
     match child {
@@ -235,8 +236,8 @@ impl Running {
         }
     }
 
-    /// Takes the pipes out of the event loop and closes them. Out first: a closed number may be somebody
-    /// else's by the next turn.
+    /// Removes the pipes from the event loop, then closes them. In this order: a closed descriptor's number may belong to
+    /// another file by the next turn, and the event loop would then watch that file.
     fn close(&mut self) {
         self.stop_sending();
         if let Some(ends) = self.ends.take() {
@@ -245,7 +246,7 @@ impl Running {
     }
 }
 
-/// The data pipe has room.
+/// The event loop calls this when the data pipe has room.
 fn on_data_writable() {
     with(|rewriter| {
         let Some(running) = &mut rewriter.running else {
@@ -257,7 +258,7 @@ fn on_data_writable() {
                 return true;
             };
             for _ in 0..SENDS_PER_TURN {
-                // A child that is gone breaks the pipe; its end will be told.
+                // The pipe of a dead child is broken. The fork-done callback will report its end.
                 match backlog.send(|slices| give(&ends.data, slices)) {
                     Ok(0) | Err(_) => break,
                     Ok(_) => {}
@@ -275,14 +276,14 @@ fn on_data_writable() {
     });
 }
 
-/// The child has sent `!`, or its report, or has closed its end.
+/// The event loop calls this when the child has sent `!` or its report, or has closed its end.
 fn on_ack_up() {
     if let Some(garbled) = hear() {
         give_up(&garbled.to_string());
     }
 }
 
-/// Takes what the child has said; returned if it is not what a child says.
+/// Reads and handles what the child has sent. Returns an error if the protocol does not have such bytes there.
 fn hear() -> Option<Garbled> {
     with(|rewriter| {
         let running = rewriter.running.as_mut()?;
@@ -291,7 +292,7 @@ fn hear() -> Option<Garbled> {
         let said = match take(&ends.ack_up, &mut buf) {
             Ok(Taken::Bytes(n)) => running.up.push(buf.get(..n).unwrap_or_default()),
             Ok(Taken::Nothing) => Ok(Said::Nothing),
-            // What the child was able to say it has said; its end will be told.
+            // The child sends nothing any more. The fork-done callback will report its end.
             Ok(Taken::Closed) | Err(_) => {
                 let _ = event_loop::remove(std::os::fd::AsFd::as_fd(&ends.ack_up), Ready::Read);
                 Ok(Said::Nothing)
@@ -312,7 +313,7 @@ fn hear() -> Option<Garbled> {
 }
 
 impl Running {
-    /// Ends the stream at once: what is not in the pipe whole is the residual.
+    /// Ends the stream at once and answers with `H`. Groups that are not in the pipe as a whole become the residual.
     fn answer(&mut self) {
         self.stop_sending();
         let h = engine::with(|engine| match std::mem::take(&mut engine.feed) {
@@ -331,19 +332,19 @@ impl Running {
         };
         self.phase = Phase::Stopped(h);
         self.up.answered(h);
-        // The pipe is empty: it has room. If not, the child waits in vain and its age ends it.
+        // Ack down is empty, so it has room. If the answer fails all the same, the child waits in vain until `watch_age` ends it.
         let _ = give(&ends.ack_down, &[io::IoSlice::new(&answer(h))]);
     }
 }
 
-/// Gives the child up: closes the pipes and kills it. Its end comes as that of any child. Never
-/// RM_KillForkChild, which waits for the child on the event loop, for ever if it is stopped.
+/// Aborts the child: closes the pipes and kills it. The server reaps it as any child. RM_KillForkChild must not be used: it
+/// waits for the child on the event loop, and for ever if the child is stopped.
 pub(super) fn abort(why: &str) {
     let aborted = with(|rewriter| {
         let running = rewriter.running.as_mut().filter(|running| running.has_child())?;
         running.close();
         running.phase = Phase::Aborted;
-        // A child that the server has lost may be reaped, and its number somebody else's.
+        // If the server has no child any more, this one may have been reaped, and its pid may belong to another process.
         if server_has_child() {
             let _ = kill(Pid::from_raw(running.pid), Signal::SIGKILL);
         }
@@ -360,16 +361,16 @@ pub(super) fn abort(why: &str) {
     }
 }
 
-/// As `abort`, counted as a failure.
+/// Aborts the child, and counts a failure.
 fn give_up(why: &str) {
     abort(why);
     failed(why);
 }
 
-/// The child has ended, as the server's cron tells.
+/// The server's fork-done callback: the child has ended.
 fn ended(exit_code: i32, signal: i32) {
     let began = Instant::now();
-    // A long turn of the event loop may have both, the child's report and its end: the report first.
+    // After a long turn the report may still be unread although the child has ended: the report is read first.
     let garbled = (0..ACK_READS).find_map(|_| hear());
     let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) else {
         return;
@@ -398,14 +399,14 @@ fn ended(exit_code: i32, signal: i32) {
     }
 }
 
-/// What was kept for the new log goes. It may be many groups, or large ones.
+/// Drops the groups that were kept for the new log, on the thread that frees: they may be many, or large.
 fn drop_feed() {
     if let Some(feed) = engine::with(|engine| std::mem::take(&mut engine.feed)) {
         lazyfree::give_back(feed);
     }
 }
 
-/// A child came to nothing: the live log is as it was, the child's file goes.
+/// Cleans up after a child that failed: the live log is unchanged, the child's file is removed.
 fn fell_through(running: Running, how: &str) {
     drop_feed();
     if !matches!(running.phase, Phase::Aborted) {
@@ -422,7 +423,8 @@ fn server_has_child() -> bool {
     Flags::of_server().any(Flags::ACTIVE_CHILD)
 }
 
-/// A SHUTDOWN that fails, for want of room for the RDB say, ends the child and tells nobody.
+/// Notices that the server has killed the child. A SHUTDOWN that then fails, for lack of room for the RDB for example, does so
+/// and calls no callback.
 pub(super) fn watch_for_lost_child() {
     let awaited = with(|rewriter| {
         let running = rewriter.running.as_ref();
@@ -438,14 +440,14 @@ pub(super) fn watch_for_lost_child() {
     }
 }
 
-/// Removing a large file takes long: not on the event loop.
+/// Removes the file on a thread: the removal of a large file takes too long for the event loop.
 fn remove_elsewhere(path: PathBuf) {
     let thread = std::thread::Builder::new().name("mylog-sweep".to_owned());
-    // Left over, it is swept at the next start.
+    // If no thread starts, the next start of the server removes the file.
     let _ = thread.spawn(move || std::fs::remove_file(path));
 }
 
-/// Ends a child that lives longer than it may.
+/// Ends a child that is older than `mylog.rewrite-timeout`.
 pub(super) fn watch_age() {
     let limit = Duration::from_millis(config::rewrite_timeout_ms());
     let old = with(|rewriter| {
@@ -462,7 +464,7 @@ pub(super) fn watch_age() {
     }
 }
 
-/// The server ends: no callback will come. The child dies with us, too; this is for its file.
+/// The server ends, and calls no callback any more. The child would die with its parent anyway; its file would stay.
 pub(super) fn shut_down() {
     let Some(Some(mut running)) = with(|rewriter| rewriter.running.take()) else {
         return;

@@ -1,30 +1,30 @@
-//! What of the server's own waits for our child, since it runs one child at a time. No event tells, so the
-//! server's INFO is asked, and only while a rewrite is the reason.
+//! Which of the server's own children wait for the rewrite's child: the server runs one child at a time. No event reports
+//! that, so the server's INFO is asked, and only while a rewrite runs or stands back.
 
 use module_api::Ctx;
 
-/// Most replicas that are looked at.
+/// The largest number of replicas that are checked.
 const REPLICAS: u64 = 1024;
 
-/// What waits for our child, or was refused because of it.
+/// The server's children that wait for the rewrite's child, or were refused because of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
     /// A replica waits for its full sync.
     pub(super) full_sync: bool,
     /// An AOF rewrite is scheduled.
     pub(super) aof_rewrite: bool,
-    /// A BGSAVE was asked for. INFO shows none that is scheduled, and one without SCHEDULE was refused: so
-    /// each that is counted counts.
+    /// A client asked for a BGSAVE. INFO does not show a scheduled BGSAVE, and a BGSAVE without SCHEDULE was refused, so each
+    /// counted BGSAVE counts here.
     pub(super) bgsave: bool,
 }
 
 impl Waiting {
-    /// True if anything does.
+    /// True if any child waits.
     pub(super) fn any(self) -> bool {
         self != Self::default()
     }
 
-    /// Their names, for INFO and the log.
+    /// The names of the waiting children, for INFO and the server's log.
     pub(crate) fn names(self) -> String {
         let names: Vec<_> = [
             (self.full_sync, "full-sync"),
@@ -42,7 +42,7 @@ impl Waiting {
     }
 }
 
-/// What waits now, but for a BGSAVE.
+/// Asks INFO which children wait now. INFO does not show a waiting BGSAVE: `bgsaves` counts them.
 pub(super) fn look(ctx: Ctx<'_>) -> Waiting {
     let replication = ctx.server_info(c"replication");
     let replicas = replication.number("connected_slaves").min(REPLICAS);
@@ -58,7 +58,7 @@ pub(super) fn look(ctx: Ctx<'_>) -> Waiting {
     }
 }
 
-/// How many BGSAVEs were asked for, since the start or the last CONFIG RESETSTAT.
+/// The number of BGSAVEs that clients asked for, since the start or the last CONFIG RESETSTAT.
 pub(super) fn bgsaves(ctx: Ctx<'_>) -> u64 {
     let stats = ctx.server_info(c"commandstats");
     let calls = stats
@@ -67,7 +67,7 @@ pub(super) fn bgsaves(ctx: Ctx<'_>) -> u64 {
     calls.and_then(|calls| calls.parse().ok()).unwrap_or(0)
 }
 
-/// How many children the server has had, ours among them.
+/// The number of children that the server has forked, the module's among them.
 pub(super) fn forks(ctx: Ctx<'_>) -> u64 {
     ctx.server_info(c"stats").number("total_forks")
 }

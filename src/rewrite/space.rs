@@ -1,4 +1,4 @@
-//! Room for the new file, looked at before the fork. The writer has measured it: the event loop never asks the
+//! Room for the new file, checked before the fork. The writer measures the free space: the event loop never asks the
 //! disk.
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use mylog_core::rewrite::schedule::space_needed;
 use super::with;
 use crate::engine;
 
-/// The disk has too little room for a rewrite. Its text is an answer to a client, and a line of the log.
+/// The disk has too little room for a rewrite. The error's text is the reply to a client, and a line of the server's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it needs about {needed} bytes, {free} are free in {}", dir.display())]
 pub(crate) struct Shortage {
@@ -17,7 +17,7 @@ pub(crate) struct Shortage {
     dir: PathBuf,
 }
 
-/// What is lacking for a rewrite to begin; `None` if nothing is, or nobody knows.
+/// The room that a rewrite lacks; `None` if there is enough, or if the free space is unknown.
 pub(super) fn shortage() -> Option<Shortage> {
     let (needed, free) = engine::with(|engine| {
         (

@@ -1,4 +1,4 @@
-//! What INFO tells of rewrites.
+//! The numbers of rewrites that INFO shows.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use std::time::Duration;
 pub(crate) struct Stats {
     pub(crate) rewrites: u64,
     pub(crate) failures: u64,
-    /// Of the last rewrite that ended; false before the first.
+    /// Whether the last rewrite that ended has failed; false before the first.
     pub(crate) last_failed: bool,
-    /// Of the last one that ended, if it failed; else empty.
+    /// Why the last rewrite that ended has failed; empty if it did not.
     pub(crate) last_error: String,
-    /// How often one has given way to another child.
+    /// How often a rewrite has given way to another child.
     pub(crate) yields: u64,
     pub(crate) last: Duration,
     pub(crate) last_entries: u64,
-    /// Rounds over what had changed behind the child.
+    /// Rounds over the entries that changed after the child had written them.
     pub(crate) last_rounds: u64,
     pub(crate) last_fork: Duration,
-    /// What handing the residual over cost the event loop.
+    /// Time that handing the residual over took on the event loop.
     pub(crate) last_finalize: Duration,
     pub(crate) max_finalize: Duration,
     pub(crate) last_exclusive_usec: u64,
@@ -38,7 +38,7 @@ impl Stats {
         why.clone_into(&mut self.last_error);
     }
 
-    /// Counts a finalize.
+    /// Records how long handing the residual over took.
     pub(super) fn finalized(&mut self, took: Duration) {
         self.last_finalize = took;
         self.max_finalize = self.max_finalize.max(took);

@@ -1,5 +1,5 @@
-//! Letting the server's other children go first: who waits for ours is seen and told, and with
-//! `mylog.rewrite-yield` the rewrite gives way and begins anew behind theirs.
+//! The server's other children and the rewrite: which of them wait for the rewrite's child is noted and logged, and with
+//! `mylog.rewrite-yield` the rewrite gives way and begins anew after them.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ use super::server_children::Waiting;
 use super::{healing, run, schedule, server_children, with};
 use crate::settings::config;
 
-/// Time between two looks: each costs the event loop the making of three sections of INFO.
+/// Time between two checks: each check makes the event loop build three sections of INFO.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Since when a rewrite's child is in the way, and of whom.
+/// The checks on the server's waiting children, for one rewrite.
 pub(super) struct Watch {
-    /// BGSAVEs counted at the fork.
+    /// The number of BGSAVEs at the fork.
     bgsaves: u64,
     next: Instant,
 }
 
 impl Watch {
-    /// Begins with a fork.
+    /// Begins the checks, at a fork.
     pub(super) fn begin() -> Self {
         Self {
             bgsaves: own_context().map_or(0, server_children::bgsaves),
@@ -41,14 +41,15 @@ impl Watch {
         due
     }
 
-    /// True if one more was asked for. After a CONFIG RESETSTAT the count begins anew.
+    /// True if a client asked for a BGSAVE since the fork. CONFIG RESETSTAT sets the server's count to zero; the comparison then
+    /// starts from there.
     fn has_seen_bgsave(&mut self, counted: u64) -> bool {
         self.bgsaves = self.bgsaves.min(counted);
         counted > self.bgsaves
     }
 }
 
-/// The cron, while a child writes.
+/// Runs in the cron, while a child writes.
 pub(super) fn watch() {
     let due = with(|rewriter| {
         let running = rewriter.running.as_mut().filter(|running| running.has_child());
@@ -57,7 +58,7 @@ pub(super) fn watch() {
     let (Some(true), Some(ctx)) = (due, own_context()) else {
         return;
     };
-    // Outside of `with`: the server runs code of its own for these.
+    // Outside of `with`: INFO runs code of the server, which must not be called while the rewriter is borrowed.
     let (seen, bgsaves) = (server_children::look(ctx), server_children::bgsaves(ctx));
     let looked = with(|rewriter| {
         let running = rewriter.running.as_mut()?;
@@ -79,7 +80,7 @@ pub(super) fn watch() {
             waiting.names()
         ));
     }
-    // Nothing is more urgent than a log that takes no writes.
+    // While the log needs a new file it takes no writes, so the rewrite is more urgent than any other child.
     if config::rewrite_yields() && !heals() && give_way(server_children::forks(ctx)) {
         run::abort(&format!("it gives way to: {}", waiting.names()));
         schedule();
@@ -99,7 +100,7 @@ fn heals() -> bool {
     healing() != Healing::NotNeeded
 }
 
-/// The cron, while a rewrite stands back: may it begin again?
+/// Runs in the cron, while a rewrite stands back: decides whether it may begin again.
 pub(super) fn look_again() {
     let stands_back =
         with(|rewriter| rewriter.courtesy.stands_back() && rewriter.running.is_none()).unwrap_or(false);
@@ -110,7 +111,7 @@ pub(super) fn look_again() {
         with(|rewriter| rewriter.courtesy.reset());
         return;
     }
-    // Ours is gone: a child that is active is another one.
+    // The rewrite's own child has ended: an active child is another one.
     let active = Flags::of_server().any(Flags::ACTIVE_CHILD);
     let (forks, waiting) = (
         server_children::forks(ctx),
