@@ -1,4 +1,4 @@
-//! A durable value, made of a native one in parts: nothing of it counts before all of it was read.
+//! Builds a durable value from a native one, in parts. The value is used only once all of it was read.
 
 use std::time::Instant;
 
@@ -9,23 +9,23 @@ use mylog_core::value::{Hash, Kind, List, Set, Side, Value, ZSet};
 
 use super::Name;
 
-/// Elements of a list between two looks at the clock.
+/// Elements of a list that are read between two checks of the clock.
 const BETWEEN_LOOKS: usize = 16;
 
-/// What came of reading on.
+/// How a part of the reading ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// The whole value is there.
+    /// The whole value was read.
     All,
-    /// The time was over.
+    /// The deadline passed before the end of the value.
     More,
-    /// The value has no durable form: fields of it end before it does.
+    /// The value has no durable form: some of its fields have expire times of their own.
     NoForm,
-    /// The key is not what it was when the reading began.
+    /// The native value is not the one with which the reading began.
     Changed,
 }
 
-/// A native value of which some has been read.
+/// A native value of which a part was read.
 pub(super) struct Building {
     pub(super) name: Name,
     kind: Kind,
@@ -35,7 +35,7 @@ pub(super) struct Building {
 }
 
 impl Building {
-    /// Begins with a key; `None` if it holds nothing native that has a durable form.
+    /// Begins to read a key; `None` if the key contains no native value that has a durable form.
     pub(super) fn new(ctx: Ctx<'_>, name: Name) -> Option<Self> {
         let owned = OwnedStr::new(&name.bytes);
         let key = Key::open(ctx, owned.lend(), Mode::ReadNoTouch);
@@ -56,12 +56,12 @@ impl Building {
         })
     }
 
-    /// The value, once all of it was read.
+    /// The durable value. To be called after `read` has returned `Read::All`.
     pub(super) fn into_value(self) -> Value {
         self.value
     }
 
-    /// Reads on until `deadline`, or to the end without one.
+    /// Reads on until `deadline`; without a deadline to the end of the value.
     pub(super) fn read(&mut self, ctx: Ctx<'_>, deadline: Option<Instant>) -> Read {
         let owned = OwnedStr::new(&self.name.bytes);
         let key = Key::open(ctx, owned.lend(), Mode::ReadNoTouch);
@@ -86,7 +86,7 @@ impl Building {
                 deadline,
             ),
         };
-        // An element that a walk has not met, or a hash of which fields have ended.
+        // The lengths differ if the scan has missed an element, or if fields of a hash have expired.
         if read == Read::All && self.value.view().len() != self.len {
             return Read::Changed;
         }
@@ -142,7 +142,7 @@ fn read_collection(
     }
 }
 
-/// False for what no durable value can hold.
+/// Adds one element. False for an element that no durable value can contain.
 fn add(collection: &mut Value, element: &[u8], of_it: &[u8]) -> bool {
     match collection {
         Value::Hash(hash) => {
@@ -163,7 +163,7 @@ fn add(collection: &mut Value, element: &[u8], of_it: &[u8]) -> bool {
     true
 }
 
-/// True if any of these fields of a hash ends before the hash does, on a server where they can.
+/// True if any of these fields of a hash has an expire time of its own, on a server that has such fields.
 fn has_ends(ctx: Ctx<'_>, name: &[u8], fields: &[Vec<u8>]) -> bool {
     if fields.is_empty() {
         return false;
@@ -171,7 +171,7 @@ fn has_ends(ctx: Ctx<'_>, name: &[u8], fields: &[Vec<u8>]) -> bool {
     let count = fields.len().to_string();
     let head = [name, b"FIELDS", count.as_bytes()];
     let args: Vec<&[u8]> = head.into_iter().chain(fields.iter().map(Vec::as_slice)).collect();
-    // A server without the command has no such ends.
+    // A server without HPEXPIRETIME has no expire times of fields.
     ctx.call(c"HPEXPIRETIME", "", &args).is_some_and(|ends| {
         (0..ends.whole().len()).any(|field| ends.element(field).is_some_and(|end| end.int() >= 0))
     })

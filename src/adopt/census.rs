@@ -1,5 +1,5 @@
-//! How many native keys there are under captured prefixes: counted by a slow walk in the background when that may
-//! have changed for many at once, not kept in step with every command, for which the cache would pay.
+//! The number of native keys under captured prefixes. A slow walk in the background counts them whenever many of them may
+//! have changed at once. The number is not kept up to date at each command, since the cache would pay for that.
 
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,16 @@ use module_api::server::server_state;
 use super::walk::Walk;
 use crate::settings::captured_keys;
 
-/// One part of the walk, and the time before the next: a twentieth of the event loop's time at most.
+/// Length of one part of the walk, and the pause before the next: at most a twentieth of the event loop's time.
 const PART: Duration = Duration::from_micros(500);
 const PAUSE_MS: i64 = 10;
 
 struct Census {
-    /// The walk under way, and what it has counted.
+    /// The running walk, and the number of keys that it has counted.
     walk: Option<(Walk, u64)>,
-    /// A timer is set.
+    /// A timer for the next part is set.
     waits: bool,
-    /// What the last one that came to its end has counted, and when.
+    /// The number of keys that the last complete walk has counted, and the time of its end.
     last: Option<(u64, Instant)>,
 }
 
@@ -30,17 +30,17 @@ static CENSUS: Gil<Census> = Gil::new(Census {
     last: None,
 });
 
-/// What is known of native keys under captured prefixes.
+/// The result of the census.
 pub(crate) struct Count {
-    /// Native keys found by the last walk; `None` before the first has ended.
+    /// Native keys that the last complete walk has counted; `None` before the first one has ended.
     pub(crate) keys: Option<u64>,
-    /// How long ago that was.
+    /// Time since the end of that walk.
     pub(crate) age: Duration,
-    /// Another walk is under way.
+    /// A walk runs now.
     pub(crate) in_progress: bool,
 }
 
-/// What is known now.
+/// The present result.
 pub(crate) fn count() -> Count {
     CENSUS.with(|census| Count {
         keys: census.last.map(|(keys, _)| keys),
@@ -49,9 +49,9 @@ pub(crate) fn count() -> Count {
     })
 }
 
-/// The prefixes have changed, or the key space as a whole has: counts anew.
+/// Begins a walk: the captured prefixes have changed, or the whole keyspace has.
 pub(crate) fn begin() {
-    // Before the start is over there is nothing to count, and no context for it.
+    // During the start there is nothing to count yet, and no context to count with.
     let Some(ctx) = own_context() else { return };
     let captures = captured_keys::captures();
     let waits = CENSUS.with(|census| {
@@ -70,7 +70,7 @@ pub(crate) fn begin() {
     }
 }
 
-/// The databases were swapped: a walk under way begins again.
+/// The databases were swapped: a running walk begins again.
 pub(super) fn disturbed() {
     CENSUS.with(|census| {
         if let Some(under_way) = &mut census.walk {

@@ -1,8 +1,9 @@
-//! Hears whether a native value changes while it is read in parts over several turns.
+//! Watches whether a native value changes while it is read in parts over several turns.
 //!
-//! That takes the notifications of all native writes, for which the cache would pay: so it listens only while a
-//! value is under way that did not fit into one turn, and for good only on a server that can't take the subscription
-//! back. A change that nobody is notified of is another module's; the value's length is compared besides.
+//! For that the module subscribes to the notifications of all native writes, and the cache pays for them. So the
+//! subscription lasts only while a value is read that did not fit into one step; a server that can't cancel a
+//! subscription keeps it for good. A change without a notification is another module's: against that, `Building::read`
+//! compares the length of the value.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +15,14 @@ use module_api::server::log;
 use module_api::{Ctx, Str};
 use mylog_core::effect::Db;
 
-/// The name that is under way.
+/// The key that is watched.
 static NAME: Gil<Option<(Db, Vec<u8>)>> = Gil::new(None);
-/// Set while there is one: all that most notifications look at.
+/// True while a key is watched. Most notifications check only this flag.
 static WATCHING: AtomicBool = AtomicBool::new(false);
 static CHANGED: AtomicBool = AtomicBool::new(false);
 static SUBSCRIBED: AtomicBool = AtomicBool::new(false);
 
-/// Watches a name from now on. False where the server does not let us hear.
+/// Watches a key from now on. False if the server refuses the subscription.
 pub(super) fn watch(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
     if !SUBSCRIBED.load(Ordering::Relaxed) {
         if let Err(error) = ctx.subscribe_to_keyspace::<Changes>() {
@@ -36,18 +37,18 @@ pub(super) fn watch(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
     true
 }
 
-/// True if the name that is watched has changed since.
+/// True if the watched key has changed since `watch`.
 pub(super) fn changed() -> bool {
     CHANGED.load(Ordering::Relaxed)
 }
 
-/// Watches nothing more.
+/// Stops watching the key, and keeps the subscription for the next one.
 pub(super) fn rest() {
     WATCHING.store(false, Ordering::Relaxed);
     NAME.with(|watched| *watched = None);
 }
 
-/// There will be nothing to watch for long.
+/// Stops watching, and cancels the subscription: no key will be watched for long.
 pub(super) fn end(ctx: Ctx<'_>) {
     rest();
     if SUBSCRIBED.load(Ordering::Relaxed) && ctx.unsubscribe_from_keyspace::<Changes>() {

@@ -1,5 +1,5 @@
-//! Native keys under a captured prefix become durable: in steps of about a millisecond, so that the server goes on.
-//! Each key is one effect. A value that does not fit into one step is read in parts, and read again if it changed.
+//! Native keys under a captured prefix become durable, in steps of about a millisecond, between which the server serves its
+//! clients. Each key is one effect. A value that does not fit into one step is read in parts, and read again if it changed.
 
 #![forbid(unsafe_code)]
 
@@ -29,59 +29,59 @@ use crate::{engine, release};
 use build::{Building, Read};
 use walk::Walk;
 
-/// One step, and the time before the next.
+/// Length of one step, and the pause before the next.
 const STEP: Duration = Duration::from_millis(1);
 const PAUSE_MS: i64 = 2;
-/// The time before the next look while nothing can be adopted.
+/// Pause before the next step while nothing can be adopted.
 const WAIT_MS: i64 = 50;
-/// A value that has changed so often while it was read in parts is read in one step.
+/// A value that has changed this often while it was read in parts is read in one step.
 const MOST_CHANGES: u32 = 3;
 
-/// The databases were swapped, flushed or loaded: a walk has to begin again.
+/// The databases were swapped, flushed or loaded: the walk has to begin again.
 static DISTURBED: AtomicBool = AtomicBool::new(false);
 
-/// An adoption under way.
+/// A running adoption.
 struct Adoption {
     prefix: Vec<u8>,
     walk: Walk,
-    /// Native keys that the walk has found.
+    /// Native keys that the walk has found and that are still to be adopted.
     found: VecDeque<Name>,
     building: Option<Building>,
-    /// Keys adopted.
+    /// Number of keys adopted.
     keys: u64,
-    /// Keys that have no durable form.
+    /// Number of keys that have no durable form.
     skipped: u64,
 }
 
 /// How an adoption ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// There was none yet.
+    /// No adoption has ended yet.
     None,
-    /// Every key that was there was looked at.
+    /// The walk has visited every key.
     Done,
-    /// Somebody or something ended it.
+    /// The adoption was ended before: the text says why.
     Aborted(&'static str),
 }
 
-/// What is known of adoptions, for INFO.
+/// The progress of adoptions, for INFO.
 pub(crate) struct Progress {
     pub(crate) in_progress: bool,
-    /// Names visited by the one under way, or the last.
+    /// Keys visited by the running adoption, or by the last one.
     pub(crate) scanned: u64,
-    /// Keys adopted by it.
+    /// Keys that this adoption has made durable.
     pub(crate) keys: u64,
-    /// Keys that it left native: they have no durable form.
+    /// Keys that this adoption has left native, because they have no durable form.
     pub(crate) skipped: u64,
-    /// Keys adopted since the start.
+    /// Keys adopted since the start of the server.
     pub(crate) all_keys: u64,
-    /// How the last ended.
+    /// How the last adoption ended.
     pub(crate) last: Outcome,
 }
 
 struct State {
     running: Option<Box<Adoption>>,
-    /// A timer is set.
+    /// A timer for the next step is set.
     waits: bool,
     scanned: u64,
     keys: u64,
@@ -100,7 +100,7 @@ static STATE: Gil<State> = Gil::new(State {
     last: Outcome::None,
 });
 
-/// Begins to adopt the keys with a prefix. False while another adoption runs.
+/// Begins to adopt the keys with a prefix. False if another adoption runs.
 pub(crate) fn begin(prefix: &[u8]) -> bool {
     let Some(ctx) = own_context() else { return false };
     let (free, waits) = STATE.with(|state| {
@@ -117,7 +117,7 @@ pub(crate) fn begin(prefix: &[u8]) -> bool {
     free
 }
 
-/// Ends the adoption under way: what is adopted stays so. False if there is none.
+/// Ends the running adoption: adopted keys stay durable. False if no adoption runs.
 pub(crate) fn abort() -> bool {
     let aborted = STATE.with(|state| state.running.take());
     let (Some(_), Some(ctx)) = (&aborted, own_context()) else {
@@ -127,14 +127,14 @@ pub(crate) fn abort() -> bool {
     true
 }
 
-/// The databases were swapped, flushed or loaded.
+/// The databases were swapped, flushed or loaded: walks begin again.
 pub(crate) fn disturbed() {
     DISTURBED.store(true, Ordering::Relaxed);
     census::disturbed();
     release::disturbed();
 }
 
-/// Adopts a key in one step, if it holds something native.
+/// Adopts a key in one step, if it contains a native value.
 pub(crate) fn at_once(ctx: Ctx<'_>, db: Db, name: &[u8]) {
     if ctx.select_db(db).is_err() {
         return;
@@ -146,7 +146,7 @@ pub(crate) fn at_once(ctx: Ctx<'_>, db: Db, name: &[u8]) {
     }
 }
 
-/// What is known now.
+/// The present progress.
 pub(crate) fn progress() -> Progress {
     STATE.with(|state| Progress {
         in_progress: state.running.is_some(),
@@ -204,11 +204,11 @@ fn ended(ctx: Ctx<'_>, outcome: Outcome) {
     census::begin();
 }
 
-/// What comes behind a step.
+/// How a running adoption goes on after a step.
 enum Step {
-    /// Another one, so many ms later.
+    /// With another step, after this number of ms.
     Again(i64),
-    /// Nothing.
+    /// Not at all: the adoption has ended.
     Over(Outcome),
 }
 
@@ -246,7 +246,7 @@ impl Adoption {
         Step::Again(PAUSE_MS)
     }
 
-    /// The walk has lost its place, and what is being read perhaps its name.
+    /// Begins the walk again: its cursor is not valid any more, and the value that is being read may be under another key.
     fn begin_again(&mut self) {
         guard::rest();
         self.building = None;
@@ -255,12 +255,12 @@ impl Adoption {
         self.walk = Walk::new();
     }
 
-    /// Does the next thing; false if nothing is left to do.
+    /// Reads a value, opens a found key, or walks on. False if nothing is left to do.
     fn advance(&mut self, ctx: Ctx<'_>, deadline: Instant) -> bool {
         if let Some(building) = self.building.take() {
             self.go_on(ctx, building, deadline);
         } else if let Some(name) = self.found.pop_front() {
-            // An exclusion may have taken it out since it was found, or a release.
+            // An exclusion or a release may have taken the key out of the captured ones since the walk found it.
             if captured_keys::is_captured(&name.bytes) {
                 self.open(ctx, name, deadline);
             }
@@ -276,7 +276,7 @@ impl Adoption {
         true
     }
 
-    /// Begins with a key, if it still holds something native.
+    /// Begins to read a key, if the key still contains a native value.
     fn open(&mut self, ctx: Ctx<'_>, name: Name, deadline: Instant) {
         if ctx.select_db(name.db).is_ok() {
             if let Some(building) = Building::new(ctx, name) {
@@ -285,7 +285,7 @@ impl Adoption {
         }
     }
 
-    /// Goes on with a value of which an earlier step has read a part.
+    /// Reads on in a value of which an earlier step has read a part.
     fn go_on(&mut self, ctx: Ctx<'_>, building: Building, deadline: Instant) {
         let changed = guard::changed();
         guard::rest();
@@ -314,11 +314,11 @@ impl Adoption {
     }
 }
 
-/// A name that is to be adopted.
+/// A key that is to be adopted.
 struct Name {
     db: Db,
     bytes: Vec<u8>,
-    /// How often what it holds has changed while it was read.
+    /// How often its value has changed while it was read.
     changes: u32,
 }
 
@@ -346,7 +346,7 @@ impl Name {
     }
 }
 
-/// True while the log, or the server, takes nothing.
+/// True while the log can't take effects, or the server can't execute writes.
 pub(crate) fn must_wait() -> bool {
     backpressure::look_at_size();
     let down = engine::with(|engine| engine.down_reason().is_some()) != Some(false);

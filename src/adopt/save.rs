@@ -1,6 +1,7 @@
-//! An RDB behind an adoption or a release. One of the time before would bring the native values back, those of durable
-//! keys that are gone by then included, or lacks what is native now: where the server keeps RDBs, a new one takes its
-//! place. The start can tell only as long as the log has not been rewritten (`lifecycle::stale_rdb`).
+//! Saves an RDB after an adoption or a release. An RDB from before an adoption would bring the native values back, also
+//! those of keys that were deleted since as durable ones; an RDB from before a release lacks the values that are native
+//! now. So where the server keeps RDBs, a new one replaces the old one. The start can detect such an old RDB only as long as
+//! the log has not been rewritten (`lifecycle::stale_rdb`).
 
 use module_api::commands::rm_call::ReplyType;
 use module_api::context::Flags;
@@ -10,13 +11,13 @@ use module_api::server::log;
 
 use crate::engine;
 
-/// The time before another try.
+/// Time before the next try.
 const AGAIN_MS: i64 = 200;
 
-/// What an RDB is to be saved behind, as soon as no child runs: the log has to have it up to a seq.
+/// The seq that the log must have written before the RDB is saved, and whether an adoption or a release asks for it.
 static WANTED: Gil<Option<(u64, &'static str)>> = Gil::new(None);
 
-/// Saves an RDB, where the server keeps any, once the log has what was changed up to `seq`.
+/// Saves an RDB, if the server keeps any, after the log has written the changes up to `seq` and no child runs.
 pub(crate) fn behind(seq: u64, what: &'static str) {
     let waits = WANTED.with(|wanted| wanted.replace((seq, what)).is_some());
     if !waits {
@@ -29,10 +30,10 @@ fn save() {
     let Some((seq, what)) = WANTED.with(|wanted| *wanted) else {
         return;
     };
-    // The RDB there is may be the only file that has the values. One without them must not take its place before the
-    // log has them: cut short by a kill -9, it would know nothing of these keys, and win.
+    // The present RDB may be the only file that contains the native values. An RDB without them must not replace it before
+    // the log has written them. After a kill -9 the log would lack the keys, and the start would take the RDB as it is.
     let written = engine::with(|engine| engine.marks().written() >= seq) == Some(true);
-    // A child that runs has begun before the end, and stands in the way of another.
+    // A running child began before the end of the adoption or release, and the server runs only one child at a time.
     if !written || Flags::of_server().any(Flags::ACTIVE_CHILD) {
         ctx.after_ms(AGAIN_MS, save);
         return;

@@ -1,5 +1,5 @@
-//! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. A
-//! crash leaves the durable key, or none and so a native one as any that a cache forgets.
+//! The moment at which a native key becomes a durable one: one effect, one record, one command for replicas. After a crash
+//! the log contains the durable key or does not; without it the native key is lost as any key of a cache.
 
 use module_api::keys::key::{Key, Mode};
 use module_api::server::log;
@@ -15,24 +15,24 @@ use crate::keyspace::unsynced_adoptions::Recent;
 use crate::keyspace::{native_effects, unsynced_adoptions};
 use crate::lifecycle::readopt;
 
-/// About what a record takes beside its value.
+/// Approximate size of a record without its value.
 const RECORD_HEAD: usize = 64;
 
-/// Puts the value that was read in place of the native one, with the same end. False if the log can't take it, or
-/// the key has just ended: then nothing has changed.
+/// Replaces the native value with the durable one, with the same expire time. Returns false, without any change, if the log
+/// can't take the value, or if the key has just expired.
 pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let (db, name) = (built.name.db, OwnedStr::new(&built.name.bytes));
     let value: Value = built.into_value();
     let kind = value.kind();
-    // First: it may change the keyspace, and no key may be open meanwhile.
+    // This comes first, since it may change the keyspace while no key may be open.
     native_effects::settle(Cause::Command);
-    // Opened anew: a handle by which a list was read must not be used to take it away.
+    // The key is opened again: the server forbids to delete a list with the key handle that has read its elements.
     let key = Key::open(ctx, name.lend(), Mode::Write);
     if key.native_kind() != Some(kind) {
         return false;
     }
     let expire_at = key.expire_at();
-    // Made once, for the log and for replicas: a large one takes the most of this.
+    // The record is encoded once, for the log and for replicas: for a large value that is most of the work.
     let mut record = Vec::with_capacity(value.view().data_bytes() + RECORD_HEAD);
     encode_put(&mut record, db, name.lend().bytes(), expire_at, value.view());
     let id =
@@ -55,7 +55,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
             "an adopted key of the keyspace does not follow the log: {refused}"
         ));
     }
-    // Whoever watches it can't tell this from a change. Nobody is notified of one: the value is what it was.
+    // WATCH can't tell an adoption from a change. No keyspace event is sent, since the value is still the same.
     ctx.signal_modified(name.lend());
     let origin = readopt::origin(seq);
     ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record, &origin]);

@@ -1,20 +1,20 @@
-//! A walk over all databases, a few names at a time.
+//! A walk over the keys of all databases, a few keys at a time.
 
 use module_api::Ctx;
 use module_api::keys::scan::{Cursor, Found};
 use mylog_core::effect::Db;
 
-/// How far a walk has come.
+/// The position of a walk.
 pub(crate) struct Walk {
     db: Db,
-    /// `None` where the next database begins.
+    /// `None` at the beginning of a database.
     cursor: Option<Cursor>,
-    /// Names visited.
+    /// Number of keys visited.
     pub(crate) scanned: u64,
 }
 
 impl Walk {
-    /// Before the first database.
+    /// A walk that begins with the first database.
     pub(crate) const fn new() -> Self {
         Self {
             db: 0,
@@ -23,7 +23,7 @@ impl Walk {
         }
     }
 
-    /// Visits a few names, and leaves the context in their database. False behind the last.
+    /// Visits a few keys, and leaves their database selected in the context. False after the last database.
     pub(crate) fn step(&mut self, ctx: Ctx<'_>, mut visit: impl FnMut(Db, &[u8], Found)) -> bool {
         if ctx.select_db(self.db).is_err() {
             return false;

@@ -1,10 +1,10 @@
-//! The checksum behind a dumped value: CRC-64 with the polynomial of Jones.
+//! The checksum at the end of a dumped value: CRC-64 with the polynomial of Jones.
 
-/// Bit by bit from the lowest, as the sum itself.
+/// The polynomial with its bits reflected: the checksum takes the lowest bit of each byte first.
 const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
 
-/// What each byte does to the sum. Computed while this is compiled, where a place out of bounds is an error of the
-/// compiler's.
+/// The change that each byte makes to the checksum. The compiler computes the table, so an index out of bounds would be a
+/// compile error.
 #[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
 const TABLE: [u64; 256] = {
     let mut table = [0; 256];
@@ -22,7 +22,7 @@ const TABLE: [u64; 256] = {
     table
 };
 
-/// The sum of these bytes.
+/// The checksum of these bytes.
 pub(super) fn of(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |sum, byte| {
         let [low, ..] = sum.to_le_bytes();

@@ -1,24 +1,24 @@
-//! A durable value in the form in which RESTORE takes a native one: the plainest encoding of each type, which every
-//! server reads and turns into its own.
+//! A durable value in the format that RESTORE takes for a native one. Each type is written in its plainest encoding, which
+//! every server reads and converts to its own.
 
 use mylog_core::value::ValueRef;
 
 use super::crc64;
 
-/// Of the form. All servers that run the module read it.
+/// The RDB version in the dump. All servers that run the module read this one.
 const VERSION: [u8; 2] = 9_u16.to_le_bytes();
 
 const STRING: u8 = 0;
 const LIST: u8 = 1;
 const SET: u8 = 2;
 const HASH: u8 = 4;
-/// With scores as eight bytes.
+/// The type with scores of eight bytes.
 const SORTED_SET: u8 = 5;
 
-/// About what an element takes beside its bytes.
+/// Approximate size of an element without its bytes.
 const ELEMENT_HEAD: usize = 8;
 
-/// The bytes for RESTORE.
+/// The dump of a value, for RESTORE.
 pub(super) fn of(value: ValueRef<'_>) -> Vec<u8> {
     let mut dump = Dump(Vec::with_capacity(
         value.data_bytes() + value.len() * ELEMENT_HEAD,
@@ -65,7 +65,7 @@ impl Dump {
         self.length(elements);
     }
 
-    /// In one byte, two, five or nine.
+    /// A length takes one byte, three, five or nine.
     #[allow(clippy::big_endian_bytes, reason = "the server's form")]
     fn length(&mut self, length: usize) {
         match (u8::try_from(length), u16::try_from(length), u32::try_from(length)) {

@@ -1,6 +1,6 @@
-//! The moment at which a durable key becomes a native one. The server makes the native value first, in the place of the
-//! durable one, then the log forgets the key, both in one unit: a crash leaves the durable key, or a native one as any
-//! that a cache forgets. Replicas and the server's AOF get the server's own command, with the value.
+//! The moment at which a durable key becomes a native one. First the server creates the native value in the place of the
+//! durable one, then the log deletes the key, both in one unit. After a crash the log still contains the durable key, or the
+//! native one is lost as any key of a cache. Replicas and the server's AOF get the RESTORE, with the value.
 
 use module_api::commands::rm_call::ReplyType;
 use module_api::context::Flags;
@@ -15,18 +15,18 @@ use crate::engine::own_change::own_op;
 use crate::engine::value_handle;
 use crate::keyspace::native_effects::{self, Cause};
 
-/// What became of a key.
+/// The result of the release of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Given {
-    /// It is native, or its time was over.
+    /// The key is native, or its expire time has passed.
     Native,
-    /// The server did not take it: it is what it was.
+    /// The server refused the value: the key is still durable.
     Refused,
-    /// There was no durable key.
+    /// The key is not a durable one.
     Gone,
 }
 
-/// Makes a key native.
+/// Releases a key of any database.
 pub(super) fn one(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     if ctx.select_db(db).is_err() {
         return Given::Gone;
@@ -38,7 +38,7 @@ pub(super) fn one(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     given
 }
 
-/// Makes a key native that a command has met, in the command's database. False if it is not so now.
+/// Releases a key that a command is about to use, in the command's database. False if the key is still durable.
 pub(crate) fn at_once(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
     let given = in_this_db(ctx, db, name);
     if given == Given::Native {
@@ -80,7 +80,8 @@ fn in_this_db(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
         log::warning(&format!("a durable key could not be made native: {why}"));
         return Given::Refused;
     }
-    // A crash between the two files would leave it in neither.
+    // The log deletes the key only after the server has written its AOF. With the log first, a crash in between would leave the
+    // key in neither file.
     let aof = Flags::of_server().any(Flags::AOF);
     let taken = engine::with(|engine| {
         if aof {

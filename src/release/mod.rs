@@ -1,8 +1,8 @@
-//! Durable keys with a prefix become native: the way back from an adoption, in steps of about a millisecond, so that
-//! the server goes on. The prefix captures nothing more from the first moment. A key that is durable still has its
-//! commands led to the durable type, as one that an exclusion has taken out: so clients see no difference.
+//! Durable keys with a prefix become native: the reverse of an adoption, in steps of about a millisecond, between which the
+//! server serves its clients. From the first moment no new key with the prefix is captured. The commands of a key that is
+//! still durable are routed to the durable type, as with an excluded prefix. So clients see no difference.
 //!
-//! A walk meets every durable key that was there when it began. One walk that finds none is the end.
+//! A walk visits every durable key that existed when it began. The release ends with a walk that releases no key.
 
 #![forbid(unsafe_code)]
 
@@ -27,58 +27,58 @@ use crate::engine;
 use crate::settings::config;
 pub(crate) use give::at_once;
 
-/// One step, and the time before the next.
+/// Length of one step, and the pause before the next.
 const STEP: Duration = Duration::from_millis(1);
 const PAUSE_MS: i64 = 2;
-/// The time before the next look while nothing can be released.
+/// Pause before the next step while nothing can be released.
 const WAIT_MS: i64 = 50;
-/// Most walks: somebody may make durable keys with the prefix all the time.
+/// The largest number of walks: clients may go on making durable keys with the prefix.
 const MOST_WALKS: u32 = 16;
 
-/// The databases were swapped, flushed or loaded: a walk has to begin again.
+/// The databases were swapped, flushed or loaded: the walk has to begin again.
 static DISTURBED: AtomicBool = AtomicBool::new(false);
 
-/// A release under way.
+/// A running release.
 struct Release {
     prefix: Vec<u8>,
     walk: Walk,
-    /// Walks behind this one.
+    /// Number of complete walks before the present one.
     walks: u32,
-    /// Names that they visited.
+    /// Number of keys that those walks have visited.
     scanned: u64,
-    /// Durable keys that the walk has found and that are to be released.
+    /// Durable keys that the walk has found and that are still to be released.
     found: VecDeque<(Db, Vec<u8>)>,
-    /// Keys released.
+    /// Number of keys released.
     keys: u64,
-    /// As many when the walk began.
+    /// The number of keys released before the present walk began.
     keys_before: u64,
-    /// Keys that the server does not take as native ones.
+    /// Number of keys that the server has refused as native ones.
     skipped: u64,
-    /// Seq of the last effect when the walks had ended: no deletion of theirs is after it. `None` before.
+    /// Seq of the last effect when the walks had ended, so that every deletion of the release is up to it. `None` before.
     walked: Option<u64>,
 }
 
-/// What is known of releases, for INFO.
+/// The progress of releases, for INFO.
 pub(crate) struct Progress {
     pub(crate) in_progress: bool,
-    /// Names visited by the one under way, or the last.
+    /// Keys visited by the running release, or by the last one.
     pub(crate) scanned: u64,
-    /// Keys released by it.
+    /// Keys that this release has made native.
     pub(crate) keys: u64,
-    /// Keys that it left durable: the server did not take them.
+    /// Keys that this release has left durable, because the server refused them.
     pub(crate) skipped: u64,
-    /// Keys released since the start.
+    /// Keys released since the start of the server.
     pub(crate) all_keys: u64,
-    /// How the last ended.
+    /// How the last release ended.
     pub(crate) last: Outcome,
 }
 
 struct State {
     running: Option<Box<Release>>,
-    /// A timer is set.
+    /// A timer for the next step is set.
     waits: bool,
-    /// Prefixes that were released, or begun to be, since `mylog.capture` was last set: a durable key of theirs, left
-    /// or made by a command that was queued before, still has its commands led to it.
+    /// The prefixes of all releases that have begun since `mylog.capture` was last set. A durable key with such a prefix, left
+    /// over or made by a command that was queued before, still has its commands routed to the durable type.
     released: Vec<Vec<u8>>,
     scanned: u64,
     keys: u64,
@@ -98,16 +98,16 @@ static STATE: Gil<State> = Gil::new(State {
     last: Outcome::None,
 });
 
-/// Why a release did not begin.
+/// Why a release could not begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotBegun {
-    /// Another one runs.
+    /// Another release runs.
     InProgress,
-    /// `mylog.capture` can't say that the prefix is no longer captured.
+    /// No word of `mylog.capture` can exclude this prefix.
     NoWord,
 }
 
-/// Begins to release the keys with a prefix, which captures nothing from now on.
+/// Begins to release the keys with a prefix. No key with that prefix is captured from now on.
 pub(crate) fn begin(prefix: &[u8]) -> Result<(), NotBegun> {
     if STATE.with(|state| state.running.is_some()) {
         return Err(NotBegun::InProgress);
@@ -126,7 +126,7 @@ pub(crate) fn begin(prefix: &[u8]) -> Result<(), NotBegun> {
     Ok(())
 }
 
-/// Ends the release under way: what is native stays so, and what is durable. False if there is none.
+/// Ends the running release: native keys stay native, durable keys stay durable. False if no release runs.
 pub(crate) fn abort() -> bool {
     let aborted = STATE.with(|state| state.running.take()).is_some();
     if aborted {
@@ -135,12 +135,13 @@ pub(crate) fn abort() -> bool {
     aborted
 }
 
-/// The databases were swapped, flushed or loaded.
+/// The databases were swapped, flushed or loaded: the walk begins again.
 pub(crate) fn disturbed() {
     DISTURBED.store(true, Ordering::Relaxed);
 }
 
-/// Somebody has set `mylog.capture`: it counts, and not what was released before.
+/// A client has set `mylog.capture`: its new words replace the list of released prefixes. A running release is ended if the
+/// new words capture its prefix again.
 pub(crate) fn capture_was_set(words: &Words) {
     let again = STATE.with(|state| {
         let running = state.running.as_ref().map(|release| release.prefix.clone());
@@ -158,7 +159,7 @@ pub(crate) fn capture_was_set(words: &Words) {
     }
 }
 
-/// The words of `mylog.capture`, and those by which durable keys of prefixes that were released are found.
+/// The words of `mylog.capture`, and those that find the durable keys of released prefixes.
 pub(crate) fn with_released(words: &Words) -> Words {
     let released = STATE.with(|state| state.released.clone());
     released
@@ -166,12 +167,12 @@ pub(crate) fn with_released(words: &Words) -> Words {
         .fold(words.clone(), |words, prefix| words.and_released(prefix))
 }
 
-/// True for a name that is on its way to be native, or may be.
+/// True for a key with a released prefix: it is native, or may become so.
 pub(crate) fn is_released(name: &[u8]) -> bool {
     STATE.with(|state| state.released.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// What is known now.
+/// The present progress.
 pub(crate) fn progress() -> Progress {
     STATE.with(|state| Progress {
         in_progress: state.running.is_some(),
@@ -227,16 +228,16 @@ fn ended(outcome: Outcome) {
         "release {how}: {keys} keys are native now, {skipped} could not be made so"
     ));
     if keys > 0 {
-        // The RDB of the time before has them as durable keys, which the log knows to be gone.
+        // An RDB from before the release contains these keys as durable ones, and the log has deleted them.
         save::behind(engine::with(|engine| engine.last_seq()).unwrap_or(0), "release");
     }
 }
 
-/// What comes behind a step.
+/// How a running release goes on after a step.
 enum Step {
-    /// Another one, so many ms later.
+    /// With another step, after this number of ms.
     Again(i64),
-    /// Nothing.
+    /// Not at all: the release has ended.
     Over(Outcome),
 }
 
@@ -287,7 +288,7 @@ impl Release {
         self.skipped = 0;
     }
 
-    /// Does the next thing; false if nothing is left to do.
+    /// Releases a found key, or walks on. False if nothing is left to do.
     fn advance(&mut self, ctx: Ctx<'_>) -> bool {
         if let Some((db, name)) = self.found.pop_front() {
             match give::one(ctx, db, &name) {
@@ -312,8 +313,8 @@ impl Release {
     }
 }
 
-/// True once the log has everything up to `seq` on disk, for which it is asked. A release that was told to be complete
-/// before that could lose native writes behind it: after a kill -9 the log would still have the durable key, which wins.
+/// True once everything up to `seq` is on disk; asks for the sync. A release that was reported as complete before that could
+/// lose later native writes: after a kill -9 the log would still have the durable key, which replaces the native one.
 fn is_on_disk(seq: u64) -> bool {
     let done = engine::with(|engine| {
         engine.ask_sync(seq);
@@ -322,7 +323,7 @@ fn is_on_disk(seq: u64) -> bool {
     done != Some(false)
 }
 
-/// Counts a key that was released outside of the steps.
+/// Counts a released key: `all_keys` includes those that were released outside of the steps.
 fn count_one() {
     STATE.with(|state| state.all_keys += 1);
 }
