@@ -1,4 +1,4 @@
-//! What the filter allocates, beside a server that is none.
+//! Counts what the filter allocates, beside stand-ins for the server's functions.
 
 use allocation_counter::measure;
 use module_api::mock::{self, Server};
@@ -50,7 +50,7 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
             );
         }
     }
-    // With the exclusions of the last turn.
+    // With the exclusions of the last round above.
     for command in ["GET quota:2:1", "XADD queue:1:e * f v", "MGET queue:1:e quota:2"] {
         let name = command.split(' ').next().unwrap_or_default();
         assert_eq!(filtered(&server, command), (name.to_owned(), 0), "{command}");
@@ -65,7 +65,7 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
         ("ZUNION 2 order:1 order:2", "MYLOG.zunion"),
         ("SCAN 0 TYPE string", "MYLOG.scan"),
     ] {
-        // Twice: the first one's end must leave the name to the next.
+        // Twice: the end of the first command must leave the twin's name usable for the next.
         for _ in 0..2 {
             assert_eq!(filtered(&server, command), (twin.to_owned(), 0), "{command}");
         }

@@ -1,4 +1,4 @@
-//! What the filter tells the gate while replies may have to wait for the disk: whose command it is.
+//! What the filter reports to the gate while replies may have to wait for the disk: which client's command runs.
 
 use module_api::clients;
 use module_api::commands::filter::Filtered;
@@ -10,8 +10,9 @@ use super::{lead_to_twin, name_of};
 use crate::acks::{self, Needs};
 use crate::engine::is_durable;
 
-/// Redis before 7.2 tells no callback whose command it hears of. So a command that takes keys of any type and has a durable
-/// one goes to its twin, which is told. Only while replies may have to wait for the disk: a name costs a look into the store.
+/// On Redis before 7.2 no notification names the client of a native command. So a native command that takes keys of any type
+/// and has a durable one is routed to its twin, whose handler knows the client. This happens only while replies may have to
+/// wait for the disk, since each key costs a lookup in the store.
 pub(super) fn lead_to_twin_of_durable(command: Filtered<'_>, len: usize) -> bool {
     if !clients::run_behind_our_look() || !acks::is_on() || server_state::is_replica() {
         return false;
@@ -31,7 +32,7 @@ pub(super) fn lead_to_twin_of_durable(command: Filtered<'_>, len: usize) -> bool
     leads
 }
 
-/// Replies may have to wait for the disk: that of this command, and a client that is gated may be closed by it.
+/// Notes the client of a command whose reply may have to wait for the disk, and a command that may close a gated client.
 pub(super) fn note(command: Filtered<'_>) {
     acks::prepare();
     if acks::is_on() {
@@ -40,13 +41,13 @@ pub(super) fn note(command: Filtered<'_>) {
     note_settings(command);
 }
 
-/// What closes clients, protects them, sets settings of the server that may be set aside, or writes them down.
+/// Notes a command that closes or protects clients, and one that sets or writes a setting of the server that may be set aside.
 pub(super) fn note_settings(command: Filtered<'_>) {
     let Some(name) = name_of(command) else { return };
     let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
     match name.len() {
         4 if acks::may_be_queued() && is(b"exec") => acks::exec_comes(command.client_id()),
-        // Of a load that can't begin nothing else is heard on some servers.
+        // DEBUG may begin a load. If the load can't begin, some servers report nothing else of it.
         5 if is(b"debug") => acks::load_protects(),
         6 if is(b"client") => {
             let kills = |word: &[u8]| word.eq_ignore_ascii_case(b"kill");
@@ -63,7 +64,7 @@ pub(super) fn note_settings(command: Filtered<'_>) {
     }
 }
 
-/// What a CONFIG of so many words needs to be as the user has set it.
+/// Which settings a CONFIG of `len` words needs to have the user's value: those that it sets, or all if it writes them.
 fn needs<'a>(len: usize, word: impl Fn(usize) -> &'a [u8]) -> Option<Needs> {
     if word(1).eq_ignore_ascii_case(b"rewrite") {
         return Some(Needs::All);

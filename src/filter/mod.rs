@@ -1,11 +1,11 @@
-//! The command filter: sees every command before it runs, the cache's too. It routes native commands on
-//! captured keys to their twins, refuses what would change durable keys while the log is down, and leads
-//! flushes past the flush policy. It never feeds the log: what it sees are attempts.
+//! The command filter runs before every command, the cache's commands included. It routes native commands on captured keys
+//! to their twins, refuses commands that would change durable keys while the log is down, and routes flushes to the flush
+//! policy. It never feeds the log: a command that it sees may still be denied or fail.
 //!
-//! The common path allocates nothing, takes no lock and hashes nothing. While nothing is captured, watched or
-//! down it makes one call into the server for a command of two arguments and more, and three for others, which
-//! may be a flush. With prefixes it looks at the key, and at the name of a command of several arguments: one
-//! look into a table tells those whose keys may be behind the first.
+//! The common path allocates nothing, takes no lock and hashes nothing. While no key is captured, no reply may have to wait
+//! and the log works, a command of two arguments or more costs one call into the server; a shorter command costs three, since
+//! it may be a flush. With captured prefixes the filter checks the first key, and the name of a command of several arguments:
+//! one table lookup finds the commands that may have keys after the first.
 
 #![forbid(unsafe_code)]
 
@@ -33,14 +33,14 @@ use crate::settings::{captured_keys, server_commands};
 use crate::{acks, engine};
 use stand_in::reject;
 
-/// Replies may have to wait for the disk from now on, or no longer.
+/// Switches the watching on or off: whether replies may have to wait for the disk.
 pub(crate) fn watch(watched: bool) {
     if !attention::set(WATCHED, watched) {
         acks::forget_author();
     }
 }
 
-/// Registers the filter. The last thing in OnLoad: 7.0 does not take it back.
+/// Registers the filter. This is the last step of OnLoad, because Redis 7.0 can't unregister a filter.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     twins::prepare();
     ctx.register_filter::<EachCommand>()
@@ -62,7 +62,7 @@ fn see(command: Filtered<'_>) {
     if blocking_pops::are_due() && may_unblock(command) {
         blocking_pops::let_go();
     }
-    // Somebody may still be gated when no new reply has to wait.
+    // This runs even while no new reply has to wait, since clients may still be gated.
     acks::next_command(|| command.client_id());
     if acks::is_anything_aside() && !attention::is_on(WATCHED) {
         author::note_settings(command);
@@ -72,13 +72,13 @@ fn see(command: Filtered<'_>) {
     } else if len <= 2 && is_flush(command, len) {
         lead_flush(command);
     }
-    // Last: what was routed or refused has another name by now.
+    // This comes last: a command that was routed or refused above has another name by now, and is left alone.
     if len >= 5 && selected_db::leads() {
         lead_copy(command);
     }
 }
 
-/// The name of a command in the server's table, whatever `rename-command` has made of it.
+/// The name of a command in the server's table, also if `rename-command` has given the command another spelling.
 fn name_of<'c>(command: Filtered<'c>) -> Option<&'c [u8]> {
     let spelling = command.arg(0)?;
     if server_commands::are_renamed() {
@@ -87,14 +87,14 @@ fn name_of<'c>(command: Filtered<'c>) -> Option<&'c [u8]> {
     Some(spelling)
 }
 
-/// COPY to another database, where it would leave its client there.
+/// Routes COPY to another database to a command of the module, on servers where COPY would leave its client in that database.
 fn lead_copy(command: Filtered<'_>) {
     if name_of(command).is_some_and(|name| name.eq_ignore_ascii_case(b"copy")) {
         let _ = command.replace(0, stand_in::copy_name(command));
     }
 }
 
-/// Looks at a command while there is more than flushes to look for.
+/// Handles a command while more than flushes matters to the filter.
 fn attend(command: Filtered<'_>, len: usize) {
     if attention::is_on(WATCHED) {
         author::note(command);
@@ -110,7 +110,7 @@ fn attend(command: Filtered<'_>, len: usize) {
         }
         return;
     };
-    // Before all else: ASYNC may look like a captured key, and a flush is not in the routes.
+    // This comes first: the argument ASYNC may have a captured prefix, and a flush is not in the routes.
     if len == 2 && matches!(first.len(), 4 | 5) && is_flush(command, len) {
         return lead_flush(command);
     }
@@ -120,14 +120,14 @@ fn attend(command: Filtered<'_>, len: usize) {
     }
 }
 
-/// A command that ends waits, or tells who waits, or may have such a one queued.
+/// True for a command that ends waits or reports them, or that may have such a command queued.
 fn may_unblock(command: Filtered<'_>) -> bool {
     const NAMES: [&[u8]; 6] = [b"client", b"exec", b"info", b"replicaof", b"slaveof", b"failover"];
     let is = |name: &[u8]| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
     name_of(command).is_some_and(is)
 }
 
-/// FLUSHALL or FLUSHDB.
+/// True for FLUSHALL and FLUSHDB.
 fn is_flush(command: Filtered<'_>, len: usize) -> bool {
     len <= 2
         && name_of(command).is_some_and(|name| {
@@ -135,7 +135,7 @@ fn is_flush(command: Filtered<'_>, len: usize) -> bool {
         })
 }
 
-/// A flush with durable keys goes through its held form, which knows the policy.
+/// Routes a flush to its twin, which knows the flush policy, if there are durable keys.
 fn lead_flush(command: Filtered<'_>) {
     let durable = engine::with(|engine| !engine.store.is_empty()) == Some(true);
     if durable && !server_state::is_replica() {
@@ -145,7 +145,7 @@ fn lead_flush(command: Filtered<'_>) {
     }
 }
 
-/// SCAN for keys of one type has to find the durable ones among the captured, too.
+/// Routes a SCAN with TYPE to its twin, which finds the durable keys of that type, too.
 fn lead_scan(command: Filtered<'_>, len: usize, place: usize) {
     let asks = |place| {
         command
@@ -157,7 +157,7 @@ fn lead_scan(command: Filtered<'_>, len: usize, place: usize) {
     }
 }
 
-/// What the keys of a command are to the filter.
+/// How many of a command's keys are captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Captured {
     None,
@@ -165,7 +165,7 @@ enum Captured {
     Mixed,
 }
 
-/// Looks for the keys of a command, the first argument of which has a captured prefix or not.
+/// Finds the keys of a command and decides how it runs. `first`: the commands of its first argument's key are routed.
 fn look(command: Filtered<'_>, len: usize, first: bool) {
     let Some(name) = name_of(command) else { return };
     let Some(place) = routes::place(name) else {
@@ -183,20 +183,20 @@ fn look(command: Filtered<'_>, len: usize, first: bool) {
         Keys::Populated => return unrouted::look_at_populate(command),
         _ => {}
     }
-    // Nearly all there are.
+    // The case of nearly all routed commands.
     if first && route.keys == Keys::At(1) && route.twin == Twin::Runs {
         return lead_to_twin(command, place);
     }
     let keys = key_places(|place| command.arg(place), len, route.keys);
     let captured = match captured(command, keys.clone()) {
-        // It would look for keys of ours, and find none that it knows.
+        // A native SORT would look up the patterns in captured keys, and find no native values there.
         Captured::None if route.keys == Keys::Sort && patterns_are_held(command, len) => Captured::Mixed,
         captured => captured,
     };
     match (captured, route.twin) {
         (Captured::None, _) | (_, Twin::Native) => refuse_while_down(command, route, keys),
         (_, Twin::Checked) => unrouted::lead(command),
-        // RENAME and COPY work across: both names are only names.
+        // RENAME and COPY work from captured to other keys and back.
         (Captured::All | Captured::Mixed, Twin::Runs) if route.generic_write => {
             lead_to_twin(command, place);
         }
@@ -227,14 +227,13 @@ fn captured(command: Filtered<'_>, keys: Places) -> Captured {
     match (held + durable, others + outside) {
         (0, _) => Captured::None,
         (_, 0) => Captured::All,
-        // The handler knows which of them are durable in this database, and that the others need not be.
+        // The handler knows which of the excluded keys are durable in this database; the others need not be.
         _ if held == 0 && outside == 0 => Captured::All,
         _ => Captured::Mixed,
     }
 }
 
-/// True for a key whose commands are led to their twins: a captured one, and one that was durable when an exclusion
-/// took it out.
+/// True for a key whose commands are routed to their twins: a captured key, or an excluded key that is still durable.
 fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
     match prefixes.standing(key) {
         Standing::Outside => false,
@@ -243,14 +242,14 @@ fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
     }
 }
 
-/// True if one of the arguments by which SORT finds other keys looks for captured ones.
+/// True if one of the patterns by which SORT finds other keys has a captured prefix.
 fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
     let arg = |place| command.arg(place).unwrap_or_default();
     captured_keys::with(|prefixes| pattern_places(arg, len).any(|place| prefixes.hold(arg(place))))
 }
 
-/// False for a command that says it has more keys than it has. Its options would be taken for keys, and the
-/// native command's error is the right one.
+/// False for a command that claims more keys than it has arguments for. Its options would be taken for keys, and the native
+/// command has the right error.
 fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
     let place = match route.keys {
         Keys::Counted => 1,
@@ -261,8 +260,8 @@ fn has_its_keys(command: Filtered<'_>, len: usize, route: &Route) -> bool {
     keys.is_none_or(|keys| route.has_room_for(keys, len))
 }
 
-/// While the log is down a native command must not change or replace a durable key: nothing could undo it. One of
-/// another database does not count: whether it is one is looked at where the database is known.
+/// Refuses a native command that would change or replace a durable key while the log is down, since nothing could undo the
+/// change. The key may be durable in another database only: the check, which knows the client's database, decides that.
 fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     if !attention::is_on(DOWN) || !route.overwrites {
         return;
@@ -270,7 +269,7 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     if route.keys == Keys::Everything {
         return refuse_if_any_is_durable(command);
     }
-    // What SORT sorts it does not change.
+    // SORT does not change its first key.
     let kept = usize::from(route.keys == Keys::Sort);
     let mut named = keys.skip(kept).filter_map(|place| command.arg(place));
     if brings_durable(command, route) {
@@ -279,23 +278,23 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     if !named.any(is_durable) {
         return;
     }
-    // What goes to another database or server counts there, so a durable key of that name in any does.
+    // The command may change a key in another database or on another server, so a durable key in any database counts.
     if route.twin == Twin::Native || route.name == "copy" {
         return refuse_if_any_is_durable(command);
     }
     unrouted::lead(command);
 }
 
-/// Refuses a command while the log is down, if there is a durable key at all.
+/// Refuses a command while the log is down, if there is any durable key.
 fn refuse_if_any_is_durable(command: Filtered<'_>) {
     if attention::is_on(DOWN) && engine::with(|engine| !engine.store.is_empty()) == Some(true) {
         refuse(command);
     }
 }
 
-/// Refuses a command for as long as the log is down.
+/// Refuses a command, if the log is still down.
 fn refuse(command: Filtered<'_>) {
-    // `refresh` is told at the turn's end: the log may work by now.
+    // `DOWN` is updated at the end of each turn only, and the log may work again by now.
     if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
         reject(command, &engine::refused(&reason));
     }
@@ -306,7 +305,7 @@ fn brings_durable(command: Filtered<'_>, route: &Route) -> bool {
     route.name.starts_with("restore") && command.arg(3).is_some_and(payload::is_ours)
 }
 
-/// Gives a command the name of its route's twin.
+/// Replaces the name of a command with that of its route's twin.
 fn lead_to_twin(command: Filtered<'_>, place: usize) {
     if queued::is_denied(command) {
         return;
@@ -316,7 +315,7 @@ fn lead_to_twin(command: Filtered<'_>, place: usize) {
     }
 }
 
-/// Gives a command that has no route the name of its twin.
+/// Replaces the name of a command without a route with that of its twin.
 fn replace_name(command: Filtered<'_>, native: &[u8]) {
     let _ = command.replace(0, twins::made_twin(native));
 }

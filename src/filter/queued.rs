@@ -1,9 +1,9 @@
-//! Clients that queue commands for EXEC. A captured command that its client's user may not run natively is left native
-//! there: the server denies it at once, in its own words, and the EXEC is aborted. Led to its twin it would be queued,
-//! and denied only when the commands before it have run.
+//! Clients that queue commands for EXEC. If a client's user may not run a captured command natively, the queued command is
+//! not routed: the server denies it at once, with its own error, and EXEC is aborted. Routed to its twin it would be queued,
+//! and denied only after the commands before it have run.
 //!
-//! 7.0 does not tell a filter whose command it looks at: there EXEC answers the denied command with an error in its
-//! place.
+//! Redis 7.0 does not tell a filter which client sent the command. There EXEC has the error in the place of the denied
+//! command's reply.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,17 +12,17 @@ use module_api::commands::filter::Filtered;
 use module_api::gil::Gil;
 use module_api::own_context;
 
-/// A client that has sent MULTI and neither EXEC nor DISCARD. What would make it another user's is queued as well.
+/// A client that has sent MULTI and neither EXEC nor DISCARD. A command that would change its user is queued as well.
 struct Client {
     id: u64,
-    /// Whose it is, once that was asked.
+    /// The client's user, once the server was asked for it.
     owner: Option<Owner>,
 }
 
-/// All of them: those that have left since are among them.
+/// All queuing clients, and clients that have disconnected since.
 struct Queuing {
     clients: Vec<Client>,
-    /// With so many, those that have left are looked for.
+    /// At this number of clients, the disconnected ones are removed.
     full: usize,
 }
 
@@ -32,10 +32,10 @@ static QUEUING: Gil<Queuing> = Gil::new(Queuing {
     clients: Vec::new(),
     full: FULL,
 });
-/// Set while there is any.
+/// Set while there is any queuing client.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// Looks at a command without arguments.
+/// Notes MULTI, EXEC, DISCARD and RESET.
 pub(super) fn look(command: Filtered<'_>) {
     let Some(name) = super::name_of(command) else {
         return;
@@ -69,7 +69,7 @@ impl Queuing {
     }
 }
 
-/// True for a command that is to be queued and that the server will deny to this client's user, in whatever database.
+/// True for a command that is to be queued and that the server would deny to the client's user in every database.
 pub(super) fn is_denied(command: Filtered<'_>) -> bool {
     if !ANY.load(Ordering::Relaxed) {
         return false;

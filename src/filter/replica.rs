@@ -1,9 +1,9 @@
-//! What of a replica's commands is led to the durable types: reads, which only clients send. A command that comes from
-//! the primary writes, and is what the primary has made of it.
+//! The commands that the filter routes on a replica: reads, which only clients send. A command from the primary writes, and
+//! the primary has already replicated it in the form in which it has to run.
 
 use redis_grammar::routes::{ROUTES, Route};
 
-/// The commands of the table that read, sorted.
+/// The routed commands that read, sorted.
 const READS: &[&str] = &[
     "bitcount",
     "bitfield_ro",
@@ -64,7 +64,7 @@ const READS: &[&str] = &[
     "zunion",
 ];
 
-/// Runs in the compiler only, where a place out of bounds is an error of the compiler's.
+/// Runs in the compiler, where an index out of bounds is a compile error.
 #[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
 const fn is_among(name: &[u8], names: &[&str]) -> bool {
     let mut at = 0;

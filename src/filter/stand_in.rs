@@ -1,9 +1,9 @@
-//! Commands of ours that come in the place of a native one without being its form: the one that answers with an error,
-//! and the one that runs COPY.
+//! Commands of the module that replace a native command without being its twin: the command that answers with an error,
+//! the one that runs COPY, and the one that checks a native command.
 //!
-//! The server asks whether the user may run that command of ours. A user with a list of what he may run would be told
-//! of a name that he has never sent. So for whoever has said who he is it is a command that needs no permission. That
-//! one does not ask for a password either, so clients that may not have given theirs get another one.
+//! The server checks whether the user may run that command. A user with a list of allowed commands would get an error about a
+//! command name that the client has never sent. So for authenticated clients the replacement is a command that needs no
+//! permission. Such a command does not require a password either, so clients that may not be authenticated get another one.
 
 use module_api::commands::acl::Owner;
 use module_api::commands::filter::Filtered;
@@ -12,23 +12,23 @@ use module_api::{OwnedStr, own_context};
 
 use crate::execute::twins;
 
-/// The command that answers with its first argument as an error, unless the user may not run what follows that.
+/// Answers with its first argument as an error, unless the user may not run the command that follows that argument.
 const REJECT: &[u8] = b"MYLOG.REJECT";
-/// The same, for everybody.
+/// Answers with its first argument as an error, without a permission.
 const REFUSE: &[u8] = b"MYLOG.REFUSE";
 
-/// COPY to another database, run inside a command of ours.
+/// Runs COPY to another database inside a command of the module.
 const COPY_DB: &[u8] = b"MYLOG.COPYDB";
 
-/// A native command behind a look at its keys.
+/// Checks the keys of a native command, then runs it.
 const CHECKED: &[u8] = b"MYLOG.CHECKED";
 
-/// True for a client of which it is known that it has said who it is, or need not.
+/// True for a client that is known to be authenticated, or to need no authentication.
 fn is_known(owner: Option<&Owner>) -> bool {
     match owner {
         Some(Owner::Default) => false,
         Some(Owner::Named(_) | Owner::Unlisted) => true,
-        // 7.0 does not tell whose command it is. Scripts are run by those who have said who they are.
+        // Redis 7.0 does not tell the client of a command. A script is run by an authenticated client.
         None => Flags::of_server().any(Flags::LUA),
     }
 }
@@ -37,19 +37,19 @@ fn owner(command: Filtered<'_>) -> Option<Owner> {
     Some(Owner::of(own_context()?, command.client_id()?))
 }
 
-/// The name of what COPY to another database becomes.
+/// The name of the command that runs COPY to another database.
 pub(super) fn copy_name(command: Filtered<'_>) -> OwnedStr {
     let for_all = is_known(owner(command).as_ref()).then(twins::copy_for_all);
     for_all.flatten().unwrap_or_else(|| OwnedStr::new(COPY_DB))
 }
 
-/// The name of the command that looks at the keys of a native one before it runs it.
+/// The name of the command that checks the keys of a native command before it runs it.
 pub(super) fn check_name(command: Filtered<'_>) -> OwnedStr {
     let for_all = is_known(owner(command).as_ref()).then(twins::check_for_all);
     for_all.flatten().unwrap_or_else(|| OwnedStr::new(CHECKED))
 }
 
-/// Refuses a command with this error. One that its user may not run is left to the server, which has its own words.
+/// Refuses a command with this error. A command that the user may not run is left to the server, which has its own error.
 pub(super) fn reject(command: Filtered<'_>, text: &str) {
     let owner = owner(command);
     if owner
@@ -62,7 +62,7 @@ pub(super) fn reject(command: Filtered<'_>, text: &str) {
     let Some(native) = command.arg(0).map(<[u8]>::to_vec) else {
         return;
     };
-    // The text first: with the name replaced and no text, the arguments would be taken for it.
+    // The text comes first: if the name were replaced and the insertion failed, the first argument would be taken for the text.
     if command.insert(1, text.as_bytes()).is_ok() && command.insert(2, &native).is_ok() {
         let _ = command.replace(0, OwnedStr::new(name));
     }

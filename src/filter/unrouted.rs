@@ -1,5 +1,5 @@
-//! Commands that write and have no route: by the server's own table. One with a captured key is led to a check that
-//! knows the client's database; so is one onto a durable key while the log is down.
+//! Commands that write and have no route, found in the server's own table. A command with a captured key is routed to a
+//! check that knows the client's database; so is a command that writes a durable key while the log is down.
 
 use module_api::commands::filter::Filtered;
 use module_api::own_context;
@@ -12,20 +12,20 @@ use crate::settings::attention::{self, DOWN};
 use crate::settings::server_commands::{Command, Treatment};
 use crate::settings::{captured_keys, config, server_commands};
 
-/// Our own begin with it.
+/// The prefix of the module's own commands.
 const OWN: &[u8] = b"mylog.";
 
-/// What is to be done about a command.
+/// What the filter does about a command.
 enum Finding {
     Nothing,
     Check,
-    /// The server has to be asked for its keys.
+    /// Ask the server for the command's keys.
     Ask,
-    /// It may take away any durable key.
+    /// The command may delete any durable key.
     Slots,
 }
 
-/// Looks at a command without a route.
+/// Handles a command without a route.
 pub(super) fn look(command: Filtered<'_>, len: usize, name: &[u8]) {
     let is_own = name
         .get(..OWN.len())
@@ -62,7 +62,7 @@ fn judge(command: Filtered<'_>, len: usize, known: &Command) -> Finding {
     }
 }
 
-/// True for a key that is captured, or durable in any database while that matters.
+/// True for a key that is captured; while the log is down also for a written key that is durable in any database.
 fn concerns(command: Filtered<'_>, place: usize, reads: bool) -> bool {
     let Some(key) = command.arg(place) else {
         return false;
@@ -71,21 +71,22 @@ fn concerns(command: Filtered<'_>, place: usize, reads: bool) -> bool {
     is_led || (!reads && attention::is_on(DOWN) && is_durable(key))
 }
 
-/// Gives a command the check in front.
+/// Routes a command to the check.
 pub(super) fn lead(command: Filtered<'_>) {
     if queued::is_denied(command) {
         return;
     }
     let name = stand_in::check_name(command);
     let Some(spelling) = command.arg(0) else { return };
-    // What it is first: with the name replaced and nothing behind it the first key would be taken for that.
+    // The command's name is inserted first: if the name were replaced and the insertion failed, the check would take the
+    // first key for the name of the native command.
     if command.insert(1, spelling).is_ok() {
         let _ = command.replace(0, name);
     }
 }
 
-/// DEBUG POPULATE makes keys of a name and a where there are none. No name is made here: there may be more of
-/// them than anybody could wait for, and whoever sends this need not have the permission for it.
+/// Refuses a DEBUG POPULATE that would make captured keys. It makes keys of a prefix and a number, where there are none yet.
+/// The keys are not computed here: there may be too many of them, and the client need not have the permission for DEBUG.
 pub(super) fn look_at_populate(command: Filtered<'_>) {
     let is_it = command
         .arg(1)
@@ -104,7 +105,7 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
     }
 }
 
-/// True if a command of this name may have a key behind its first argument.
+/// True if a command with this name may have a key after its first argument.
 pub(super) fn may_have_later_keys(command: Filtered<'_>) -> bool {
     name_of(command).is_some_and(server_commands::may_have_later_keys)
 }

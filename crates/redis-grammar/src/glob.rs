@@ -1,9 +1,9 @@
-//! Glob patterns, exactly as the server matches them.
+//! Glob patterns, matched exactly as the server does.
 
 /// True if `text` matches `pattern`.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    // Where to go back to: behind the last star, and one byte further in the text than the last time. Going
-    // back to the last star is enough: an earlier one can match nothing more than it already does.
+    // Where a mismatch continues: the pattern after the last star, and the text one byte further than at the last try. It is
+    // enough to go back to the last star: a try from an earlier one can't match anything more.
     let mut retry: Option<(&[u8], &[u8])> = None;
     let (mut pattern, mut text) = (pattern, text);
     loop {
@@ -26,7 +26,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Matches one element of the pattern, not a star, with one byte. Returns the rest of the pattern.
+/// Matches one element of the pattern, other than a star, with one byte. Returns the rest of the pattern.
 fn step<'p>(pattern: &'p [u8], text: &[u8]) -> Option<&'p [u8]> {
     let &byte = text.first()?;
     match pattern {
@@ -37,7 +37,7 @@ fn step<'p>(pattern: &'p [u8], text: &[u8]) -> Option<&'p [u8]> {
     }
 }
 
-/// Matches a class, its bracket taken off. One that is never closed ends with the pattern.
+/// Matches a class, without its opening bracket. A class that is never closed ends with the pattern.
 fn class(mut pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let negated = pattern.first() == Some(&b'^');
     if let (true, [_, rest @ ..]) = (negated, pattern) {

@@ -1,4 +1,4 @@
-//! Where the keys of a command are among its arguments.
+//! The places of a command's keys among its arguments.
 
 use std::iter::{Chain, StepBy};
 use std::ops::Range;
@@ -7,10 +7,10 @@ use std::option;
 use crate::routes::Keys;
 use crate::{migrate, sort_clauses};
 
-/// The places of a command's keys: one apart, and those of a range.
+/// The places of a command's keys: one place by itself, then those of a range.
 pub type Places = Chain<option::IntoIter<usize>, StepBy<Range<usize>>>;
 
-/// The places of the keys of a command with so many arguments, of which `arg` tells.
+/// The places of the keys of a command with `len` arguments; `arg` gives the argument at a place.
 pub fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys: Keys) -> Places {
     let (apart, range, step) = match keys {
         Keys::At(place) => (None, place..len.min(place + 1), 1),
@@ -35,13 +35,13 @@ pub fn key_places<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, keys:
     apart.into_iter().chain(range.step_by(step))
 }
 
-/// Places of the arguments by which SORT finds other keys.
+/// The places of the patterns by which SORT finds other keys: the arguments of BY and GET that contain a star.
 pub fn pattern_places<'a>(arg: impl Fn(usize) -> &'a [u8] + Copy, len: usize) -> impl Iterator<Item = usize> {
     sort_clauses::patterns(arg, len).filter(move |place| arg(*place).contains(&b'*'))
 }
 
-/// As many places as the argument at `place` says, behind it. None if there are not so many: the native
-/// command words that best.
+/// The places after `place`, as many as the argument at `place` says. None if the command has fewer arguments: the native
+/// command has the best error for that.
 fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize) -> Range<usize> {
     let first = place + 1;
     let many = arg(place)
@@ -50,7 +50,7 @@ fn counted<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize, place: usize
     first..first + many.unwrap_or(0)
 }
 
-/// A number in an argument.
+/// Parses an argument as a number.
 pub fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }

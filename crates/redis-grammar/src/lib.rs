@@ -1,7 +1,7 @@
-//! How the native commands read their arguments, without a server: which commands there are and where their keys are, the
-//! clauses of some of them, prefixes and patterns of keys, and the arithmetic of C.
+//! The syntax of the native commands, without a server: which commands there are and where their keys are, the clauses of
+//! some of them, prefixes and patterns of keys, and the arithmetic of C.
 //!
-//! What the command filter calls allocates nothing.
+//! The functions that the command filter calls allocate nothing.
 
 #![forbid(unsafe_code)]
 

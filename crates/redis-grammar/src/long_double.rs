@@ -1,49 +1,49 @@
-//! The arithmetic of INCRBYFLOAT: C's `long double`, which Rust does not have, read, added and printed as
-//! the native command does, to the last digit.
+//! The arithmetic of INCRBYFLOAT: C's `long double`, which Rust does not have. Numbers are read, added and printed as the
+//! native command does, to the last digit.
 //!
-//! A number is an integer times a power of two, and each step is exact until it is rounded, to nearest with
-//! ties to even, as the hardware does.
+//! A number is an integer times a power of two. Each step is exact until the result is rounded to nearest, with ties to
+//! even, as the hardware does.
 
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// Bits of the significand: the x87 format, or IEEE quadruple where `long double` is that.
+/// Bits of the significand: the x87 format, or IEEE quadruple on targets where `long double` is that.
 const PRECISION: i64 = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
     64
 } else {
     113
 };
-/// One past the exponent of the largest number: it is below two to this.
+/// One more than the exponent of the largest number: every number is below two to this power.
 const EXPONENT_END: i64 = 16384;
 /// Exponent of the last bit of the smallest number.
 const EXPONENT_MIN: i64 = 3 - EXPONENT_END - PRECISION;
-/// Digits that the native command prints behind the point, before it cuts zeros.
+/// Digits that the native command prints after the decimal point, before it cuts trailing zeros.
 const DECIMALS: u32 = 17;
-/// Longest text that the native command takes for a number, plus one.
+/// One more than the length of the longest text that the native command accepts as a number.
 const TEXT_END: usize = 5 * 1024;
-/// Past this a decimal exponent is as good as infinite, whatever the digits.
+/// Decimal exponents are limited to this one, which overflows or underflows with any digits.
 const HUGE_EXPONENT: i64 = 1 << 20;
 
 /// A `long double` other than a NaN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LongDouble {
-    /// `significand * 2^exponent`. Minus zero is not told from zero: no answer shows it.
+    /// `significand * 2^exponent`. Minus zero is the same as zero: no reply shows the difference.
     Finite {
-        /// With its sign.
+        /// The significand with its sign.
         significand: BigInt,
-        /// Of two.
+        /// The power of two.
         exponent: i64,
     },
     /// An infinity.
     Infinite {
-        /// Below all numbers.
+        /// True for minus infinity.
         negative: bool,
     },
 }
 
-/// A number that is too far from zero.
+/// The error for a number that is too far from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge {
-    /// Below all numbers.
+    /// True for a number that is too far below zero.
     pub negative: bool,
 }
 
@@ -56,8 +56,8 @@ impl LongDouble {
         }
     }
 
-    /// Reads a text as the native command does: `strtold` over all of it, without a NaN, without leading
-    /// space, and without what overflows or vanishes.
+    /// Reads a text as the native command does: `strtold` over the whole text. A NaN, leading space, and a number that overflows
+    /// or underflows are refused.
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.is_empty() || text.len() >= TEXT_END {
             return None;
@@ -119,8 +119,8 @@ impl LongDouble {
         matches!(self, Self::Infinite { .. })
     }
 
-    /// So many thousandths, rounded up as `ceill` of the product is; an infinity, and what no integer of 64 bits
-    /// holds, is an error that says whether it is negative.
+    /// The number times 1000, rounded up as `ceill` rounds the product. An infinity, or a product that does not fit into 64
+    /// bits, is an error that says whether it is negative.
     pub fn ceil_thousandths(&self) -> Result<i64, TooLarge> {
         let Self::Finite {
             significand,
@@ -149,7 +149,7 @@ impl LongDouble {
         i64::try_from(BigInt::from_biguint(sign, whole)).map_err(|_| too_large)
     }
 
-    /// Prints it as the native command does: at most 17 decimals, no exponent, no zeros at the end.
+    /// The text that the native command prints: at most 17 decimals, no exponent, no trailing zeros.
     pub fn human(&self) -> String {
         let (significand, exponent) = match self {
             Self::Finite {
@@ -173,7 +173,7 @@ impl LongDouble {
             ""
         };
         match decimals {
-            // What is left of a tiny negative number, too, is printed without its sign.
+            // A tiny negative number, of which no digit is left, is printed without its sign.
             "" if whole == "0" => "0".into(),
             "" => format!("{minus}{whole}"),
             _ => format!("{minus}{whole}.{decimals}"),
@@ -181,7 +181,7 @@ impl LongDouble {
     }
 }
 
-/// A number as it is written: `digits * base^-decimals`, times 10 or 2 to the `exponent`.
+/// A number as it was written: `digits * base^-decimals`, times 10 or 2 to the `exponent`.
 struct Written {
     digits: BigUint,
     decimals: i64,
@@ -189,7 +189,7 @@ struct Written {
 }
 
 impl Written {
-    /// Reads digits with a point and an exponent; `None` if anything else is there, or no digit.
+    /// Reads digits with a decimal point and an exponent. `None` for any other byte, or without a digit.
     fn read(text: &[u8], base: u32) -> Option<Self> {
         let mark: &[u8] = if base == 16 { b"pP" } else { b"eE" };
         let end = text
@@ -234,7 +234,7 @@ impl Written {
         if digits == BigUint::ZERO {
             return Some((digits, 0));
         }
-        // Bounds of its size in bits, far outside of the format: no power of ten has to be made for them.
+        // Bounds of the number's size in bits, far outside of the format: the power of ten is not computed for such numbers.
         let bits = i64::try_from(digits.bits()).ok()?;
         if power * 4 + bits < EXPONENT_MIN - 8 && power < 0 && power * 3 + bits < EXPONENT_MIN - 8 {
             return None;
@@ -246,7 +246,7 @@ impl Written {
         let rounded = if power >= 0 {
             round(digits * ten, 0, false)?
         } else {
-            // Enough bits of the quotient to round from, and the rest as "there is more".
+            // The quotient gets enough bits to round from; `more` says whether the division left a remainder.
             let up = (PRECISION + 2 + i64::try_from(ten.bits()).ok()? - bits).max(0);
             let dividend = digits << u64::try_from(up).ok()?;
             let quotient = &dividend / &ten;
@@ -257,7 +257,7 @@ impl Written {
     }
 }
 
-/// An exponent: an optional sign and digits, held within `HUGE_EXPONENT`.
+/// Reads an exponent: an optional sign and digits, limited to `HUGE_EXPONENT`.
 fn read_exponent(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text.split_first()? {
         (b'-', rest) => (true, rest),
@@ -275,7 +275,8 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-/// The nearest number of the format to `value * 2^exponent`, a little more if `more`; `None` past the largest.
+/// Rounds `value * 2^exponent`, or a little more than that if `more`, to the nearest number of the format. `None` if the result
+/// is past the largest number.
 fn round(value: BigUint, exponent: i64, more: bool) -> Option<(BigUint, i64)> {
     let bits = i64::try_from(value.bits()).ok()?;
     let last = (exponent + bits - PRECISION).max(EXPONENT_MIN);
@@ -287,7 +288,7 @@ fn round(value: BigUint, exponent: i64, more: bool) -> Option<(BigUint, i64)> {
     (value == BigUint::ZERO || exponent + bits <= EXPONENT_END).then_some((value, exponent))
 }
 
-/// `value / 2^down`, to nearest, ties to even; `more` says that the value is a little more than given.
+/// `value / 2^down`, to nearest, ties to even; `more` says that the exact value is a little above `value`.
 fn shift_right(value: BigUint, down: u64, more: bool) -> BigUint {
     let half = down.checked_sub(1).is_some_and(|half| value.bit(half));
     let below = more || value.trailing_zeros().is_some_and(|zeros| zeros + 1 < down);
@@ -313,7 +314,7 @@ mod tests {
 
     #[test]
     fn sums_are_those_of_the_native_command() {
-        // Taken from a server of version 7.0.15 on x86-64.
+        // Taken from Redis 7.0.15 on x86-64.
         #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
         for (a, b, expected) in [
             ("10.50", "0.1", "10.6"),

@@ -1,11 +1,11 @@
-//! The keys that MIGRATE takes away from here once another server has them.
+//! The keys that MIGRATE deletes on this server after the other server has stored them.
 
 use std::ops::Range;
 
-/// The first word behind `host port key db timeout`.
+/// Place of the first option, after `host port key db timeout`.
 const OPTIONS: usize = 6;
 
-/// Places of these keys among the arguments.
+/// The places of these keys among the arguments; none with the option COPY.
 pub fn taken_away<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize) -> Range<usize> {
     let mut keys = 3..len.min(4);
     let mut at = OPTIONS;
@@ -17,7 +17,7 @@ pub fn taken_away<'a>(arg: impl Fn(usize) -> Option<&'a [u8]>, len: usize) -> Ra
                 keys = at + 1..len;
                 break;
             }
-            // What follows may be any word.
+            // The next arguments are a password, or a user and a password, and may look like any option.
             () if is(b"auth") => 2,
             () if is(b"auth2") => 3,
             () => 1,

@@ -1,5 +1,5 @@
-//! Key prefixes out of the configuration, made for the filter's common path: one look at a key's first byte, and for
-//! those that a prefix begins with a search in a sorted list.
+//! Key prefixes from the configuration, prepared for the filter's common path: a table lookup by a key's first byte, and a
+//! search in a sorted list only for keys whose first byte a prefix has, too.
 
 mod exclusions;
 mod sorted;
@@ -9,18 +9,18 @@ use exclusions::Exclusions;
 use sorted::Sorted;
 pub use words::{BadWord, Words};
 
-/// What a key is to a set of prefixes.
+/// How a key relates to a set of prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It has none of them.
+    /// The key has none of the prefixes.
     Outside,
-    /// It has one of them.
+    /// The key has one of the prefixes.
     Held,
-    /// It has one of them, and an exclusion takes it out.
+    /// The key has one of the prefixes, and an exclusion matches it.
     Excluded,
 }
 
-/// A set of key prefixes, and what is taken out of it.
+/// A set of key prefixes, with exclusions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefixes {
     included: Sorted,
@@ -28,13 +28,13 @@ pub struct Prefixes {
 }
 
 impl Prefixes {
-    /// None at all.
+    /// The set without a prefix.
     pub const NONE: Self = Self {
         included: Sorted::NONE,
         excluded: Exclusions::NONE,
     };
 
-    /// Those of a config's words.
+    /// The set that the words of a config describe.
     pub fn of(words: &Words) -> Self {
         Self {
             included: Sorted::new(words.prefixes().map(<[u8]>::to_vec).collect()),
@@ -42,24 +42,24 @@ impl Prefixes {
         }
     }
 
-    /// True without a prefix.
+    /// True if the set has no prefix.
     pub fn is_empty(&self) -> bool {
         self.included.is_empty()
     }
 
-    /// True if a key may be taken out.
+    /// True if the set has an exclusion.
     pub fn exclude_some(&self) -> bool {
         !self.excluded.is_empty()
     }
 
-    /// True for a key with one of the prefixes that is not taken out.
+    /// True for a key that has one of the prefixes and that no exclusion matches.
     #[inline]
     pub fn hold(&self, key: &[u8]) -> bool {
         self.included.hold(key) && !self.excluded.hold(key)
     }
 
-    /// A name with one of the prefixes, if there is one among those that are this stem and a number below `count`.
-    /// Exclusions do not count: one that matches some of the names need not match all.
+    /// A key with one of the prefixes, if there is one among the keys that consist of this stem and a number below `count`.
+    /// Exclusions are ignored: an exclusion that matches some of these keys need not match all of them.
     pub fn numbered(&self, stem: &[u8], count: u64) -> Option<Vec<u8>> {
         let first = [stem, b"0"].concat();
         if count > 0 && self.included.hold(&first) {
@@ -79,7 +79,7 @@ impl Prefixes {
         Some([stem, number.to_string().as_bytes()].concat())
     }
 
-    /// What a key is.
+    /// How a key relates to the set.
     #[inline]
     pub fn standing(&self, key: &[u8]) -> Standing {
         match self.included.hold(key) {

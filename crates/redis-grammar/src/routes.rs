@@ -1,7 +1,7 @@
-//! Which native commands the filter knows by itself: those with a twin, and those that take keys of any type. What
-//! else writes is in the server's own table.
+//! The native commands that the filter knows by itself: those with a twin, and those that take keys of any type. All other
+//! commands that write are found in the server's own table.
 
-/// Where a command's keys are.
+/// Where the keys of a command are among its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
     /// Argument `n` alone.
@@ -14,63 +14,63 @@ pub enum Keys {
     All,
     /// Every second argument from the first.
     Pairs,
-    /// As many from the second as the first argument says.
+    /// From the second argument on, as many as the first argument says.
     Counted,
-    /// As many from the third as the second argument says.
+    /// From the third argument on, as many as the second argument says.
     CountedLater,
     /// Every argument but the last.
     AllButLast,
-    /// The first argument and as many from the third as the second says.
+    /// The first argument; and from the third on, as many as the second says.
     Store,
-    /// The first argument, and the one behind the word STORE.
+    /// The first argument, and the one after the word STORE.
     Sort,
-    /// Argument 3, or all behind the word KEYS, if it does not only copy them.
+    /// Argument 3, or all arguments after the word KEYS; none with COPY, which deletes no key here.
     TakenAway,
-    /// None in its arguments, but all keys there are.
+    /// No argument is a key: the command affects all keys of its databases.
     Everything,
-    /// Argument 2, if the first is ENCODING: what else OBJECT tells of a key it tells of any.
+    /// Argument 2, if the first is ENCODING. The other subcommands of OBJECT work for keys of any type.
     Encoded,
-    /// None in its arguments: it lists them, and tells their types if it is asked to.
+    /// No argument is a key: SCAN lists the keys, and with TYPE only those of one type.
     Listed,
-    /// None in its arguments: DEBUG POPULATE makes their names.
+    /// No argument is a key: DEBUG POPULATE makes up its keys.
     Populated,
 }
 
-/// What becomes of a native command on captured keys.
+/// How a native command runs on captured keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Twin {
-    /// It runs as `MYLOG.` and its name.
+    /// It runs as its twin: `MYLOG.` and its name.
     Runs,
-    /// What it would do is looked at before it runs.
+    /// It is checked before it runs.
     Checked,
-    /// It runs as it is on keys of any type.
+    /// It runs as it is, on keys of any type.
     Native,
 }
 
-/// A native command that the filter looks at.
+/// A native command that the filter handles.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// Lower-case name.
     pub name: &'static str,
-    /// As the server counts it: the name included, negative for "at least".
+    /// The arity as the server counts it: the name included, negative for "at least".
     pub arity: i32,
     /// Where its keys are.
     pub keys: Keys,
-    /// What becomes of it on captured keys.
+    /// How it runs on captured keys.
     pub twin: Twin,
-    /// It changes keys of any type: refused on durable keys while the log is down.
+    /// It changes keys of any type: it may mix captured keys with others.
     pub generic_write: bool,
-    /// It replaces a key of any type by one of its own: refused likewise.
+    /// It changes or replaces keys of any type: it is refused on durable keys while the log is down.
     pub overwrites: bool,
 }
 
 impl Route {
-    /// True for a number of arguments (the name included) that the server accepts. Another one is left to
-    /// the native command, whose error is the right one.
+    /// True for a number of arguments (the name included) that the server accepts. A command with another number is left to the
+    /// native command, which has the right error.
     pub fn accepts(&self, argc: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         if self.arity < 0 {
-            // A value that is missing at the end would make a value look like a key.
+            // Without the last value of a pair, a value would be taken for a key.
             let whole = self.keys != Keys::Pairs || argc % 2 == 1;
             argc >= least && whole
         } else {
@@ -78,8 +78,8 @@ impl Route {
         }
     }
 
-    /// Whether so many keys fit into so many arguments. The least number of these has one key in it, so what
-    /// has to follow the keys is in it as well.
+    /// True if this many keys fit into this many arguments. The arity includes one key, and so any argument that has to
+    /// follow the keys.
     pub fn has_room_for(&self, keys: usize, argc: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         argc >= least.saturating_add(keys.saturating_sub(1))
@@ -113,7 +113,7 @@ const fn over(mut route: Route) -> Route {
     route
 }
 
-/// Changes keys of any type, and is never routed.
+/// A command that changes keys of any type and is never routed.
 const fn native(name: &'static str, arity: i32, keys: Keys) -> Route {
     Route {
         name,
@@ -125,7 +125,7 @@ const fn native(name: &'static str, arity: i32, keys: Keys) -> Route {
     }
 }
 
-/// Changes no key that is there.
+/// A command that changes no existing key.
 const fn unchanging(name: &'static str, arity: i32, keys: Keys) -> Route {
     Route {
         overwrites: false,
@@ -133,7 +133,7 @@ const fn unchanging(name: &'static str, arity: i32, keys: Keys) -> Route {
     }
 }
 
-/// Makes a key of any type, of what it is given.
+/// A command that makes a key of any type, from a given value.
 const fn checked(name: &'static str, arity: i32, keys: Keys) -> Route {
     Route {
         twin: Twin::Checked,
@@ -143,7 +143,7 @@ const fn checked(name: &'static str, arity: i32, keys: Keys) -> Route {
 
 const FIRST: Keys = Keys::At(1);
 
-/// Sorted by name.
+/// All routes, sorted by name.
 pub const ROUTES: &[Route] = &[
     twin("append", 3, FIRST),
     twin("bitcount", -2, FIRST),
@@ -287,24 +287,24 @@ pub const ROUTES: &[Route] = &[
     over(twin("zunionstore", -4, Keys::Store)),
 ];
 
-/// The longest name in the table.
+/// Length of the longest name in the table.
 const LONGEST: usize = 17;
 
-/// The names of routes that may have a key behind their first argument.
+/// The names of the routes that may have a key after their first argument.
 pub fn with_later_keys() -> impl Iterator<Item = &'static str> {
     let later = ROUTES.iter().filter(|route| !matches!(route.keys, Keys::At(1)));
     later.map(|route| route.name)
 }
 
-/// The places of names in the table by length and first letter: where to look for one that a command has.
+/// An index of the routes by the length and first letter of their names. Names with the same length and letter are a chain.
 struct Places {
-    /// One more than the last place of those alike; 0 for none.
+    /// One more than the place of the last route in a chain; 0 for an empty chain.
     last: [[u8; 32]; LONGEST + 1],
-    /// For each place the one before it of those alike, likewise.
+    /// For each route, one more than the place of the route before it in its chain; 0 for the first.
     before: [u8; ROUTES.len()],
 }
 
-/// Computed while this is compiled, where a place out of bounds is an error of the compiler's.
+/// The compiler computes the index, so an index out of bounds would be a compile error.
 #[allow(clippy::indexing_slicing, reason = "runs in the compiler only")]
 const fn places_of(routes: &[Route]) -> Places {
     assert!(routes.len() < u8::MAX as usize, "a place fits into a byte");
@@ -325,7 +325,7 @@ const fn places_of(routes: &[Route]) -> Places {
 
 static PLACES: Places = places_of(ROUTES);
 
-/// The place of a command's route by its name in any case.
+/// The place of a command's route, by its name in any case.
 pub fn place(name: &[u8]) -> Option<usize> {
     let alike = PLACES.last.get(name.len())?;
     let mut next = alike.get(usize::from(name.first()? & 31));
@@ -348,7 +348,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ROUTES.iter().map(|route| route.name)
 }
 
-/// The route of a command name in any case.
+/// The route of a command, by its name in any case.
 pub fn find(name: &[u8]) -> Option<&'static Route> {
     place(name).and_then(at_place)
 }

@@ -1,37 +1,37 @@
-//! The clauses of SORT, read in one place: by the command, by the server's question for its keys, and by the filter.
-//! Were they read twice, a user might store where nobody has looked at his permissions.
+//! The clauses of SORT, parsed in one place for the command, for the server's request for its keys, and for the filter. With
+//! two parsers that disagree, a user could store into a key for which no permission was checked.
 
 use crate::c_text::option;
 
-/// Place of the first clause: behind the name and the key.
+/// Place of the first clause, after the command's name and the key.
 const FIRST: usize = 2;
-/// The longest word.
+/// Length of the longest word.
 const LONGEST: usize = b"limit".len();
 
-/// A clause, with the place of what belongs to its word.
+/// A clause. The number is the place of the argument after its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clause {
-    /// The lowest first.
+    /// Ascending order.
     Asc,
-    /// The highest first.
+    /// Descending order.
     Desc,
-    /// By text, not by number.
+    /// Compare as text, not as numbers.
     Alpha,
-    /// Offset and, behind it, count.
+    /// The offset; the count follows it.
     Limit(usize),
-    /// Where the result goes.
+    /// The key that gets the result.
     Store(usize),
-    /// What to sort by.
+    /// The pattern of the keys whose values are compared.
     By(usize),
-    /// What to show.
+    /// The pattern of the keys whose values are returned.
     Get(usize),
 }
 
-/// Neither the word of a clause nor what belongs to one.
+/// The error for a word that does not begin a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoClause;
 
-/// The clauses of a command of so many arguments, in order; ends with the first word that begins none.
+/// The clauses of a command with `len` arguments, in order. The iteration ends with the first word that begins no clause.
 pub fn clauses<'a>(
     arg: impl Fn(usize) -> &'a [u8],
     len: usize,
@@ -52,10 +52,10 @@ pub fn clauses<'a>(
     })
 }
 
-/// The clause of a word, `next` being the place after it.
+/// The clause that a word begins; `next` is the place after the word.
 fn read(word: &[u8], next: usize, len: usize) -> Result<Clause, NoClause> {
     let behind = len - next;
-    // The filter comes here for the cache's commands too: no memory of its own.
+    // The filter runs this for the cache's commands as well, so it must not allocate.
     let mut lower = [0; LONGEST];
     let lower = lower.get_mut(..word.len()).ok_or(NoClause)?;
     lower.copy_from_slice(word);
@@ -72,7 +72,7 @@ fn read(word: &[u8], next: usize, len: usize) -> Result<Clause, NoClause> {
     }
 }
 
-/// Place of the key that gets the result: the last that is named.
+/// Place of the key that gets the result: the last one, if there are several STORE clauses.
 pub fn destination<'a>(arg: impl Fn(usize) -> &'a [u8], len: usize) -> Option<usize> {
     let stores = clauses(arg, len).filter_map(|clause| match clause {
         Ok(Clause::Store(place)) => Some(place),
@@ -81,7 +81,7 @@ pub fn destination<'a>(arg: impl Fn(usize) -> &'a [u8], len: usize) -> Option<us
     stores.last()
 }
 
-/// Places of the patterns.
+/// The places of the patterns of BY and GET.
 pub fn patterns<'a>(arg: impl Fn(usize) -> &'a [u8], len: usize) -> impl Iterator<Item = usize> {
     clauses(arg, len).filter_map(|clause| match clause {
         Ok(Clause::By(place) | Clause::Get(place)) => Some(place),

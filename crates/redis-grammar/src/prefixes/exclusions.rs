@@ -1,10 +1,10 @@
-//! What is taken out of a set of prefixes: looked at for keys that have one of these only.
+//! The exclusions of a set of prefixes, checked only for keys that have one of the prefixes.
 
 use super::sorted::Sorted;
 use super::words::{Exclusion, Words};
 use crate::glob;
 
-/// Exclusions, made to be asked.
+/// Exclusions, prepared for the checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exclusions {
     prefixes: Sorted,
@@ -13,7 +13,7 @@ pub(super) struct Exclusions {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Glob {
-    /// What a key begins with that the pattern matches: settles most keys without the pattern.
+    /// The bytes before the pattern's first special character. Most keys do not begin with them, and need no match.
     head: Box<[u8]>,
     pattern: Box<[u8]>,
 }
@@ -42,7 +42,7 @@ impl Exclusions {
         self.prefixes.is_empty() && self.globs.is_empty()
     }
 
-    /// True for a key that is taken out.
+    /// True for an excluded key.
     #[inline]
     pub(super) fn hold(&self, key: &[u8]) -> bool {
         !self.is_empty() && (self.prefixes.hold(key) || self.match_glob(key))

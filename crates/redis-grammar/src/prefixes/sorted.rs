@@ -1,14 +1,14 @@
-//! Prefixes, sorted: whether a key has one of them.
+//! Sorted prefixes: whether a key has one of them.
 
-/// Prefixes in order, none of which begins with another: so the last one that is not above a key is the only one that
-/// it may have.
+/// Sorted prefixes, none of which begins with another one. So the only prefix that a key may have is the last one that does
+/// not sort above the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sorted {
-    /// For each first byte the place of the first prefix that begins with it, and how many there are; none settles a
-    /// key without looking further.
+    /// For each first byte, the index of the first prefix that begins with it, and the number of such prefixes. Zero prefixes
+    /// decide a key without a search.
     alike: [(u32, u32); 256],
     pub(super) prefixes: Vec<Box<[u8]>>,
-    /// The empty prefix, which all keys have.
+    /// The set has the empty prefix, which all keys have.
     everything: bool,
 }
 
@@ -55,7 +55,7 @@ impl Sorted {
         }
     }
 
-    /// True for a key with one of the prefixes that begin with its first byte.
+    /// True for a key that has one of the `count` prefixes from `place` on, which begin with its first byte.
     fn hold_among(&self, place: usize, count: usize, key: &[u8]) -> bool {
         let alike = self.prefixes.get(place..place + count).unwrap_or_default();
         let above = alike.partition_point(|prefix| **prefix <= *key);

@@ -1,22 +1,22 @@
-//! The words of a config that names keys: prefixes, and behind a `!` what is taken out of them.
+//! The words of a config that selects keys: prefixes, and exclusions with a leading `!`.
 
-/// What makes an exclusion a pattern for whole keys.
+/// An exclusion with one of these characters is a pattern for whole keys.
 const SPECIAL: [u8; 3] = *b"*?[";
 
 /// Why a config's value can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadWord {
-    /// A `!` alone.
+    /// A `!` without a prefix or pattern.
     #[error("there is nothing behind a '!'")]
     ExcludesNothing,
 }
 
-/// What is behind a `!`.
+/// The part of a word after its `!`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion(Vec<u8>);
 
 impl Exclusion {
-    /// That of all keys with a prefix.
+    /// The exclusion of all keys with a prefix.
     fn of(prefix: &[u8]) -> Self {
         let is_special = |byte: &u8| SPECIAL.contains(byte);
         if !prefix.is_empty() && !prefix.iter().any(is_special) {
@@ -29,18 +29,18 @@ impl Exclusion {
         Self(escaped.chain([b'*']).collect())
     }
 
-    /// A prefix, if it is one.
+    /// The exclusion as a prefix; `None` if it is a pattern.
     pub(super) fn prefix(&self) -> Option<&[u8]> {
         self.glob().is_none().then_some(&self.0)
     }
 
-    /// A pattern for whole keys, if it is one.
+    /// The exclusion as a pattern for whole keys; `None` if it is a prefix.
     pub(super) fn glob(&self) -> Option<&[u8]> {
         let is_glob = self.0.iter().any(|byte| SPECIAL.contains(byte));
         is_glob.then_some(&self.0)
     }
 
-    /// What all keys that it takes out begin with.
+    /// The bytes with which all excluded keys begin.
     pub(super) fn head(&self) -> Vec<u8> {
         if self.glob().is_none() {
             return self.0.clone();
@@ -57,19 +57,19 @@ impl Exclusion {
     }
 }
 
-/// A word.
+/// One word of the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Word {
     Prefix(Vec<u8>),
     Exclusion(Exclusion),
 }
 
-/// Words, in their order.
+/// The words of a config, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words(Vec<Word>);
 
 impl Words {
-    /// Those of a config's value, with blanks between them.
+    /// Parses a config's value: words with blanks between them.
     pub fn parse(text: &[u8]) -> Result<Self, BadWord> {
         let words = text
             .split(u8::is_ascii_whitespace)
@@ -82,7 +82,7 @@ impl Words {
         words.collect::<Result<_, _>>().map(Self)
     }
 
-    /// As a config's value.
+    /// The config's value.
     pub fn text(&self) -> Vec<u8> {
         let words = self.0.iter().map(|word| match word {
             Word::Prefix(prefix) => prefix.clone(),
@@ -91,7 +91,7 @@ impl Words {
         words.collect::<Vec<_>>().join(&b' ')
     }
 
-    /// The prefixes.
+    /// The words that are prefixes.
     pub(super) fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().filter_map(|word| match word {
             Word::Prefix(prefix) => Some(&**prefix),
@@ -99,7 +99,7 @@ impl Words {
         })
     }
 
-    /// What is taken out.
+    /// The words that are exclusions.
     pub(super) fn exclusions(&self) -> impl Iterator<Item = &Exclusion> {
         self.0.iter().filter_map(|word| match word {
             Word::Prefix(_) => None,
@@ -107,13 +107,13 @@ impl Words {
         })
     }
 
-    /// True if keys with this prefix may have one of ours.
+    /// True if some keys with this prefix may have one of the set's prefixes.
     fn touch(&self, prefix: &[u8]) -> bool {
         let mut own = self.prefixes();
         own.any(|own| own.starts_with(prefix) || prefix.starts_with(own))
     }
 
-    /// True unless all keys with this prefix are outside, or taken out.
+    /// True unless every key with this prefix is outside of the set or excluded.
     pub fn capture_some_of(&self, prefix: &[u8]) -> bool {
         let all = Exclusion::of(prefix);
         let takes_all = |exclusion: &Exclusion| {
@@ -122,7 +122,8 @@ impl Words {
         self.touch(prefix) && !self.exclusions().any(takes_all)
     }
 
-    /// With all keys taken out that have this prefix; `None` if no word can say that.
+    /// These words, with an exclusion of all keys that have this prefix. `None` if no word can say that, because the prefix
+    /// contains a blank.
     pub fn excluding(&self, prefix: &[u8]) -> Option<Self> {
         let mut words = self.clone();
         if self.capture_some_of(prefix) {
@@ -134,14 +135,14 @@ impl Words {
         Some(words)
     }
 
-    /// With what is needed to find durable keys with this prefix, while none of them is captured.
+    /// These words, with those that make the durable keys of this prefix known as excluded ones, while no key of it is captured.
     pub fn and_released(mut self, prefix: &[u8]) -> Self {
         self.0.push(Word::Prefix(prefix.to_vec()));
         self.0.push(Word::Exclusion(Exclusion::of(prefix)));
         self
     }
 
-    /// Without the words that begin with this prefix. What is under a shorter one stays taken out.
+    /// These words, without those that begin with this prefix. If a shorter prefix captures its keys, they stay excluded.
     pub fn without(&self, prefix: &[u8]) -> Self {
         let all = Exclusion::of(prefix);
         let is_part = self
