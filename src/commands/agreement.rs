@@ -1,5 +1,5 @@
-//! The tables of commands and the filter's routes say the same of a command: how many arguments it takes, and where its
-//! keys are.
+//! A test that the tables of commands and the filter's routes agree on each command: on its number of arguments, and on the
+//! places of its keys.
 
 use module_api::commands::command::{Keys, Spec};
 use redis_grammar::key_places::key_places;
@@ -7,7 +7,7 @@ use redis_grammar::routes::{self, Keys as Places, ROUTES, Twin};
 
 use super::{FAMILIES, PREFIX};
 
-/// Their keys are none to the filter in most forms, and the form that it knows is one of many.
+/// Commands with several forms. The filter knows the keys of one form only, so arity and keys differ.
 const APART: [&str; 2] = ["object", "scan"];
 
 fn native_name(spec: &Spec) -> String {
@@ -17,7 +17,7 @@ fn native_name(spec: &Spec) -> String {
     native.to_owned()
 }
 
-/// The range that a table gives for a key, as the places of a route.
+/// The key range of a table as the places of a route.
 fn place(keys: &Keys) -> Option<Places> {
     Some(match (keys.first, keys.last, keys.step) {
         (1, _, _) if keys.counted => Places::Counted,
@@ -36,11 +36,11 @@ fn places(spec: &Spec) -> Option<Places> {
     match spec.keys {
         [] => None,
         [keys] => place(keys),
-        // What it asks for by a pattern, and where the result goes.
+        // SORT: the patterns' keys are unknown, and so is the destination.
         [first, others @ ..] if others.iter().all(|keys| keys.unknown) => {
             (place(first)? == Places::At(1)).then_some(Places::Sort)
         }
-        // Apart for what is done to them, side by side.
+        // Two ranges with different flags, next to each other.
         [first, second] => match (place(first)?, place(second)) {
             (Places::At(1), Some(Places::At(2))) => Some(Places::Two),
             (Places::At(1), Some(Places::FromSecond)) => Some(Places::All),

@@ -1,4 +1,4 @@
-//! The commands, and the table by which the server knows them.
+//! The commands, and the tables from which they are registered.
 
 #![forbid(unsafe_code)]
 
@@ -25,10 +25,10 @@ use crate::engine::string_encoding;
 use crate::execute::permission;
 use crate::settings::server_version::Edition;
 
-/// What our names have before the native ones.
+/// The prefix of the module's commands, before the native name.
 const PREFIX: &[u8] = b"MYLOG.";
 
-/// The tables, each with the title of its part of `docs/commands.md`.
+/// The tables, each with the title of its section in `docs/commands.md`.
 const FAMILIES: [(&str, &[Spec]); 12] = [
     ("Strings", string::table::STRING),
     ("Bits of strings", bits::table::BIT),
@@ -60,7 +60,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
         .try_for_each(|spec| ctx.register_command(spec))
 }
 
-/// This is the server. In OnLoad.
+/// Notes which server this is. In OnLoad.
 pub(crate) fn on(edition: Edition) {
     shared::past::on(edition);
     shared::overwritten::on(edition);

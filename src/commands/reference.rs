@@ -1,4 +1,4 @@
-//! `docs/commands.md`, made of the tables: a test fails when the page is stale. `make docs` writes it anew.
+//! Builds `docs/commands.md` from the tables: a test fails if the page is stale, and `make docs` writes it anew.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ const TAIL: &str = "
   becomes of each native command on captured keys.
 ";
 
-/// The page, as the tables are.
+/// The page as it follows from the tables.
 fn page() -> String {
     let mut page = String::from(HEAD);
     for (title, specs) in FAMILIES {
@@ -65,7 +65,7 @@ fn arguments(args: &[Arg]) -> String {
     args.iter().map(argument).collect::<Vec<String>>().join(" ")
 }
 
-/// An argument as the documentation of Redis writes it.
+/// The syntax of an argument, as in the documentation of Redis.
 fn argument(arg: &Arg) -> String {
     let name = arg.name.to_string_lossy().replace('_', "-");
     let value = match arg.kind {

@@ -1,9 +1,9 @@
-//! What becomes of a native command without a durable form on captured keys, and of one that would replace a durable
-//! key while the log is down: whether it may run hangs on what its keys hold in the client's database, which the
-//! filter does not know.
+//! Runs or refuses a native command that has no durable form and has a captured key, and one that would replace a durable
+//! key while the log is down. The decision depends on the values of its keys in the client's database, which the filter does
+//! not know.
 //!
-//! A captured key is durable, or the command is refused. So it does not run on a durable key, and makes no new native
-//! one under a captured prefix. What is native there already stays so, and is served.
+//! A captured key either is durable, or the command on it is refused. So the command does not run on a durable key, and makes
+//! no new native key under a captured prefix. A key that is native under a captured prefix already stays native, and is served.
 
 use module_api::Ctx;
 use module_api::commands::command::KeyPlace;
@@ -56,7 +56,7 @@ pub(super) fn checked(call: &mut Call<'_>) -> Result<Reply, Reply> {
     for &(place, reads) in &command.known.keys {
         native |= command.look(call, place, reads)?;
     }
-    // It runs, and so may tell what it finds: a refusal tells nothing.
+    // The command will run, and may reply with what it finds, so its keys are noted as read. A refusal reveals nothing.
     for &(place, _) in &command.known.keys {
         let name = inner.string(place);
         if !call.sight.is_clear() {
@@ -76,7 +76,7 @@ struct Checked<'c> {
 }
 
 impl Checked<'_> {
-    /// Looks at a key. True if it is native under a captured prefix, `Err` if the command must not run for it.
+    /// Checks one key. True if the key is native under a captured prefix; `Err` if the command must not run on the key.
     fn look(&self, call: &Call<'_>, place: usize, reads: bool) -> Result<bool, Reply> {
         let name = self.inner.string(place);
         let key = name.bytes();
@@ -87,7 +87,7 @@ impl Checked<'_> {
             }
         }
         let is_restore = matches!(&*self.known.name, "restore" | "restore-asking");
-        // What was durable when an exclusion took it out stays so.
+        // A key that was durable when it was excluded stays durable.
         let led = match captured_keys::standing(key) {
             Standing::Held => true,
             Standing::Excluded => matches!(holds, Holds::Ours(..)),
@@ -104,8 +104,8 @@ impl Checked<'_> {
         }
     }
 
-    /// RESTORE makes a durable key of what was one when it was dumped. Over a key that is there it does nothing without
-    /// REPLACE.
+    /// RESTORE of a durable value's dump makes a durable key. RESTORE on an existing key fails without REPLACE, and so changes
+    /// nothing.
     fn look_at_payload(&self, key: &[u8], is_there: bool) -> Result<bool, Reply> {
         let replaces = || {
             self.inner

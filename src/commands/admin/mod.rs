@@ -1,4 +1,4 @@
-//! Commands of our own: the rewrite, the switches for tests, and what the filter and replication use.
+//! The module's own commands: the rewrite, the switches for tests, and the commands that the filter and replication use.
 
 mod adopt;
 mod checked;
@@ -21,8 +21,8 @@ use crate::lifecycle::startup;
 use crate::rewrite::{self, Aborted, Requested, progress_page};
 use crate::settings::server_commands;
 
-/// Inside a unit a fork would see half of it; inside the call of another module it may be that module's
-/// thread that forks, with which the child would die.
+/// Inside a unit a fork would copy half of the unit. Inside the call of another module a thread of that module may be the one
+/// that forks, and the child would die with that thread.
 const IN_UNIT: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING;
 
 /// `MYLOG.REWRITE [ABORT]`.
@@ -92,7 +92,7 @@ fn debug_allowed(call: &Call<'_>) -> bool {
         .is_some_and(|value| value.bytes() == b"yes")
 }
 
-/// A checksum of the store's contents, whatever their order.
+/// A checksum of the store's contents, which does not depend on their order.
 fn digest() -> Reply {
     let sum = engine::with(|engine| contents_digest(&engine.store)).unwrap_or(0);
     Reply::Bulk(format!("{sum:016x}").into_bytes())
@@ -105,7 +105,7 @@ fn contents_digest(store: &Store) -> u64 {
         let head = fnv(fnv_all(BASIS, &name), &entry.expire_at().to_le_bytes());
         let value = match entry.value() {
             ValueRef::Str(bytes) => fnv(BASIS, bytes),
-            // The order of the fields means nothing.
+            // The order of fields has no meaning, so their sums are added.
             ValueRef::Hash(hash) => hash.iter().fold(1, |sum: u64, (field, value)| {
                 let len = field.len() as u64;
                 sum.wrapping_add(fnv_all(BASIS, &[&len.to_le_bytes(), field, value]))
@@ -117,17 +117,17 @@ fn contents_digest(store: &Store) -> u64 {
             ValueRef::Set(set) => set
                 .iter()
                 .fold(2, |sum: u64, member| sum.wrapping_add(fnv(BASIS, &member))),
-            // The sign of zero does not count.
+            // Minus zero counts as zero.
             ValueRef::ZSet(zset) => zset.iter().fold(3, |sum: u64, (member, score)| {
                 sum.wrapping_add(fnv_all(BASIS, &[&(score + 0.0).to_le_bytes(), member]))
             }),
         };
-        // Summed: the same for any order of the entries.
+        // The entries' sums are added, so that their order does not count.
         sum.wrapping_add(fnv(head, &value.to_le_bytes()))
     })
 }
 
-/// Where FNV-1a begins.
+/// The start value of FNV-1a.
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn fnv(basis: u64, bytes: &[u8]) -> u64 {
@@ -140,10 +140,11 @@ fn fnv_all(basis: u64, parts: &[&[u8]]) -> u64 {
     parts.iter().fold(basis, |hash, bytes| fnv(hash, bytes))
 }
 
-/// `MYLOG.REJECT text [command ...]`: what the filter makes of a command that it refuses.
+/// `MYLOG.REJECT text [command ...]`: the filter replaces a refused command with this one.
 pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let command: Vec<&[u8]> = call.args.from(2).collect();
-    // A slot that comes from another node: there the key is gone whatever is answered here.
+    // The command comes from another node, with a slot that it migrates to this one. The other node deletes the key whatever the
+    // reply is, so a refusal would lose the value: the native command runs.
     if let (true, Some((name, args))) = (call.ctx.flags().any(Flags::REPLICATED), command.split_first()) {
         let reply = call.ctx.call(&c_text(&String::from_utf8_lossy(name)), "!E", args);
         return Ok(reply.as_ref().map_or(NOT_RUN, Reply::from));
@@ -152,8 +153,8 @@ pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Err(denied.unwrap_or_else(|| Reply::error_text(&String::from_utf8_lossy(call.args.get(1)))))
 }
 
-/// `MYLOG.APPLY key record [origin]`: a value as the primary has it, sent to replicas. Of an adoption it is told which
-/// log has it, for a server that finds it in its own AOF.
+/// `MYLOG.APPLY key record [origin]`: sets a key to the value that it has on the primary. The command is sent to replicas, and
+/// written to the AOF. For an adoption `origin` names the log that has the record, for the server that reads its own AOF.
 pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
     const BAD: Reply = Reply::error(c"ERR not a record of this key");
     if !call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) || startup::rebase_pending() {
@@ -186,7 +187,7 @@ pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
             body,
         },
     )?;
-    // Who watches or caches the key here has not heard of it.
+    // Clients of this server that watch or cache the key have not been notified yet.
     call.ctx.signal_modified(target.name_string());
     Ok(Reply::OK)
 }

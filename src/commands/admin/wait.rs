@@ -7,7 +7,7 @@ use crate::acks::mylog_wait;
 use crate::acks::reply::Reply;
 use crate::execute::invocation::Call;
 
-// The words of WAIT.
+// The error texts of WAIT.
 const NOT_A_TIMEOUT: Reply = Reply::error(c"ERR timeout is not an integer or out of range");
 const NEGATIVE: Reply = Reply::error(c"ERR timeout is negative");
 const TOO_LONG: Reply = Reply::error(c"ERR timeout is out of range");
@@ -18,7 +18,7 @@ pub(super) fn wait(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if timeout < 0 {
         return Err(NEGATIVE);
     }
-    // The server adds the present time.
+    // The server adds the present time to the timeout.
     if timeout > i64::MAX - now_ms() {
         return Err(TOO_LONG);
     }

@@ -17,12 +17,12 @@ use crate::settings::server_version::{Version, is_valkey_since};
 const BAD_TYPE: Reply = Reply::error(
     c"ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
 );
-/// The first Valkey for which the width does not end at a NUL.
+/// The first Valkey that does not cut the width at a NUL.
 const WIDTH_IS_WHOLE_SINCE: Version = (9, 1);
 const BAD_OVERFLOW: Reply = Reply::error(c"ERR Invalid OVERFLOW type specified");
 const ONLY_GET: Reply = Reply::error(c"ERR BITFIELD_RO only supports the GET subcommand");
 
-/// What becomes of a number that does not fit.
+/// The rule for a number that does not fit into its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Overflow {
     Wrap,
@@ -37,13 +37,13 @@ enum Act {
     Add(i64),
 }
 
-/// A number's place and form.
+/// The place and format of a number.
 #[derive(Debug, Clone, Copy)]
 struct Field {
     signed: bool,
-    /// From 1 to 64, 63 if unsigned.
+    /// In bits, from 1 to 64; up to 63 if unsigned.
     width: u32,
-    /// Its first bit.
+    /// The number of its first bit.
     offset: u64,
 }
 
@@ -70,7 +70,7 @@ impl Field {
         let width = integer(width).filter(|width| (1..=widest).contains(width));
         let width = width.ok_or(BAD_TYPE)?;
         let offset = match offset {
-            // A number of fields, not of bits.
+            // The offset counts fields of this width, not bits.
             [b'#', fields @ ..] => integer(fields).map(|fields| fields.wrapping_mul(width)),
             bits => integer(bits),
         };
@@ -81,12 +81,12 @@ impl Field {
         })
     }
 
-    /// The last byte that it reaches into.
+    /// The last byte that has a bit of the field.
     fn last_byte(self) -> u64 {
         (self.offset + u64::from(self.width) - 1) >> 3
     }
 
-    /// The bytes that it is in, as the low ones of a number, and how far its last bit is from their end.
+    /// The bytes that have bits of the field, as the low bytes of a number, and the number of bits after the field in them.
     fn window(self, byte: impl Fn(u64) -> u8) -> (u128, u32) {
         let bytes = (self.offset >> 3)..=self.last_byte();
         let window = bytes.fold(0, |window, place| window << 8 | u128::from(byte(place)));
@@ -98,15 +98,15 @@ impl Field {
         (1 << self.width) - 1
     }
 
-    /// The number that the lowest `width` bits are.
+    /// The number in the lowest `width` bits.
     fn number(self, bits: u128) -> i128 {
         let bits = (bits & self.mask()) as i128;
         let negative = self.signed && bits >> (self.width - 1) != 0;
         if negative { bits - (1 << self.width) } else { bits }
     }
 
-    /// A number that a signed field is set to. The native command takes one that is 2^63 or more below the largest
-    /// that fits for one above it: it saturates there.
+    /// The number to which SET sets a signed field. The native command takes a number that is 2^63 or more below the largest one
+    /// that fits for a number above it, since the difference overflows: with OVERFLOW SAT it stores the largest.
     fn given(self, number: i64) -> i128 {
         let number = i128::from(number);
         let most = (1i128 << (self.width - 1)) - 1;
@@ -114,7 +114,7 @@ impl Field {
         if is_far { number + (1 << 64) } else { number }
     }
 
-    /// What is stored for a number; `None` if it does not fit and must.
+    /// The number that is stored for `number`; `None` if it does not fit and the rule is FAIL.
     fn fit(self, number: i128, overflow: Overflow) -> Option<i128> {
         let (least, most) = match self.signed {
             true => (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1),
@@ -131,7 +131,7 @@ impl Field {
     }
 }
 
-/// The operations in their order, each with the overflow rule that stands before it.
+/// The operations in their order, each with the overflow rule that was set before it.
 fn read(call: &Call<'_>) -> Result<Vec<Operation>, Reply> {
     let (args, mut place, mut overflow) = (call.args, 2, Overflow::Wrap);
     let mut operations = Vec::new();
@@ -166,13 +166,13 @@ fn read(call: &Call<'_>) -> Result<Vec<Operation>, Reply> {
     Ok(operations)
 }
 
-/// What operations do to a string.
+/// The effect of operations on a string.
 struct Run<'v> {
     held: &'v [u8],
-    /// The bytes that are written.
+    /// The written bytes by their places.
     written: BTreeMap<u64, u8>,
     replies: Vec<Reply>,
-    /// A number has become another one.
+    /// A number was changed to another one.
     changed: bool,
 }
 
@@ -197,7 +197,7 @@ impl<'v> Run<'v> {
         let old = field.number(window >> behind);
         let new = match operation.act {
             Act::Get => return self.replies.push(Reply::Int(old as i64)),
-            // Written as the unsigned number that its bits are, a negative one is too large for any field.
+            // The native command reads the number as unsigned, so a negative one is too large for every field.
             Act::Set(number) if !field.signed => i128::from(number as u64),
             Act::Set(number) => field.given(number),
             Act::Add(number) => old + i128::from(number),
@@ -222,7 +222,7 @@ impl<'v> Run<'v> {
         }
     }
 
-    /// The bytes that are written, those that stand together in one piece.
+    /// The written bytes; adjacent ones are one piece.
     fn pieces(&self) -> Vec<(u64, Vec<u8>)> {
         let mut pieces: Vec<(u64, Vec<u8>)> = Vec::new();
         for (&place, &byte) in &self.written {
@@ -266,7 +266,7 @@ pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
             .iter()
             .for_each(|operation| run.operate(operation, grown));
         if grown {
-            // The string reaches as far as the last field even if nothing was written there.
+            // The string is extended to the last field even if no byte was written there.
             let end = run.byte(last);
             run.written.insert(last, end);
         }

@@ -1,4 +1,4 @@
-//! BITOP: strings put together bit by bit.
+//! BITOP: bitwise operations on strings.
 
 use module_api::keys::notify::Class;
 use mylog_core::effect::{Effect, NEVER, Ttl};
@@ -36,7 +36,7 @@ impl Operation {
         }
     }
 
-    /// Takes one more source into the result so far. Zeros follow a source that is shorter than another.
+    /// Combines the result so far with one more source. A source that is shorter than another one is extended with zeros.
     fn fold(self, so_far: &mut Vec<u8>, source: &[u8]) {
         if so_far.len() < source.len() {
             so_far.resize(source.len(), 0);
@@ -65,7 +65,7 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
         call.read_str(place, |source| {
             let source = source.unwrap_or_default();
             match operation {
-                // The first is what the others are laid over.
+                // The first source is the start value of the result.
                 Operation::And | Operation::Or | Operation::Xor if place == SOURCES => {
                     result.extend_from_slice(source);
                 }
@@ -86,14 +86,14 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(result.len() as i64))
 }
 
-/// An empty result takes away what the name held, of whatever type. `Err` if that was nothing.
+/// Deletes the destination, of whatever type, because the result is empty. `Err` if there is no such key.
 fn remove(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
     if !target.exists() {
         return Err(Reply::Int(0));
     }
     let (db, key) = (call.db, target.name());
     if !target.is_ours() {
-        // The log can only take away what it has.
+        // The log can delete only what it contains, so a native value is replaced by an empty durable string first.
         let (ttl, value) = (Ttl::Set(NEVER), &[][..]);
         #[rustfmt::skip]
         call.commit(target, &Effect::StrSet { db, key, ttl, value })?;

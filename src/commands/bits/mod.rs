@@ -1,4 +1,4 @@
-//! Single bits of a string, and where they are: SETBIT, GETBIT, BITCOUNT, BITPOS.
+//! Commands on single bits of a string: SETBIT, GETBIT, BITCOUNT, BITPOS.
 
 mod bitfield;
 mod bitop;
@@ -21,10 +21,10 @@ pub(super) const BAD_OFFSET: Reply = Reply::error(c"ERR bit offset is not an int
 const BAD_BIT: Reply = Reply::error(c"ERR bit is not an integer or out of range");
 const NOT_A_BIT: Reply = Reply::error(c"ERR The bit argument must be 1 or 0.");
 
-/// The first version that reads the arguments of BITCOUNT and BITPOS before it looks at the key.
+/// The first version that checks the arguments of BITCOUNT and BITPOS before the key.
 const ARGUMENTS_FIRST_SINCE: i32 = 0x0007_0200;
 
-/// The place of a bit in a string that a client may make.
+/// Checks that a client may make a string that contains this bit.
 pub(super) fn checked_offset(call: &Call<'_>, offset: i64) -> Result<u64, Reply> {
     match u64::try_from(offset) {
         Ok(offset) if offset >> 3 < server_settings::longest_string() as u64 || is_checked(call) => {
@@ -39,7 +39,7 @@ fn offset(call: &Call<'_>) -> Result<u64, Reply> {
     checked_offset(call, offset)
 }
 
-/// The byte that holds a bit, and the bit alone in it: bit 0 is the highest of the first byte.
+/// The byte that contains a bit, and the bit's mask in it: bit 0 is the highest of the first byte.
 fn place(offset: u64) -> (usize, u8) {
     ((offset >> 3) as usize, 0x80 >> (offset & 7))
 }
@@ -59,7 +59,7 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
         (value.len(), value.get(byte).copied())
     })?;
     let was = old.unwrap_or(0) & mask != 0;
-    // Natively it makes room for the bit before it looks whether that has changed.
+    // The native SETBIT grows the string before it checks whether the bit changes.
     call.written_as(&target, Form::Grown);
     if old.is_some() && was == on {
         return Err(Reply::Int(i64::from(was)));
@@ -81,7 +81,7 @@ pub(super) fn getbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(i64::from(held.unwrap_or(0) & mask != 0)))
 }
 
-/// Bits of a string: the first and the last, both counted.
+/// A range of bits: its first and last bit.
 #[derive(Debug, Clone, Copy)]
 struct Bits {
     first: u64,
@@ -89,14 +89,14 @@ struct Bits {
 }
 
 impl Bits {
-    /// The bytes that they are in, with the part of the first and of the last byte that is theirs.
+    /// The bytes of the range, with the masks of its bits in the first and in the last byte.
     fn cut(self, bytes: &[u8]) -> Option<(u8, &[u8], u8)> {
         let bytes = bytes.get((self.first >> 3) as usize..=(self.last >> 3) as usize)?;
         Some((0xff >> (self.first & 7), bytes, 0xff << (7 - (self.last & 7))))
     }
 }
 
-/// How the ends of a range are counted.
+/// The unit in which the ends of a range are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Byte,
@@ -112,7 +112,7 @@ impl Unit {
         }
     }
 
-    /// The bits of a range in a string of `len` bytes; `None` if it is empty.
+    /// The bits of a range in a string of `len` bytes; `None` if the range is empty.
     fn bits(self, start: i64, end: i64, len: usize) -> Option<Bits> {
         let per_unit = if self == Self::Bit { 1 } else { 8 };
         let (start, end) = clamp(start, end, len as i64 * 8 / per_unit)?;
@@ -123,12 +123,12 @@ impl Unit {
     }
 }
 
-/// Before 7.2 a key that is missing, or of another type, is told before anything is wrong with the arguments.
+/// True for a missing key, on versions before 7.2. They check whether the key exists, and its type, before the arguments.
 fn is_known_missing(call: &Call<'_>) -> Result<bool, Reply> {
     Ok(server::version() < ARGUMENTS_FIRST_SINCE && call.read_str(1, |value| value.is_none())?)
 }
 
-/// How many bits are set.
+/// The number of bits that are set in a range.
 fn count(bytes: &[u8], bits: Bits) -> u64 {
     let Some((head, bytes, tail)) = bits.cut(bytes) else {
         return 0;
@@ -167,7 +167,7 @@ fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Reply> {
         5 => Unit::read(args.get(4)),
         _ => Ok(Unit::Byte),
     };
-    // What is wrong first is told.
+    // The first error counts: Valkey checks the unit before the end.
     if end_may_miss {
         let unit = unit()?;
         return Ok((start, end()?, unit));
@@ -193,7 +193,7 @@ pub(super) fn bitcount(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(set as i64))
 }
 
-/// Where the first bit of that kind is.
+/// The first bit of the range that is set, or that is not.
 fn find(bytes: &[u8], bits: Bits, on: bool) -> Option<u64> {
     let (head, bytes, tail) = bits.cut(bytes)?;
     let wanted = |byte: u8| if on { byte } else { !byte };
@@ -207,7 +207,7 @@ fn find(bytes: &[u8], bits: Bits, on: bool) -> Option<u64> {
     if masked(0) != 0 {
         return Some(found(0));
     }
-    // Long runs without such a bit go by in blocks.
+    // Long runs without a match are skipped in blocks.
     const BLOCK: usize = 32;
     let without = [if on { 0 } else { 0xff }; BLOCK];
     let blocks = bytes
@@ -226,7 +226,7 @@ pub(super) fn bitpos(call: &mut Call<'_>) -> Result<Reply, Reply> {
         1 => true,
         _ => return Err(NOT_A_BIT),
     };
-    // A missing key is a string of zeros without end.
+    // A missing key counts as an endless string of zeros.
     let missing = Reply::Int(if on { -1 } else { 0 });
     if is_known_missing(call)? {
         return Ok(missing);
@@ -251,14 +251,15 @@ pub(super) fn bitpos(call: &mut Call<'_>) -> Result<Reply, Reply> {
         };
         Reply::Int(match find(value, bits, on) {
             Some(position) => position as i64,
-            // Without an end that was given, zeros follow the string.
+            // If no end was given, zeros follow the string.
             None if !on && args.len() < 5 => value.len() as i64 * 8,
             None => -1,
         })
     })
 }
 
-/// As [`Unit::bits`]; two ends that are both before the string are no empty range here.
+/// As [`Unit::bits`], but with both ends clamped to the string first: BITPOS does not take two ends before the string for an
+/// empty range.
 fn position_bits(unit: Unit, start: i64, end: i64, len: usize) -> Option<Bits> {
     let total = if unit == Unit::Bit {
         len as i64 * 8

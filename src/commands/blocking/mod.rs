@@ -1,4 +1,4 @@
-//! The commands that wait for a list or a sorted set to pop from.
+//! The commands that wait for a list or a sorted set from which they can pop.
 
 pub(super) mod table;
 
@@ -20,29 +20,29 @@ const NEGATIVE: Reply = Reply::error(c"ERR timeout is negative");
 const TOO_LONG: Reply = Reply::error(c"ERR timeout is out of range");
 const NOT_FROM_SCRIPT: Reply = Reply::error(c"ERR This Redis command is not allowed from script");
 
-/// Whole seconds up to this need no look at fractions, nor at the time that is left.
+/// For whole seconds up to this number neither fractions nor an overflow have to be checked.
 const LONG_S: i64 = 1 << 32;
 
-/// A timeout in seconds as ms, 0 for none.
+/// A timeout in seconds as ms; 0 means that the command waits without end.
 fn timeout(text: &[u8]) -> Result<i64, Reply> {
-    // As nearly always.
+    // The common case.
     if let Some(seconds @ 0..=LONG_S) = integer(text) {
         return Ok(seconds * 1000);
     }
     let seconds = LongDouble::parse(text).ok_or(NOT_A_TIMEOUT)?;
     match seconds.ceil_thousandths() {
         Ok(ms) if ms < 0 => Err(NEGATIVE),
-        // The server would add the present time.
+        // The server would add the present time to the timeout.
         Ok(ms) if ms > i64::MAX - server::now_ms() => Err(TOO_LONG),
         Ok(ms) => Ok(ms),
         Err(TooLarge { negative: true }) => Err(NEGATIVE),
-        // Before 7.2 the native command overflows.
+        // Before 7.2 the native command overflows to a negative timeout.
         Err(TooLarge { negative: false }) if !Ctx::hears_unit_ends() => Err(NEGATIVE),
         Err(TooLarge { negative: false }) => Err(TOO_LONG),
     }
 }
 
-/// Before 7.2 scripts may not run the older ones of the native commands.
+/// Before 7.2 scripts may not run the older of these commands.
 fn refuse_scripts(call: &Call<'_>) -> Result<(), Reply> {
     match call.ctx.flags().any(Flags::LUA) && !Ctx::hears_unit_ends() {
         true => Err(NOT_FROM_SCRIPT),
@@ -50,7 +50,7 @@ fn refuse_scripts(call: &Call<'_>) -> Result<(), Reply> {
     }
 }
 
-/// Runs a command whose keys are all of its arguments but the last, the timeout.
+/// Runs a command whose arguments are keys, and last a timeout.
 fn keys_then_timeout(call: &mut Call<'_>, kind: Kind, attempt: Attempt) -> Result<Reply, Reply> {
     refuse_scripts(call)?;
     let last = call.args.len() - 1;
@@ -64,7 +64,7 @@ fn keys_then_timeout(call: &mut Call<'_>, kind: Kind, attempt: Attempt) -> Resul
     blocking_pops::pop(call, pop)
 }
 
-/// Runs a command that begins with the timeout, and has its keys counted.
+/// Runs a command whose arguments are a timeout, the number of keys, and the keys.
 fn timeout_then_keys(
     call: &mut Call<'_>,
     kind: Kind,

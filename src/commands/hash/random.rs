@@ -1,4 +1,4 @@
-//! HRANDFIELD: fields of a hash by chance.
+//! HRANDFIELD: random fields of a hash.
 
 use std::collections::HashSet;
 
@@ -17,14 +17,14 @@ const OUT_OF_BOUNDS: Reply = Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );
 
-/// Most fields that may come again and again in one reply: the event loop makes them all at once.
+/// The largest number of fields in a reply that may repeat fields: the event loop builds such a reply in one piece.
 const MOST_REPEATED: u64 = 100_000_000;
 
-/// What a reply shows of each field.
+/// The parts of each field that a reply contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Fields,
-    /// Field and value, one behind the other.
+    /// Field and value as two elements, one after the other.
     Flat,
     /// Field and value as an array of their own.
     Nested,
@@ -47,10 +47,10 @@ impl Shown {
     }
 }
 
-/// Different numbers below `end`, each set of them as likely as any other.
+/// `count` different numbers below `end`; all such sets are equally likely.
 fn distinct(random: &mut Random, count: usize, end: usize) -> Vec<usize> {
     let mut taken = HashSet::with_capacity(count);
-    // Floyd: as many steps as numbers, however close `count` is to `end`.
+    // Floyd's algorithm takes as many steps as numbers, however close `count` is to `end`.
     let pick = |last: usize| {
         let any = random.below(last + 1);
         if taken.insert(any) {

@@ -10,11 +10,11 @@ use crate::acks::reply::Reply;
 use crate::commands::shared::number::cursor;
 use crate::execute::invocation::Call;
 
-/// Fields that a step of HSCAN visits if the client does not say.
+/// Number of fields that a step of HSCAN visits without COUNT.
 const SCAN_COUNT: i64 = 10;
-/// The first version with HSCAN ... NOVALUES. Valkey has it since its own first version, which is higher.
+/// The first Redis with HSCAN ... NOVALUES. Every supported Valkey has a higher version number, and has the option.
 const NOVALUES_SINCE: i32 = 0x0007_0400;
-/// The first version that reads cursors strictly; Valkey as above.
+/// The first Redis that parses cursors strictly; for Valkey as above.
 const STRICT_CURSOR_SINCE: i32 = 0x0007_0400;
 
 const INVALID_CURSOR: Reply = Reply::error(c"ERR invalid cursor");
@@ -99,7 +99,7 @@ pub(super) fn hstrlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(len as i64))
 }
 
-/// What a step of a scan shows.
+/// The options of one step of a scan.
 pub(in crate::commands) struct Scan<'c> {
     pattern: Option<&'c [u8]>,
     pub(in crate::commands) count: usize,
@@ -107,17 +107,17 @@ pub(in crate::commands) struct Scan<'c> {
 }
 
 impl<'c> Scan<'c> {
-    /// Where the step begins, as the arguments say.
+    /// The cursor in the arguments, at which the step begins.
     pub(in crate::commands) fn cursor(call: &Call<'c>) -> Result<u64, Reply> {
         cursor(call.args.get(2), server::version() >= STRICT_CURSOR_SINCE).ok_or(INVALID_CURSOR)
     }
 
-    /// True for what the step is to show.
+    /// True for an element that the step returns.
     pub(in crate::commands) fn shows(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
     }
 
-    /// Reads the options. Those of a scan `without_values` of their own can't leave them out.
+    /// Reads the options. NOVALUES is refused for a scan whose elements have no values (`without_values`).
     pub(in crate::commands) fn read(call: &Call<'c>, without_values: bool) -> Result<Self, Reply> {
         let (args, mut place) = (call.args, 3);
         let mut scan = Self {
@@ -156,7 +156,7 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let from = Scan::cursor(call)?;
     let mut out = call.out();
     call.read_hash(1, |hash| {
-        // The native command looks at the options of an existing key only.
+        // The native command parses the options only if the key exists.
         let scan = match hash {
             Some(_) => Scan::read(call, false)?,
             None => Scan {

@@ -17,7 +17,7 @@ const HASH_NOT_AN_INTEGER: Reply = Reply::error(c"ERR hash value is not an integ
 const HASH_NOT_A_FLOAT: Reply = Reply::error(c"ERR hash value is not a float");
 const NAN_OR_INFINITY: Reply = Reply::error(c"ERR value is NaN or Infinity");
 
-/// Sets every pair of the command; returns how many fields are new.
+/// Sets all fields of the command, and returns the number of new fields.
 fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
     let mut target = call.open(1);
     let one = [(call.args.get(2), call.args.get(3))];
@@ -64,7 +64,7 @@ pub(super) fn hmset(call: &mut Call<'_>) -> Result<Reply, Reply> {
     set_pairs(call).map(|_| Reply::OK)
 }
 
-/// Gives one field its value, and tells of it.
+/// Sets one field, and sends the event.
 fn set_field(
     call: &mut Call<'_>,
     target: &mut Target<'_>,

@@ -1,6 +1,6 @@
-//! DEL, the EXPIRE family and PERSIST without the native command: for a server on which `rename-command` has given that
-//! another spelling, which nobody has used yet. The callbacks of the types make effects of what happens here, as they
-//! do when the native command does it.
+//! DEL, the EXPIRE family and PERSIST without the native command, for a server on which `rename-command` has given the native
+//! command another spelling that no client has used yet. The callbacks of the types turn these changes into effects, as they
+//! do for the native command.
 
 use std::ffi::CStr;
 
@@ -15,7 +15,7 @@ use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
 use crate::execute::invocation::Call;
 
-/// Does what the native command of this name, in lower case, does. `None` for one that needs the server.
+/// Does the same as the native command with this name, in lower case. `None` for a command that only the server can run.
 pub(super) fn run(call: &Call<'_>, native: &[u8]) -> Option<Result<Reply, Reply>> {
     Some(match native {
         b"del" => Ok(take_away(call, |key| key.delete().is_ok())),
@@ -60,7 +60,7 @@ fn persist(call: &Call<'_>) -> Reply {
     Reply::Int(1)
 }
 
-/// Under which conditions an end is given.
+/// The conditions under which an expire time is set.
 #[derive(Default)]
 struct Conditions {
     nx: bool,
@@ -97,7 +97,7 @@ impl Conditions {
         }
     }
 
-    /// True for a key that has one end and is to get another. One without any lives longest.
+    /// True if the conditions allow the change of a key's expire time. A key without an expire time counts as living longest.
     fn hold(&self, old: i64, new: i64) -> bool {
         let has = old != NEVER;
         !(self.nx && has
@@ -133,7 +133,7 @@ fn expire(call: &Call<'_>, native: &str, unit: i64, is_relative: bool) -> Result
     }
     call.ctx.signal_modified(name);
     call.ctx.notify(Class::Generic, event, name);
-    // A time from now on would be another one at a replica.
+    // On a replica a relative time would be another expire time, so the absolute one is replicated.
     call.ctx
         .replicate(c"MYLOG.PEXPIREAT", &[name.bytes(), end.to_string().as_bytes()]);
     Ok(Reply::Int(1))

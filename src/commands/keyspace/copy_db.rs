@@ -1,5 +1,6 @@
-//! COPY to another database, on a server that would leave the client there (see `selected_db`): what the filter makes of
-//! it. It is the native command in all else: what it does to durable keys is told by the callbacks, and nothing is held.
+//! COPY to another database, on a server that would leave the client in that database (see `selected_db`): the filter
+//! replaces COPY with this command. In all else it is the native command: the callbacks of the types report its changes of
+//! durable keys, and the unit waits for them as for those of any native command.
 
 use super::new_name;
 use crate::acks::errors::NOT_RUN;
@@ -9,7 +10,7 @@ use crate::execute::invocation::Call;
 use crate::execute::twins;
 use crate::keyspace::selected_db;
 
-/// Runs COPY with the same arguments; it replicates as itself.
+/// Runs COPY with the same arguments. COPY is replicated as COPY.
 pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if let Some(refusal) = new_name::refusal(call, b"copy") {
         return Err(refusal);
@@ -29,7 +30,7 @@ pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::from(&reply))
 }
 
-/// As `copy_db`, without a question for permission or password: so nobody but the filter may call it.
+/// As `copy_db`, but registered without a permission and without a need for the password, so only the filter may use it.
 pub(super) fn copy_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if !twins::is_copy_for_all(call.args.string(0)) {
         return Err(Reply::error(c"ERR MYLOG.COPYFORALL is what becomes of COPY"));

@@ -1,5 +1,5 @@
-//! The encodings that OBJECT ENCODING tells of durable values: what the server would have for such data of its own,
-//! with its defaults.
+//! The encodings that OBJECT ENCODING shows for durable values: those that the server with its default settings would use for
+//! the same data.
 
 use std::ffi::CStr;
 
@@ -12,10 +12,10 @@ use mylog_core::value::{Set, ValueRef};
 use crate::engine::value_handle::{self, Word};
 use crate::engine::{self, string_encoding};
 
-/// A larger set of integers is hashed.
+/// The largest set of integers that is an intset.
 const INTEGERS: usize = 512;
 
-/// The name of the encoding of what a word stands for, under this key.
+/// The name of the encoding of the value of this handle, under this key.
 pub(super) fn of_word(word: usize, key: &[u8]) -> Option<&'static CStr> {
     match Word::read(word) {
         Word::Entry(id) => engine::with(|engine| {
@@ -27,7 +27,7 @@ pub(super) fn of_word(word: usize, key: &[u8]) -> Option<&'static CStr> {
 }
 
 fn of(value: ValueRef<'_>, key: &[u8], end: ExpireAt, form: Form) -> &'static CStr {
-    // Lists and sets have listpacks since 7.2.
+    // Small lists and sets are listpacks since 7.2.
     let packs_all = Ctx::hears_unit_ends();
     match value {
         ValueRef::Str(bytes) if string_encoding::is_integer(bytes, form) => c"int",

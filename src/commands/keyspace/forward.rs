@@ -1,7 +1,6 @@
-//! The held forms of the server's own commands: it runs the native one, and only the reply waits.
+//! The twins that run the server's native command of the same name; only the reply waits for the disk.
 //!
-//! What the native command does to durable keys becomes effects on the way, by the callbacks of the types
-//! and the notifications.
+//! The callbacks of the types and the notifications turn the native command's changes of durable keys into effects.
 
 use std::ffi::CStr;
 
@@ -20,13 +19,12 @@ use crate::keyspace::native_effects::Cause;
 use crate::keyspace::{native_effects, selected_db};
 use crate::settings::config::{self, FlushPolicy};
 
-/// For a native command that the server would not run at all.
-/// For a native command whose spelling the server does not tell.
+/// The error for a native command whose spelling is not known.
 const UNKNOWN_SPELLING: Reply = Reply::error(
     c"ERR rename-command has given the native command another name, under which it has not been used yet; nothing was done",
 );
 
-/// Runs the native command of the same name with the same arguments; it replicates as itself.
+/// Runs the native command of the same name with the same arguments. It is replicated as itself.
 pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let name = call.args.get(0);
     let native = c_text(&String::from_utf8_lossy(
@@ -37,7 +35,7 @@ pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(refusal);
     }
     see_names(call, &native);
-    // This command is held for all of it: what the callbacks report needs no wait of its own.
+    // The reply of this command waits for all of it, so the effects that the callbacks report need no wait of their own.
     let held = execution_unit::held_command();
     let home = selected_db::stay_in(call.db);
     let reply = match spelling::of(&native) {
@@ -54,7 +52,7 @@ pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
     reply
 }
 
-/// The native command answers what it found under these names, even if it changes nothing.
+/// Notes the keys as read: the native command's reply depends on them, even if the command changes nothing.
 fn see_names(call: &Call<'_>, native: &CStr) {
     if call.sight.is_clear() {
         return;

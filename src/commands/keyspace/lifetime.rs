@@ -1,5 +1,5 @@
-//! DEL, UNLINK, the EXPIRE family and PERSIST on durable keys. What is about native ones goes to the native command, and
-//! so does what is wrong: it words that best.
+//! DEL, UNLINK, the EXPIRE family and PERSIST on durable keys. A command on native keys is left to the native command, and so
+//! is a faulty one: the native command has the best error.
 
 use module_api::keys::notify::Class;
 use module_api::server::command_ms;
@@ -17,7 +17,7 @@ use crate::execute::invocation::{Call, Target};
 /// DEL key ..., UNLINK key ...
 pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let places = 1..call.args.len();
-    // One command can't be replicated by two names.
+    // The command is replicated under one name, as DEL or as MYLOG.DEL. So with any native key, all keys go to the native one.
     if server_state::is_loading() || places.clone().any(|place| call.open(place).is_foreign()) {
         return forward(call);
     }
@@ -71,7 +71,7 @@ fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
         return Ok(Reply::Int(1));
     }
     let key = target.name();
-    // A replica may be told of any end; before its clock began there is none.
+    // A replica may get any expire time from its primary; one before 1970 is stored as 0.
     let expire_at = end.max(0);
     let db = call.db;
     #[rustfmt::skip]
@@ -81,12 +81,12 @@ fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
     Ok(Reply::Int(1))
 }
 
-/// True for a key that the native command changes.
+/// True for a key that is left to the native command.
 fn is_the_servers(target: &Target<'_>) -> bool {
     target.is_foreign() || server_state::is_loading()
 }
 
-/// The end that is asked for, in Unix ms; `None` for none that there can be.
+/// The expire time that the command asks for, in Unix ms; `None` if the argument is no valid one.
 fn end(call: &Call<'_>, unit: Unit) -> Option<i64> {
     let time = integer(call.args.get(2))?;
     let millis = match unit {
@@ -97,7 +97,7 @@ fn end(call: &Call<'_>, unit: Unit) -> Option<i64> {
     millis.checked_add(base)
 }
 
-/// Under which an end is changed.
+/// The conditions under which an expire time is changed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Conditions {
     nx: bool,
@@ -107,7 +107,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    /// `None` for words that are no conditions, or not together.
+    /// `None` for a word that is no condition, and for conditions that exclude each other.
     fn read(call: &Call<'_>) -> Option<Self> {
         let mut asked = Self::default();
         for word in call.args.from(3) {
@@ -123,7 +123,7 @@ impl Conditions {
         (!apart).then_some(asked)
     }
 
-    /// A key without an end has one that is later than all others.
+    /// True if the conditions allow the change. A key without an expire time counts as living longest.
     fn allow(self, old: i64, new: i64) -> bool {
         let has = old != NEVER;
         !(self.nx && has

@@ -1,4 +1,4 @@
-//! TYPE, OBJECT and SCAN, for keys that are captured: their types are those that a client knows.
+//! TYPE, OBJECT and SCAN for captured keys: they show the types that clients know from native keys.
 
 mod by_key;
 mod copy_db;
@@ -25,7 +25,7 @@ use crate::execute::invocation::Call;
 use crate::execute::{native_fallback, twins};
 use crate::settings::captured_keys;
 
-/// What TYPE calls a kind.
+/// The name that TYPE has for a kind.
 const fn type_name(kind: Kind) -> &'static CStr {
     match kind {
         Kind::Str => c"string",
@@ -60,10 +60,10 @@ pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// SCAN cursor [MATCH pattern] [COUNT count] TYPE type
 pub(super) fn scan(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let Some((kind, args)) = asked(call) else {
-        // Another type, or nothing that is right: the native command knows.
+        // Another type, or a faulty command: the native command handles both.
         return Ok(native_fallback::run(call, b"scan"));
     };
-    // TYPE picks from what the walk finds: so it is done here, behind the same walk.
+    // TYPE filters the result of the walk. So the native SCAN walks without TYPE, and the filter is applied here.
     let found = call.ctx.call(c"SCAN", "E", &args).ok_or(NOT_RUN)?;
     let Some(cursor) = found.element(0) else {
         return Ok(Reply::from(&found));
@@ -78,7 +78,7 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Parts(head.into_iter().chain(names).collect()))
 }
 
-/// The kind that a SCAN asks for, if it has a durable form, and its arguments without that.
+/// The kind that a SCAN asks for, if that kind has a durable form, and the arguments without it.
 fn asked<'c>(call: &Call<'c>) -> Option<(Kind, Vec<&'c [u8]>)> {
     let mut kind = None;
     let mut args = vec![call.args.get(1)];
@@ -91,7 +91,7 @@ fn asked<'c>(call: &Call<'c>) -> Option<(Kind, Vec<&'c [u8]>)> {
             args.extend([word, value]);
         }
     }
-    // A word without its value is an error, which the native command words best.
+    // If a word lacks its value, the native command has the best error.
     (call.args.len() % 2 == 0).then_some((kind?, args))
 }
 
@@ -101,8 +101,8 @@ fn names(found: &CallReply) -> impl Iterator<Item = &[u8]> {
     (0..count).filter_map(move |index| Some(names?.element(index)?.bytes()))
 }
 
-/// True for a name that holds this kind, to whoever asks: a durable value that is not captured has a type of its
-/// own to the native command.
+/// True for a key of this kind, as the client sees the key. To a routed SCAN, a durable value outside of the captured prefixes
+/// has the module's own type, as for the native command.
 fn is_of(call: &Call<'_>, name: &[u8], kind: Kind) -> bool {
     let owned = OwnedStr::new(name);
     let key = Key::open(call.ctx, owned.lend(), Mode::ReadNoTouch);

@@ -1,6 +1,6 @@
-//! RENAME and COPY give a value another name. A native value must not get one that is captured: there it would be
-//! taken for durable. What is native under a captured name already may have another of these, since nothing is lost
-//! by that.
+//! RENAME and COPY give a value another key. A native value must not get a captured key, since it would be taken for
+//! durable there. But a native value whose key is captured already may be renamed to another captured key: nothing is lost by
+//! that.
 
 use module_api::context::Flags;
 use module_api::keys::key::{Holds, Key, Mode};
@@ -10,7 +10,7 @@ use crate::acks::reply::Reply;
 use crate::execute::invocation::Call;
 use crate::settings::{captured_keys, config};
 
-/// The refusal of a command of this native name that would make a native key under a captured prefix.
+/// The refusal of a command with this native name, if the command would make a native key under a captured prefix.
 pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
     let is = |name: &[u8]| native.eq_ignore_ascii_case(name);
     let copies = is(b"copy");
@@ -27,7 +27,7 @@ pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
     }
     let replaces = is(b"rename") || has_word(call, b"replace").is_some();
     let there = match db_of_copy(call) {
-        // Which is not a database: the native command says so.
+        // If this is not a database, the native command has the error.
         Some(db) if copies => call.ctx.select_db(db).ok().map(|()| holds(call)),
         _ => Some(holds(call)),
     };
@@ -50,7 +50,7 @@ fn holds(call: &Call<'_>) -> Holds {
     Key::open(call.ctx, call.args.string(2), Mode::Write).holds()
 }
 
-/// The place of an option behind the names.
+/// The place of an option after the two keys.
 fn has_word(call: &Call<'_>, word: &[u8]) -> Option<usize> {
     (3..call.args.len()).find(|&place| call.args.get(place).eq_ignore_ascii_case(word))
 }

@@ -1,5 +1,5 @@
-//! RENAME, RENAMENX and COPY of durable keys. What is about native ones goes to the native command, and so does what is
-//! wrong: it words that best.
+//! RENAME, RENAMENX and COPY of durable keys. A command on native keys is left to the native command, and so is a faulty one:
+//! the native command has the best error.
 
 use module_api::keys::key::Holds;
 use module_api::keys::notify::Class;
@@ -63,12 +63,12 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
         .from(3)
         .all(|word| option(word).eq_ignore_ascii_case(b"replace"));
     let (key, to) = (call.args.get(1), call.args.get(2));
-    // Another database is the native command's.
+    // COPY with DB is left to the native command.
     if !replace || key == to || !is_in_the_store(call) {
         return forward(call);
     }
     let Holds::Ours(kind, _) = call.look(1) else {
-        // Its time has come just now.
+        // The key has just expired.
         return Err(Reply::Int(0));
     };
     let mut target = call.open(2);
@@ -84,7 +84,7 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(1))
 }
 
-/// True for a first key that the log knows.
+/// True if the first key is in the store.
 fn is_in_the_store(call: &Call<'_>) -> bool {
     let known = |engine: &mut engine::Engine| engine.store.find(call.db, call.args.get(1)).is_some();
     !server_state::is_loading() && engine::with(known) == Some(true)

@@ -18,7 +18,7 @@ use crate::execute::invocation::Call;
 const LEAST_NUMKEYS: &CStr = c"ERR numkeys should be greater than 0";
 const LEAST_COUNT: &CStr = c"ERR count should be greater than 0";
 
-/// The end of a list that a word names.
+/// The end of a list for LEFT or RIGHT.
 pub(in crate::commands) fn side(word: &[u8]) -> Result<Side, Reply> {
     match &*option(word).to_ascii_lowercase() {
         b"left" => Ok(Side::Head),
@@ -38,7 +38,7 @@ pub(super) fn rpoplpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
     move_one(call, Side::Tail, Side::Head)?.ok_or(Reply::Null)
 }
 
-/// Moves an element from the first key to the second. `None`: there is no first one.
+/// Moves an element from the first key to the second. `None` if there is no such element.
 pub(in crate::commands) fn move_one(
     call: &mut Call<'_>,
     from: Side,
@@ -69,8 +69,8 @@ pub(in crate::commands) fn move_one(
         elements: elements[..].into(),
     };
     if call.args.get(1) == call.args.get(2) {
-        // One handle: two of one key would not hear of each other. One element alone stays where it is, or
-        // the key would be gone for a moment, and its end with it.
+        // One handle: of two handles of the same key, one would not see the other's changes. A single element is not moved: the
+        // pop would delete the key, and so lose its expire time.
         if from != to && len > 1 {
             call.commit(&mut source, &pop)?;
             call.commit(&mut source, &push)?;
@@ -88,7 +88,7 @@ pub(in crate::commands) fn move_one(
     Ok(Some(Reply::Bulk(element)))
 }
 
-/// Where the keys are that the argument at `counted` counts, the end to pop from, and how many.
+/// The places of the keys that the argument at `counted` counts, the end from which to pop, and the number of elements.
 pub(in crate::commands) fn options(
     args: Args<'_>,
     counted: usize,
@@ -113,10 +113,10 @@ pub(in crate::commands) fn options(
     Ok((counted + 1..behind_keys, side, count))
 }
 
-/// The key that was popped from, and the elements.
+/// The key from which elements were popped, and the elements.
 pub(super) type Popped<'c> = (&'c [u8], Vec<Reply>);
 
-/// Pops from the first of these keys that is there.
+/// Pops from the first of these keys that exists.
 pub(in crate::commands) fn pop_first<'c>(
     call: &mut Call<'c>,
     keys: Range<usize>,
@@ -134,7 +134,7 @@ pub(in crate::commands) fn pop_first<'c>(
     Ok(None)
 }
 
-/// The command that pops from one list.
+/// The command that replicates a pop from one list.
 pub(in crate::commands) fn command(side: Side) -> &'static CStr {
     match side {
         Side::Head => c"MYLOG.LPOP",
@@ -142,7 +142,7 @@ pub(in crate::commands) fn command(side: Side) -> &'static CStr {
     }
 }
 
-/// Pops up to `count` elements from the first of these keys that is there, and answers with its name and them.
+/// Pops up to `count` elements from the first of these keys that exists. The reply is the key and the elements.
 pub(in crate::commands) fn pop_many(
     call: &mut Call<'_>,
     keys: Range<usize>,

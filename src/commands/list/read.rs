@@ -1,4 +1,4 @@
-//! The list commands that read, and how lists count their places.
+//! The list commands that read, and the arithmetic of indexes.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ const RANK_ZERO: Reply = Reply::error(
     c"ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
 );
 
-/// The place that an index names, a negative one counted from the end.
+/// The place of an index, which counts from the end if it is negative. `None` outside of the list.
 pub(super) fn place(index: i64, len: usize) -> Option<usize> {
     let back = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
     match index {
@@ -24,7 +24,7 @@ pub(super) fn place(index: i64, len: usize) -> Option<usize> {
     }
 }
 
-/// The places that two indexes span, both included; negative ones count from the end.
+/// The places between two indexes, both included. Negative indexes count from the end.
 pub(super) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
     let at = |index: i64| {
         let back = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
@@ -49,7 +49,7 @@ pub(super) fn llen(call: &mut Call<'_>) -> Result<Reply, Reply> {
 pub(super) fn lindex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut out = call.out();
     call.read(1, |list: Option<&List>| {
-        // The native command looks at the index for an existing key only.
+        // The native command parses the index only if the key exists.
         let element = match list {
             Some(list) => {
                 let index = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
@@ -79,13 +79,13 @@ pub(super) fn lrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(out.finish())
 }
 
-/// What LPOS looks for.
+/// The options of LPOS.
 struct Search {
-    /// The match to begin with, from 1; negative from the end.
+    /// The number of the first match to return, from 1. A negative one searches from the end.
     rank: i64,
-    /// Most matches, 0 for all; `None` for one, which is not in an array then.
+    /// The largest number of matches, 0 for all. `None` without COUNT: the reply is then one number instead of an array.
     count: Option<usize>,
-    /// Most elements to compare, 0 for all.
+    /// The largest number of elements to compare, 0 for all.
     most: usize,
 }
 

@@ -17,7 +17,7 @@ use crate::execute::invocation::{Call, Target};
 const LPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'lpop' command");
 const RPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'rpop' command");
 const NO_SUCH_KEY: Reply = Reply::error(c"ERR no such key");
-/// The first version that refuses the one count whose negative is none.
+/// The first version that refuses the smallest integer as a count, since no integer is its negative.
 const BOUNDED_LREM_SINCE: i32 = 0x0007_0200;
 const INDEX_OUT_OF_RANGE: Reply = Reply::error(c"ERR index out of range");
 
@@ -83,7 +83,7 @@ pub(super) fn rpushx(call: &mut Call<'_>) -> Result<Reply, Reply> {
     push(call, Side::Tail, false)
 }
 
-/// The elements that so many pops at an end would take, as replies.
+/// The elements that the next `count` pops at an end would remove, as replies.
 pub(super) fn next_out(list: &List, side: Side, count: usize) -> Vec<Reply> {
     let elements = match side {
         Side::Head => list.iter(),
@@ -95,7 +95,7 @@ pub(super) fn next_out(list: &List, side: Side, count: usize) -> Vec<Reply> {
         .collect()
 }
 
-/// The element that the next pop at an end would take, as a reply.
+/// The element that the next pop at an end would remove, as a reply.
 fn first_out(list: &List, side: Side) -> Option<Reply> {
     let element = match side {
         Side::Head => list.get(0),
@@ -104,7 +104,7 @@ fn first_out(list: &List, side: Side) -> Option<Reply> {
     element.map(|element| Reply::Bulk(element.to_vec()))
 }
 
-/// Takes so many elements from an end, and tells of it.
+/// Removes `count` elements at an end, and sends the events.
 pub(super) fn take(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
@@ -117,7 +117,7 @@ pub(super) fn take(
     Ok(())
 }
 
-/// Tells of elements that are gone, and of a list that is gone with them.
+/// Sends the event of a removal, and that of the deletion if the list is empty by now.
 pub(super) fn tell(call: &Call<'_>, target: &Target<'_>, event: &CStr) {
     call.changed(target, Class::List, event);
     if !target.exists() {
@@ -209,7 +209,7 @@ pub(super) fn linsert(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(len as i64 + 1))
 }
 
-/// Indexes of the elements that LREM takes away, rising.
+/// Indexes of the elements that LREM removes, in ascending order.
 fn found(list: &List, element: &[u8], count: i64) -> Vec<u64> {
     let most = match count {
         0 => usize::MAX,
@@ -270,7 +270,7 @@ pub(super) fn ltrim(call: &mut Call<'_>) -> Result<Reply, Reply> {
             call.commit(&mut target, &Effect::ListPop { db, key, side, count })?;
         }
     }
-    // The native command tells of a trim that took nothing away, too.
+    // The native command sends the event also if no element was removed.
     tell(call, &target, c"ltrim");
     Ok(Reply::OK)
 }
