@@ -17,7 +17,7 @@ use crate::execute::invocation::{Call, OfKind};
 
 const TOO_MANY_KEYS: Reply = Reply::error(c"ERR Number of keys can't be greater than number of args");
 
-/// Reads sets, and `f` what they hold: `None` for a key that is missing.
+/// Reads sets and passes them to `f`: `None` for a missing key.
 fn read<R>(call: &Call<'_>, places: Range<usize>, f: impl FnOnce(&[Option<&Set>]) -> R) -> Result<R, Reply> {
     call.read_many(places, &[Kind::Set], |values| {
         let sets: Vec<_> = values.iter().map(|value| value.and_then(Set::of)).collect();
@@ -25,10 +25,10 @@ fn read<R>(call: &Call<'_>, places: Range<usize>, f: impl FnOnce(&[Option<&Set>]
     })
 }
 
-/// Makes one set of members out of several; `None` for a key that is missing.
+/// Combines several sets to a list of members; `None` stands for a missing key.
 type Combine = for<'s> fn(&[Option<&'s Set>]) -> Vec<Member<'s>>;
 
-/// Members that all sets have: those of the smallest, without what another lacks.
+/// The members that all sets contain: those of the smallest set that every other set contains.
 fn in_all<'s>(sets: &[Option<&'s Set>]) -> impl Iterator<Item = Member<'s>> {
     let mut sets = sets
         .iter()

@@ -1,4 +1,4 @@
-//! The set commands that leave it to chance which members they show or take.
+//! The set commands that return or remove random members.
 
 use module_api::keys::notify::Class;
 use module_api::random::Random;
@@ -13,10 +13,10 @@ use crate::execute::invocation::{Call, Target};
 
 const TOO_MANY: Reply = Reply::error(c"ERR value is out of range");
 
-/// Most members that may come again and again in one reply: the event loop makes them all at once.
+/// The largest number of members in a reply that may repeat members: the event loop builds such a reply in one piece.
 const MOST_REPEATED: usize = 100_000_000;
 
-/// The members at these places, as far as there are such.
+/// The members at these places. Places outside of the set are left out.
 fn members_at(set: &Set, places: &[usize]) -> Vec<Vec<u8>> {
     let members = places.iter().filter_map(|&place| set.nth(place));
     members.map(|member| member.to_vec()).collect()
@@ -65,7 +65,7 @@ fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Reply> {
     Ok(Reply::Parts(std::iter::once(head).chain(members).collect()))
 }
 
-/// Takes members out of a set that has so many, and tells of it; replicas are told which ones.
+/// Removes members from a set of `len` members, and sends the events. Replicas get a command that names the removed members.
 fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: usize) -> Result<(), Reply> {
     let key = target.name();
     if members.len() == len {
@@ -101,7 +101,7 @@ pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
         };
         let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         if count < 0 && len > 0 {
-            // With repetitions, and so many as were asked for.
+            // With repetitions, and as many as the client asked for.
             if wanted > MOST_REPEATED {
                 return Err(TOO_MANY);
             }

@@ -51,7 +51,7 @@ pub(super) fn sscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
     call.read(1, |set: Option<&Set>| {
         let mut shown = Vec::new();
         let next = match set {
-            // The native command looks at the options of an existing key only.
+            // The native command parses the options only if the key exists.
             Some(set) => {
                 let scan = Scan::read(call, true)?;
                 set.scan(from, scan.count, |member| {

@@ -1,4 +1,4 @@
-//! The set commands that change members that the client names.
+//! The set commands that change members named by the client.
 
 use module_api::keys::notify::Class;
 use mylog_core::effect::Effect;
@@ -7,7 +7,7 @@ use mylog_core::value::Set;
 use crate::acks::reply::Reply;
 use crate::execute::invocation::{Call, Target};
 
-/// The named members for which `wanted` holds, each once.
+/// The named members that `wanted` accepts, each once.
 fn named<'c>(call: &Call<'c>, wanted: impl Fn(&[u8]) -> bool) -> Vec<&'c [u8]> {
     let mut members: Vec<_> = call.args.from(2).filter(|member| wanted(member)).collect();
     if members.len() > 1 {
@@ -21,7 +21,7 @@ fn named<'c>(call: &Call<'c>, wanted: impl Fn(&[u8]) -> bool) -> Vec<&'c [u8]> {
 pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     target.read(|_: Option<&Set>| ())?;
-    // In the order they came: a small set keeps it. Those that are there already change nothing.
+    // In the client's order, which a small set keeps. Members that the set already contains change nothing.
     let one = [call.args.get(2)];
     let members = match call.args.len() {
         3 => one[..].into(),
@@ -37,7 +37,7 @@ pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
 }
 
-/// Takes members out, as far as they are there, and says how many were. The set is there.
+/// Removes those of the members that the set contains, and returns their number. The set exists.
 pub(super) fn remove(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
@@ -54,7 +54,7 @@ pub(super) fn srem(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let some: Vec<&[u8]>;
     let members = match call.args.len() {
         3 => target.read(|set: Option<&Set>| set.map_or(&[][..], |_| &one[..]))?,
-        // The log is told of those only that are there.
+        // The log gets only members that the set contains.
         _ => {
             some = target.read(|set: Option<&Set>| match set {
                 Some(set) => named(call, |member| set.contains(member)),

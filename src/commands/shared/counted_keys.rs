@@ -1,10 +1,10 @@
-//! Commands that say how many keys they have: where a cluster leads them, and what a client's cache is told of, goes by
-//! the keys that they tell the server themselves.
+//! Commands that give the number of their keys as an argument. They report their keys to the server themselves: the server
+//! uses them to find the node of a cluster, and to notify client-side caches.
 
 use module_api::commands::command::{KeyPlace, Keys};
 use module_api::string::Args;
 
-/// The server's entry into a command with this handler, of whose keys some are counted.
+/// The server's entry into a command with this handler, if the command has counted keys.
 macro_rules! counted {
     ($access:ident, $handler:path, $keys:expr) => {
         $crate::execute::invocation::entry!($access, $handler, |_, args| {
@@ -42,7 +42,7 @@ pub(in crate::commands) fn places(args: Args<'_>, keys: &[Keys]) -> Vec<KeyPlace
     places
 }
 
-/// A number as the server reads that of a native command's keys: what stands behind its digits counts for nothing.
+/// A number of keys as the server parses it for a native command: bytes after the digits are ignored.
 fn as_the_server_reads(bytes: &[u8]) -> i64 {
     let bytes = bytes.trim_ascii_start();
     let (sign, digits) = match bytes.split_first() {

@@ -1,4 +1,4 @@
-//! The options that SET and GETEX share, and the times in them.
+//! The options that SET and GETEX share, and their expire times.
 
 use module_api::server::command_ms;
 use module_api::string::Args;
@@ -8,7 +8,7 @@ use redis_grammar::c_text::option;
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
 use crate::acks::reply::Reply;
 
-/// How a time is written.
+/// The unit of a time argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum Unit {
     /// `EX`: seconds from now.
@@ -22,13 +22,13 @@ pub(in crate::commands) enum Unit {
 }
 
 impl Unit {
-    /// True if the time is from now.
+    /// True if the time is relative to now.
     pub(in crate::commands) fn is_relative(self) -> bool {
         matches!(self, Self::Seconds | Self::Millis)
     }
 }
 
-/// Which command's options are read.
+/// The command whose options are parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum Grammar {
     /// SET.
@@ -37,7 +37,7 @@ pub(in crate::commands) enum Grammar {
     GetEx,
 }
 
-/// The options as they came.
+/// The options as the client gave them.
 #[derive(Debug, Default)]
 pub(in crate::commands) struct Options<'c> {
     pub(in crate::commands) nx: bool,
@@ -45,12 +45,12 @@ pub(in crate::commands) struct Options<'c> {
     pub(in crate::commands) get: bool,
     pub(in crate::commands) keep_ttl: bool,
     pub(in crate::commands) persist: bool,
-    /// The last time given, and how.
+    /// The last time argument, and its unit.
     pub(in crate::commands) expire: Option<(Unit, &'c [u8])>,
 }
 
 impl<'c> Options<'c> {
-    /// Reads the options from a place on.
+    /// Parses the options from a place on.
     pub(in crate::commands) fn read(args: Args<'c>, from: usize, grammar: Grammar) -> Result<Self, Reply> {
         let set = grammar == Grammar::Set;
         let mut options = Self::default();
@@ -79,7 +79,7 @@ impl<'c> Options<'c> {
         Ok(options)
     }
 
-    /// The same unit twice is allowed, and the last one counts: so it is in the native command.
+    /// Sets the time. As in the native command, the same unit may be given twice, and the last time counts.
     fn expire(&mut self, unit: Unit, time: &'c [u8]) -> Result<(), Reply> {
         let other = self.expire.is_some_and(|(given, _)| given != unit);
         if other || self.keep_ttl || self.persist {
@@ -89,7 +89,7 @@ impl<'c> Options<'c> {
         Ok(())
     }
 
-    /// The end that the options give, in Unix ms; `None` without a time.
+    /// The expire time that the options ask for, in Unix ms; `None` without a time.
     pub(in crate::commands) fn expire_at(&self, invalid: &Reply) -> Result<Option<i64>, Reply> {
         let Some((unit, time)) = self.expire else {
             return Ok(None);

@@ -1,5 +1,5 @@
-//! What commands of several families have in common: numbers, options of expire times, random places, and the words in
-//! which their tables are written.
+//! Code that commands of several families share: numbers, expire times, random places, counted keys, the events of replaced
+//! values, and expire times in the past.
 
 pub(super) mod counted_keys;
 pub(super) mod expiry;

@@ -1,4 +1,4 @@
-//! Numbers in arguments and values, as the native commands read them.
+//! Numbers in arguments and values, parsed as the native commands do.
 
 use std::ffi::CStr;
 
@@ -12,7 +12,7 @@ const BEYOND_RANGE: Reply = Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );
 
-/// An integer whose negative is one, too, for a command that counts from either end.
+/// An integer for a command that counts from either end. The smallest integer is refused, since no integer is its negative.
 pub(in crate::commands) fn either_way(text: &[u8]) -> Result<i64, Reply> {
     match integer(text).ok_or(NOT_AN_INTEGER)? {
         i64::MIN => Err(BEYOND_RANGE),
@@ -20,16 +20,16 @@ pub(in crate::commands) fn either_way(text: &[u8]) -> Result<i64, Reply> {
     }
 }
 
-/// An integer from `least` on; any other text gets this error.
+/// An integer that is not below `least`; for any other text `error` is returned.
 pub(in crate::commands) fn at_least(least: usize, text: &[u8], error: &'static CStr) -> Result<usize, Reply> {
     let value = integer(text).and_then(|value| usize::try_from(value).ok());
     value.filter(|&value| value >= least).ok_or(Reply::error(error))
 }
 
-/// A cursor as the server reads one: by C's `strtoul`, and since 7.4 (`strict`) not an empty one, nor a
-/// negative integer; a leading space is taken since then.
+/// A cursor, parsed as the server does, with C's `strtoul`. Since 7.4 (`strict`) the server refuses an empty cursor and a
+/// negative integer, and accepts leading space.
 pub(crate) fn cursor(text: &[u8], strict: bool) -> Option<u64> {
-    // The server hands it to C, for which a text ends at its first NUL.
+    // The server passes the text to C, where it ends at the first NUL.
     let text = option(text);
     if strict && integer(text).is_some_and(|value| value < 0) {
         return None;

@@ -1,4 +1,4 @@
-//! Values that come in the place of others: Redis from 8.2 on tells of that by events of its own.
+//! Values that replace other values: Redis from 8.2 on sends events of their own for that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,22 +10,22 @@ use crate::acks::reply::Reply;
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::Edition;
 
-/// Whether the server tells of a key whose value was replaced.
+/// Whether the server sends events for a replaced value.
 static TELLS: AtomicBool = AtomicBool::new(false);
 
-/// This is the server. In OnLoad.
+/// Notes which server this is. In OnLoad.
 pub(crate) fn on(edition: Edition) {
     TELLS.store(edition.is_redis_since((8, 2)), Ordering::Relaxed);
 }
 
-/// What becomes of the value that a key had.
+/// How the old value of a key is replaced.
 pub(in crate::commands) struct Overwritten {
     any: bool,
     of_another_type: bool,
 }
 
 impl Overwritten {
-    /// A value of this kind comes in its place.
+    /// A value of this kind replaces the old one.
     pub(in crate::commands) fn by(kind: Option<Kind>, target: &Target<'_>) -> Self {
         let any = target.exists() && TELLS.load(Ordering::Relaxed);
         Self {
@@ -45,7 +45,7 @@ impl Overwritten {
     }
 }
 
-/// Commits an effect that gives a key a whole value, and tells of the one that it had.
+/// Commits an effect that sets the whole value of a key, and sends the events of the replaced value.
 pub(in crate::commands) fn commit(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
@@ -57,7 +57,7 @@ pub(in crate::commands) fn commit(
     Ok(())
 }
 
-/// As `commit`, of an effect that gives the key an end in the past.
+/// As `commit`, for an effect that gives the key an expire time in the past.
 pub(in crate::commands) fn commit_before_end(
     call: &mut Call<'_>,
     target: &mut Target<'_>,

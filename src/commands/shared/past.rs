@@ -1,4 +1,4 @@
-//! What becomes of a key that is given an end in the past: the server's own way with that differs.
+//! Keys that get an expire time in the past: the servers differ in what they do then.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,28 +10,28 @@ use crate::acks::reply::Reply;
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::Edition;
 
-/// Whether SET sets nothing then.
+/// Whether SET with such a time only deletes the key.
 static SET_DELETES: AtomicBool = AtomicBool::new(false);
-/// Whether that is told of as the key's end.
+/// Whether the deletion is notified as `expired` instead of `del`.
 static TELLS_OF_END: AtomicBool = AtomicBool::new(false);
 
-/// This is the server. In OnLoad.
+/// Notes which server this is. In OnLoad.
 pub(crate) fn on(edition: Edition) {
     SET_DELETES.store(edition.is_valkey_since((8, 0)), Ordering::Relaxed);
     TELLS_OF_END.store(edition.is_valkey_since((8, 1)), Ordering::Relaxed);
 }
 
-/// True for an end in the past, on a server that decides by itself what is over.
+/// True for an expire time in the past, on a server that expires keys itself: not on a replica and not during a load.
 pub(in crate::commands) fn is_over(call: &Call<'_>, end: i64) -> bool {
     end <= command_ms() && !call.ctx.flags().any(Flags::LOADING | Flags::REPLICA)
 }
 
-/// True where SET with such an end only takes away what there is.
+/// True if SET with such an expire time only deletes the old value.
 pub(in crate::commands) fn set_deletes() -> bool {
     SET_DELETES.load(Ordering::Relaxed)
 }
 
-/// Takes a key away for its end.
+/// Deletes a key because of its expire time, and sends the event.
 pub(in crate::commands) fn delete(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
     let key = target.name();
     call.delete(target)?;

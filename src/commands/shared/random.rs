@@ -1,11 +1,11 @@
-//! Random places, for the commands that show or take some of what a value holds.
+//! Random places, for the commands that return or remove some elements of a value.
 
 use std::collections::HashSet;
 
 use module_api::random::Random;
 
-/// So many different numbers below `end`, all of them if there are no more. Every choice is as likely as any
-/// other, but not every order.
+/// `count` different numbers below `end`; all of them if there are no more. All choices are equally likely, but not all
+/// orders.
 pub(in crate::commands) fn some_below(end: usize, count: usize) -> Vec<usize> {
     let mut random = Random::of_server();
     choose(end, count, |end| random.below(end))
@@ -18,7 +18,7 @@ fn choose(end: usize, count: usize, mut below: impl FnMut(usize) -> usize) -> Ve
     if count == 1 {
         return vec![below(end)];
     }
-    // Floyd: each step adds one, however many are taken already.
+    // Floyd's algorithm: each step adds one number, however many are chosen already.
     let (mut taken, mut places) = (HashSet::with_capacity(count), Vec::with_capacity(count));
     for last in end - count..end {
         let drawn = below(last + 1);
@@ -55,7 +55,7 @@ mod tests {
                 drawn[place] += 1;
             }
         }
-        // 3000 each, give or take 46.
+        // About 3000 each; the standard deviation is 46.
         assert!(
             drawn.iter().all(|times| (2700..3300).contains(times)),
             "{drawn:?}"

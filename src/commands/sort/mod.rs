@@ -25,14 +25,14 @@ use pattern::Pattern;
 
 const NOT_ASKED: Reply = Reply::error(c"ERR the server did not tell whether the user may look up other keys");
 
-/// What is asked for.
+/// The clauses of a SORT.
 struct Asked<'a> {
     desc: bool,
     alpha: bool,
-    /// The elements stay as they are.
+    /// The elements keep their order.
     unsorted: bool,
     offset: i64,
-    /// Negative for all.
+    /// Negative: all elements.
     count: i64,
     by: Option<Pattern<'a>>,
     gets: Vec<Pattern<'a>>,
@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
                 Clause::Store(place) => asked.store = Some(place),
                 Clause::By(place) => {
                     let pattern = Pattern::read(args.get(place));
-                    // For good: a pattern behind it does not bring the sorting back.
+                    // `unsorted` stays set: a later BY with a pattern does not switch the sorting on again.
                     asked.unsorted |= !matches!(pattern, Pattern::Key { .. });
                     asked.by = Some(pattern);
                 }
@@ -75,7 +75,7 @@ impl<'a> Asked<'a> {
         Ok(asked)
     }
 
-    /// The places of the result among so many elements.
+    /// The range of the result among `len` elements.
     fn span(&self, len: usize) -> Range<usize> {
         let at_most = |number: i64| usize::try_from(number).map_or(0, |number| number.min(len));
         let start = at_most(self.offset);
@@ -91,12 +91,12 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// A set has no order of its own: what is stored, or read by a script, must not depend on chance.
+    /// Sorts after all. A set has no order of its own, and a result that is stored or read by a script must not be random.
     fn sort_after_all(&mut self) {
         (self.unsorted, self.alpha, self.by) = (false, true, None);
     }
 
-    /// Those elements of a value that the result can have; all of them, if they are to be sorted yet.
+    /// The elements of a value that the result can contain: all of them, if they have yet to be sorted.
     fn elements(&self, value: Option<ValueRef<'_>>) -> Vec<Vec<u8>> {
         let len = value.map_or(0, ValueRef::len);
         let span = if self.unsorted { self.span(len) } else { 0..len };
@@ -128,7 +128,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Puts the elements in order and takes those that are asked for.
+    /// Sorts the elements, and cuts the list to the requested range.
     fn arrange(&self, call: &Call<'_>, elements: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Reply> {
         if self.unsorted {
             return Ok(elements);
@@ -143,7 +143,7 @@ impl<'a> Asked<'a> {
         Ok(sorted.split_off(span.start))
     }
 
-    /// What is shown for the elements; `None` for a key that is not there.
+    /// The values that are returned for the elements; `None` for a missing key.
     fn shown(&self, call: &Call<'_>, elements: Vec<Vec<u8>>) -> Vec<Option<Vec<u8>>> {
         if self.gets.is_empty() {
             return elements.into_iter().map(Some).collect();
@@ -155,8 +155,9 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Who sorts by other keys, or shows them, must be allowed to read all keys. Only the native command knows how the
-/// server decides that, and whether it allows that in a cluster at all: it is asked to do the same without storing.
+/// Checks that the user may read all keys, which SORT requires for sorting by other keys or returning them. Only the native
+/// command knows how the server decides that, and whether the server allows it in a cluster. So the native command is run with
+/// the same clauses, but without STORE.
 fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result<(), Reply> {
     let args = call.args;
     let asks_others = patterns(|place| args.get(place), args.len()).next().is_some();
@@ -172,7 +173,7 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
             Ok(Clause::Get(place)) => question.extend([b"GET", args.get(place)]),
             Ok(Clause::Asc | Clause::Desc | Clause::Alpha) => {}
             Ok(Clause::Store(_)) if !read_only => {}
-            // What the native command says to that depends on what it has met before.
+            // The native command's error for this clause depends on the clauses before it, so a clause with an error is added.
             Ok(Clause::Store(_)) | Err(NoClause) => question.push(b""),
         }
     }
@@ -183,7 +184,7 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
     }
     let answer = call.ctx.call(native, "CE", &question).ok_or(NOT_ASKED)?;
     let text = String::from_utf8_lossy(answer.whole().bytes());
-    // Our types are none of those that it sorts, which it says last.
+    // The native command checks the type last, and refuses the module's types: WRONGTYPE means that all else is allowed.
     let allowed = answer.whole().kind() != ReplyType::Error || text.starts_with("WRONGTYPE");
     if allowed {
         Ok(())
@@ -220,7 +221,7 @@ fn show(call: &Call<'_>, shown: &[Option<Vec<u8>>]) -> Reply {
     out.finish()
 }
 
-/// Makes a list of the result, in place of whatever was there.
+/// Stores the result as a list, and replaces any old value.
 fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: bool) -> Result<Reply, Reply> {
     let mut target = call.open(place);
     if shown.is_empty() {
@@ -244,7 +245,7 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: b
         body: &body,
     };
     overwritten::commit(call, &mut target, &effect)?;
-    // Members that nothing tells apart come in the order of the set, which is another one on each replica.
+    // Members that compare equal keep the order of the set, which differs from replica to replica. So replicas get the list.
     if of_set {
         let mut record = Vec::new();
         effect.encode(&mut record);

@@ -1,4 +1,4 @@
-//! The order in which SORT puts elements.
+//! The order in which SORT sorts elements.
 
 use std::cmp::Ordering;
 
@@ -9,25 +9,25 @@ use crate::settings::server_version::{Version, is_valkey_since};
 
 const NOT_A_DOUBLE: Reply = Reply::error(c"ERR One or more scores can't be converted into double");
 
-/// The first Valkey for which an empty text is no zero.
+/// The first Valkey that does not take an empty text for zero.
 const NOTHING_IS_NO_NUMBER_SINCE: Version = (9, 1);
 
-/// How elements are compared.
+/// The comparison of elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// By the number that they are, or that stands for them.
+    /// By the number that the element is, or that its BY key contains.
     Numbers,
-    /// By text, in the order of the server's locale.
+    /// As text, in the order of the server's locale.
     Collated,
-    /// By their bytes: what is stored must not depend on a locale.
+    /// By bytes: a stored result must not depend on a locale.
     Bytes,
 }
 
-/// What an element is sorted by.
+/// The value by which an element is sorted.
 #[derive(Debug)]
 enum Weight {
     Number(f64),
-    /// `None` for a key that is not there.
+    /// `None` for a missing key.
     Text(Option<CText>),
     Bytes(Option<Vec<u8>>),
 }
@@ -40,7 +40,7 @@ impl Weight {
             {
                 return Err(NOT_A_DOUBLE);
             }
-            // A key that is not there counts as zero.
+            // A missing key counts as zero.
             Order::Numbers => Self::Number(by.map_or(Some(0.0), double).ok_or(NOT_A_DOUBLE)?),
             Order::Collated => Self::Text(by.map(CText::new)),
             Order::Bytes => Self::Bytes(by.map(<[u8]>::to_vec)),
@@ -58,7 +58,7 @@ impl Weight {
     }
 }
 
-/// Sorts elements by what `by` finds for each of them.
+/// Sorts elements by the values that `by` finds for them.
 pub(super) fn sort(
     elements: Vec<Vec<u8>>,
     order: Order,
@@ -90,7 +90,7 @@ mod tests {
 
     fn sorted(elements: &[&str], order: Order, desc: bool) -> Option<Vec<String>> {
         let elements = elements.iter().map(|text| text.as_bytes().to_vec()).collect();
-        // An element that begins with a minus has nothing to be sorted by.
+        // For an element that begins with a minus there is no value to sort by.
         let by = |element: &[u8]| (!element.starts_with(b"-")).then(|| element.to_vec());
         let sorted = sort(elements, order, desc, by).ok()?;
         Some(

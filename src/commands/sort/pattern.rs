@@ -1,4 +1,4 @@
-//! What BY and GET name: another key, or a field of one, for each element.
+//! The patterns of BY and GET: they name another key, or a field of another key, for each element.
 
 use module_api::OwnedStr;
 use module_api::commands::rm_call::ReplyType;
@@ -14,9 +14,9 @@ use crate::execute::invocation::{Call, OfKind};
 pub(super) enum Pattern<'a> {
     /// The element itself.
     Element,
-    /// No key at all.
+    /// No key, because the pattern has no star.
     Nothing,
-    /// The key whose name has the element between these two, or this field of it.
+    /// The key that consists of `before`, the element and `after`; or this field of that key.
     Key {
         before: &'a [u8],
         after: &'a [u8],
@@ -25,7 +25,8 @@ pub(super) enum Pattern<'a> {
 }
 
 impl<'a> Pattern<'a> {
-    /// Reads one. The server looks for its signs as C does, up to the first NUL; what is behind that counts still.
+    /// Parses a pattern. The server searches for `#`, `*` and `->` only up to the first NUL, but bytes after it belong to the key
+    /// or the field.
     pub(super) fn read(text: &'a [u8]) -> Self {
         let seen = option(text);
         if seen == b"#" {
@@ -37,7 +38,7 @@ impl<'a> Pattern<'a> {
         let (before, rest) = (text.get(..star), text.get(star + 1..));
         let (before, rest) = (before.unwrap_or_default(), rest.unwrap_or_default());
         let arrow = option(rest).windows(2).position(|pair| pair == b"->");
-        // An arrow at the end is a part of the name.
+        // An arrow at the end is a part of the key.
         let field = arrow.and_then(|arrow| Some((rest.get(..arrow)?, rest.get(arrow + 2..)?)));
         let field = field.filter(|(_, field)| !option(field).is_empty());
         Self::Key {
@@ -47,7 +48,7 @@ impl<'a> Pattern<'a> {
         }
     }
 
-    /// What it stands for.
+    /// The value that the pattern has for an element.
     pub(super) fn look_up(&self, call: &Call<'_>, element: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Element => Some(element.to_vec()),
@@ -57,7 +58,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// The string under a name, or a field of the hash there; ours or the server's.
+/// The string under a key, or a field of the hash under it, durable or native.
 fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>> {
     let owned = OwnedStr::new(name);
     let holds = Key::open(call.ctx, owned.lend(), Mode::Read).holds();
@@ -71,7 +72,7 @@ fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>
             value_handle::with_value(word, |value| field_of(value, field))?
         }
         (Holds::Ours(..), _) => None,
-        // Read in place by the API, a string would change its encoding.
+        // The module API reads a native string in place, and would change its encoding. So GET reads it.
         (Holds::Foreign, None) => native(call, c"GET", &[name]),
         (Holds::Foreign, Some(field)) => native(call, c"HGET", &[name, field]),
     }
@@ -83,7 +84,7 @@ fn field_of(value: ValueRef<'_>, field: &[u8]) -> Option<Vec<u8>> {
 
 fn native(call: &Call<'_>, command: &std::ffi::CStr, args: &[&[u8]]) -> Option<Vec<u8>> {
     let reply = call.ctx.call(command, "", args)?;
-    // A key of another type is as good as none.
+    // A key of another type counts as missing.
     let held = reply.whole().kind() == ReplyType::String;
     held.then(|| reply.whole().bytes().to_vec())
 }

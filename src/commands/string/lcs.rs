@@ -46,7 +46,7 @@ impl Options {
     }
 }
 
-/// Bytes that stand together in both strings.
+/// A run of bytes that both strings contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Match {
     a: usize,
@@ -54,9 +54,9 @@ struct Match {
     len: usize,
 }
 
-/// For each pair of beginnings of two strings the length of their longest common subsequence.
+/// The length of the longest common subsequence for each pair of prefixes of the two strings.
 struct Table {
-    /// Rows by the beginnings of the first string, each with one cell for every beginning of the second.
+    /// One row for each prefix of the first string, with one cell for each prefix of the second.
     cells: Vec<u32>,
     width: usize,
 }
@@ -107,8 +107,8 @@ impl Table {
         self.cells.last().map_or(0, |&len| i64::from(len))
     }
 
-    /// One longest common subsequence: its pieces from the end of the strings on, as the native command finds
-    /// them.
+    /// One longest common subsequence, as runs from the end of the strings to their beginning: the one that the native command
+    /// finds.
     fn matches(&self, a: &[u8], b: &[u8]) -> Vec<Match> {
         let mut matches: Vec<Match> = Vec::new();
         let (mut i, mut j) = (a.len(), b.len());
@@ -146,7 +146,7 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Result<Reply, Reply> {
         let copied = call.read_str(place, |value| value.map(<[u8]>::to_vec).unwrap_or_default());
         copied.map_err(|error| if error == WRONG_TYPE { NOT_STRINGS } else { error })
     };
-    // Both are looked up before either is judged: a miss of the second is told of all the same.
+    // Both keys are looked up before the first error is returned: so a missing second key is notified in any case.
     let (a, b) = (string(1), string(2));
     let (a, b) = (a?, b?);
     let options = Options::read(call)?;

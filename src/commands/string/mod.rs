@@ -1,4 +1,4 @@
-//! The string commands that neither give a key an end nor take it away.
+//! The string commands that neither set an expire time nor delete a key.
 
 mod lcs;
 pub(super) mod range;
@@ -34,7 +34,7 @@ pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut out = call.out_of_many();
     out.put(Reply::Array(call.args.len() - 1));
     for place in 1..call.args.len() {
-        // A key of another type is as good as none, but for a string that is not adopted yet.
+        // A key of another type counts as missing, except a native string that is not adopted yet.
         if call.read_str(place, |value| out.bulk_or_null(value)).is_err() {
             out.bulk_or_null(native_fallback::string(call, place).as_deref());
         }
@@ -48,7 +48,7 @@ pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(len as i64))
 }
 
-/// Sets every pair of the command.
+/// Sets all keys of the command.
 fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
     for place in (1..call.args.len()).step_by(2) {
         let mut target = call.open(place);

@@ -1,4 +1,4 @@
-//! Parts of a string: GETRANGE and SETRANGE, and how every command writes into the middle of one.
+//! Parts of a string: GETRANGE and SETRANGE, and the way in which every command writes into a string.
 
 use module_api::context::Flags;
 use module_api::keys::notify::Class;
@@ -12,10 +12,10 @@ use crate::execute::invocation::{Call, Target};
 
 const OFFSET_OUT_OF_RANGE: Reply = Reply::error(c"ERR offset is out of range");
 
-/// First and last place of a range whose ends count from the end if they are negative, as the native commands
-/// read one; `None` for an empty one. `len` is at least 0.
+/// The first and last place of a range, parsed as the native commands do: negative ends count from the end. `None` for an
+/// empty range. `len` is at least 0.
 pub(in crate::commands) fn clamp(start: i64, end: i64, len: i64) -> Option<(i64, i64)> {
-    // A last place before the beginning is the first one: only both ends that way round are an empty range.
+    // An end before the beginning of the string becomes 0. So these two ends have to be compared before that.
     if start < 0 && end < 0 && start > end {
         return None;
     }
@@ -24,19 +24,19 @@ pub(in crate::commands) fn clamp(start: i64, end: i64, len: i64) -> Option<(i64,
     (start <= end).then_some((start, end))
 }
 
-/// True for a client whose limits have been looked at already: a primary, and the log that is being loaded.
+/// True for a command whose limits were checked before: it comes from the primary, or from an AOF that is being loaded.
 pub(in crate::commands) fn is_checked(call: &Call<'_>) -> bool {
     call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING)
 }
 
-/// Where zeros have to be written first, so that bytes can be written at `offset` of a string of `len` bytes: one
-/// effect grows a string by so much only, and `proto-max-bulk-len` may be set higher.
+/// The places at which zeros have to be written before bytes can be written at `offset` of a string of `len` bytes. One effect
+/// extends a string by `MAX_GAP` at most, and `proto-max-bulk-len` may be larger.
 fn zeros_before(len: u64, offset: u64) -> impl Iterator<Item = u64> {
     let zeros = std::iter::successors(Some(len + MAX_GAP), |zero| Some(zero + 1 + MAX_GAP));
     zeros.take_while(move |&zero| zero < offset)
 }
 
-/// Writes bytes into a string of `len` bytes, or into one that is made of zeros.
+/// Writes bytes into a string of `len` bytes, after zeros if the string is too short.
 pub(in crate::commands) fn write_at(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
@@ -53,7 +53,7 @@ pub(in crate::commands) fn write_at(
     Ok(())
 }
 
-/// GETRANGE key start end, which SUBSTR is the old name of
+/// GETRANGE key start end; SUBSTR is its old name
 pub(super) fn getrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let start = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     let end = integer(call.args.get(3)).ok_or(NOT_AN_INTEGER)?;

@@ -1,4 +1,4 @@
-//! SET with its old forms, GETEX, GETDEL: the string commands that change a key's end or take it away.
+//! SET with its old forms, GETEX and GETDEL: the string commands that change an expire time or delete a key.
 
 use module_api::keys::notify::Class;
 use mylog_core::effect::{Effect, NEVER, Ttl};
@@ -12,7 +12,7 @@ use crate::settings::server_version::{Version, is_valkey_since};
 const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
 const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' command");
 const INVALID_PSETEX: Reply = Reply::error(c"ERR invalid expire time in 'psetex' command");
-/// The first Valkey whose GETEX looks at the time before it looks at the key.
+/// The first Valkey whose GETEX checks the time before the key.
 const GETEX_READS_TIME_FIRST_SINCE: Version = (9, 1);
 const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
 
@@ -46,7 +46,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
         (Some(end), _) => Ttl::Set(end),
         (None, false) => Ttl::Set(NEVER),
         (None, true) if target.is_ours() => Ttl::Keep,
-        // What is kept is the end of a value that the store does not have.
+        // The value is native, so the store does not have the expire time that KEEPTTL keeps.
         (None, true) => Ttl::Set(target.expire_at()),
     };
     let (db, key, value) = (call.db, target.name(), call.args.get(2));
@@ -71,7 +71,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(shown)
 }
 
-/// Gives a key a value and no end, and tells of it.
+/// Sets a value without an expire time, and sends the event.
 fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Reply> {
     let (db, key, ttl) = (call.db, target.name(), Ttl::Set(NEVER));
     let effect = Effect::StrSet { db, key, ttl, value };

@@ -1,4 +1,4 @@
-//! The two ends of a range of a sorted set, as the native commands read them, and the ranks they stand for.
+//! The two ends of a range of a sorted set, parsed as the native commands do, and the ranks between them.
 
 use std::ops::{Bound, Range};
 
@@ -13,7 +13,7 @@ use crate::acks::reply::Reply;
 const NOT_A_SCORE: Reply = Reply::error(c"ERR min or max is not a float");
 const NOT_A_LEX_ITEM: Reply = Reply::error(c"ERR min or max not valid string range item");
 
-/// By what a range is meant.
+/// The order in which a range is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Rank,
@@ -21,31 +21,31 @@ pub(super) enum By {
     Lex,
 }
 
-/// An end of a range of names.
+/// One end of a range of members.
 #[derive(Debug, Clone, Copy)]
 enum Lex<'c> {
-    /// Before every name.
+    /// Before every member.
     Lowest,
-    /// Behind every name.
+    /// After every member.
     Highest,
     Included(&'c [u8]),
     Excluded(&'c [u8]),
 }
 
-/// A range that was read and is good.
+/// A valid range.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Bounds<'c> {
-    /// First and last, negative ones from the end.
+    /// The first and the last rank; negative ones count from the end.
     Rank(i64, i64),
     Score(Bound<f64>, Bound<f64>),
-    /// Between two names, both of which count only as far as they say.
+    /// The members between these two, each included or excluded.
     Lex(Bound<&'c [u8]>, Bound<&'c [u8]>),
-    /// It can hold nothing: it begins behind every name, or ends before.
+    /// The range is empty: it begins after every member, or ends before every member.
     Nothing,
 }
 
 impl<'c> Bounds<'c> {
-    /// Reads the lower and the upper end.
+    /// Parses the lower and the upper end.
     pub(super) fn read(by: By, min: Str<'c>, max: Str<'c>) -> Result<Self, Reply> {
         match by {
             By::Rank => {
@@ -68,7 +68,7 @@ impl<'c> Bounds<'c> {
         }
     }
 
-    /// The ranks it stands for, the lowest score first; with `rev`, ranks are counted from the highest.
+    /// The ranks in the range, the lowest score first. With `rev` the ranks of `Rank` count from the highest score.
     pub(super) fn ranks(self, zset: &ZSet, rev: bool) -> Range<usize> {
         match self {
             Self::Rank(first, last) => {
@@ -86,7 +86,7 @@ impl<'c> Bounds<'c> {
 }
 
 impl<'c> Lex<'c> {
-    /// As a lower end; `None` if nothing is above it.
+    /// The lower end; `None` if no member is above it.
     fn lower(self) -> Option<Bound<&'c [u8]>> {
         match self {
             Self::Lowest => Some(Bound::Unbounded),
@@ -96,7 +96,7 @@ impl<'c> Lex<'c> {
         }
     }
 
-    /// As an upper end; `None` if nothing is below it.
+    /// The upper end; `None` if no member is below it.
     fn upper(self) -> Option<Bound<&'c [u8]>> {
         match self {
             Self::Lowest => None,
@@ -107,7 +107,7 @@ impl<'c> Lex<'c> {
     }
 }
 
-/// The ranks from `first` to `last`, both included, of so many; negative ones count from the end.
+/// The ranks from `first` to `last`, both included, of `len` ranks. Negative ones count from the end.
 fn between(first: i64, last: i64, len: usize) -> Range<usize> {
     let len = len as i64;
     let from = if first < 0 {
@@ -122,7 +122,7 @@ fn between(first: i64, last: i64, len: usize) -> Range<usize> {
     from as usize..to.min(len - 1) as usize + 1
 }
 
-/// A score, behind a bracket if it does not count itself.
+/// A score; a leading parenthesis excludes the score itself.
 fn score_end(text: Str<'_>) -> Option<Bound<f64>> {
     let bytes = text.bytes();
     match bytes.strip_prefix(b"(") {
@@ -131,8 +131,8 @@ fn score_end(text: Str<'_>) -> Option<Bound<f64>> {
     }
 }
 
-/// A double as C's `strtod` reads one: it ends at a NUL, nothing at all is zero, space before it is no matter, and
-/// what is too large or too small is infinite or zero. `whole` is the string that is this text.
+/// A double, parsed as C's `strtod` does: the text ends at a NUL, an empty text is zero, leading space is skipped, and a value
+/// that is too large or too small becomes infinite or zero. `whole` is the server's string, if the text is all of it.
 fn c_double(text: &[u8], whole: Option<Str<'_>>) -> Option<f64> {
     let end = option(text);
     if end.is_empty() {

@@ -1,4 +1,4 @@
-//! ZUNION, ZINTER, ZDIFF, their storing forms, and ZINTERCARD. Sets count as sorted sets of score 1.
+//! ZUNION, ZINTER, ZDIFF, their storing forms, and ZINTERCARD. A set counts as a sorted set whose scores are 1.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -17,7 +17,7 @@ use crate::execute::invocation::Call;
 const NOT_A_WEIGHT: Reply = Reply::error(c"ERR weight value is not a float");
 const NEGATIVE_LIMIT: Reply = Reply::error(c"ERR LIMIT can't be negative");
 
-/// What is done with the sources.
+/// The operation on the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Op {
     Union,
@@ -25,18 +25,18 @@ enum Op {
     Diff,
 }
 
-/// What comes of it.
+/// The use of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// It is shown.
+    /// The result is the reply.
     Show,
-    /// It goes to argument 1.
+    /// The result is stored under argument 1.
     Store,
-    /// It is counted.
+    /// The members of the result are counted.
     Count,
 }
 
-/// How the scores of one member become one.
+/// How the scores of one member are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Aggregate {
     Sum,
@@ -47,7 +47,7 @@ enum Aggregate {
 impl Aggregate {
     fn of(self, score: f64, other: f64) -> f64 {
         match self {
-            // Infinities of both signs make zero.
+            // The sum of both infinities is zero.
             Self::Sum => Some(score + other).filter(|sum| !sum.is_nan()).unwrap_or(0.0),
             Self::Min if other < score => other,
             Self::Max if other > score => other,
@@ -56,12 +56,12 @@ impl Aggregate {
     }
 }
 
-/// The words behind the sources.
+/// The options after the sources.
 struct Options {
     weights: Vec<f64>,
     aggregate: Aggregate,
     scores: bool,
-    /// 0 for none.
+    /// 0: no limit.
     limit: usize,
 }
 
@@ -105,7 +105,7 @@ impl Options {
     }
 }
 
-/// A source: members with scores, or members alone.
+/// The members of a source, with or without scores.
 #[derive(Debug, Clone, Copy)]
 enum Members<'a> {
     None,
@@ -137,7 +137,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A member's score, without the weight.
+    /// The score of a member, without the weight.
     fn score(&self, member: &[u8]) -> Option<f64> {
         match self.members {
             Members::None => None,
@@ -160,7 +160,7 @@ impl<'a> Source<'a> {
             .chain(alone)
     }
 
-    /// As `iter`, with the weight. Nothing times infinity is nothing.
+    /// As `iter`, with the weight. Zero times infinity is zero.
     fn weighted(&self) -> impl Iterator<Item = (Member<'a>, f64)> + use<'a> {
         let weight = self.weight;
         self.iter().map(move |(member, score)| {
@@ -183,7 +183,7 @@ fn union<'a>(sources: &[Source<'a>], aggregate: Aggregate) -> Scored<'a> {
     all.into_iter().collect()
 }
 
-/// The members of the first source that all others have, with their scores.
+/// The members of the first source that all others contain, with their combined scores.
 fn inter<'a, 's>(
     sources: &'s [Source<'a>],
     aggregate: Aggregate,
@@ -210,10 +210,10 @@ fn diff<'a>(sources: &[Source<'a>]) -> Scored<'a> {
         .collect()
 }
 
-/// What comes of the sources, in a sorted set's order.
+/// The result of the operation, in the order of a sorted set.
 fn combined<'a>(mut sources: Vec<Source<'a>>, op: Op, aggregate: Aggregate) -> Scored<'a> {
     if op != Op::Diff {
-        // The native command's order, in which scores are added up.
+        // The native command adds the scores up in this order, and sums of doubles depend on it.
         sources.sort_by_key(Source::len);
     }
     let mut members = match op {
@@ -230,7 +230,7 @@ fn combined<'a>(mut sources: Vec<Source<'a>>, op: Op, aggregate: Aggregate) -> S
     members
 }
 
-/// How many members all sources have, counted up to a limit.
+/// The number of members that all sources contain, counted up to `limit`.
 fn shared(mut sources: Vec<Source<'_>>, limit: usize) -> usize {
     sources.sort_by_key(Source::len);
     let most = if limit == 0 { usize::MAX } else { limit };

@@ -17,7 +17,7 @@ const NOT_POSITIVE: Reply = Reply::error(c"ERR value is out of range, must be po
 const FEW_KEYS: Reply = Reply::error(c"ERR numkeys should be greater than 0");
 const FEW_MEMBERS: Reply = Reply::error(c"ERR count should be greater than 0");
 
-/// From which end members are popped.
+/// The end from which members are popped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum End {
     Lowest,
@@ -32,7 +32,7 @@ impl End {
         }
     }
 
-    /// The command that does the same wherever it runs.
+    /// The command that replicates a pop.
     pub(in crate::commands) fn command(self) -> &'static CStr {
         match self {
             Self::Lowest => c"MYLOG.ZPOPMIN",
@@ -41,7 +41,7 @@ impl End {
     }
 }
 
-/// Pops as many members of an open key as there are, up to `count`, which is not 0.
+/// Pops up to `count` members of an open key. `count` is not 0.
 fn pop(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
@@ -85,7 +85,7 @@ fn pop_single(
     Ok(popped)
 }
 
-/// What was popped, each member with its score in an array of its own or one behind the other.
+/// The popped members as replies: each with its score in an array of its own (`nested`), or one after the other.
 fn shown(popped: Vec<(Vec<u8>, f64)>, nested: bool) -> impl Iterator<Item = Reply> {
     let head = Reply::Array(if nested { popped.len() } else { 2 * popped.len() });
     let members = popped.into_iter().flat_map(move |(member, score)| {
@@ -131,7 +131,7 @@ pub(super) fn zpopmax(call: &mut Call<'_>) -> Result<Reply, Reply> {
     pop_of_one(call, End::Highest)
 }
 
-/// Where the keys are that the argument at `counted` counts, the end to pop from, and how many.
+/// The places of the keys that the argument at `counted` counts, the end from which to pop, and the number of members.
 pub(in crate::commands) fn options(
     args: Args<'_>,
     counted: usize,
@@ -162,10 +162,10 @@ pub(in crate::commands) fn options(
     Ok((counted + 1..side, end, count))
 }
 
-/// The key that was popped from, and the members with their scores.
+/// The key from which members were popped, and the members with their scores.
 pub(super) type Popped<'c> = (&'c [u8], Vec<(Vec<u8>, f64)>);
 
-/// Pops from the first of these keys that is there.
+/// Pops from the first of these keys that exists.
 pub(in crate::commands) fn pop_first<'c>(
     call: &mut Call<'c>,
     keys: Range<usize>,
@@ -182,7 +182,7 @@ pub(in crate::commands) fn pop_first<'c>(
     Ok(None)
 }
 
-/// Pops up to `count` members from the first of these keys that is there, and answers with its name and them.
+/// Pops up to `count` members from the first of these keys that exists. The reply is the key and the members.
 pub(in crate::commands) fn pop_many(
     call: &mut Call<'_>,
     keys: Range<usize>,

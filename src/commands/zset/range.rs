@@ -1,4 +1,4 @@
-//! The sorted set commands that show, count or store a range.
+//! The sorted set commands that return, count or store a range.
 
 use std::ops::Range;
 
@@ -17,14 +17,14 @@ const LIMIT_BY_RANK: Reply =
 const SCORES_BY_LEX: Reply =
     Reply::error(c"ERR syntax error, WITHSCORES not supported in combination with BYLEX");
 
-/// What a command's name says already; `None` where its arguments may.
+/// What the command's name determines; `None` where its arguments do.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     by: Option<By>,
     rev: Option<bool>,
 }
 
-/// A range with all that was said of it.
+/// The range that a command asks for, with its options.
 struct Asked<'c> {
     bounds: Bounds<'c>,
     rev: bool,
@@ -34,7 +34,7 @@ struct Asked<'c> {
 }
 
 impl<'c> Asked<'c> {
-    /// Reads the arguments from the source's place on; `store` if the range is not for showing.
+    /// Parses the arguments from the source's place on; `store` if the range is stored instead of returned.
     fn read(call: &Call<'c>, source: usize, form: Form, store: bool) -> Result<Self, Reply> {
         let (mut by, mut rev) = (form.by, form.rev);
         let (mut scores, mut offset, mut limit) = (false, 0, -1);
@@ -76,13 +76,13 @@ impl<'c> Asked<'c> {
         })
     }
 
-    /// The ranks that are asked for, without what offset and limit leave out.
+    /// The ranks of the range, after offset and limit.
     fn ranks(&self, zset: &ZSet) -> Range<usize> {
         let ranks = self.bounds.ranks(zset, self.rev);
         if matches!(self.bounds, Bounds::Rank(..)) {
             return ranks;
         }
-        // A negative offset leaves nothing, a negative limit all.
+        // A negative offset leaves no member, a negative limit leaves all.
         let offset = usize::try_from(self.offset)
             .unwrap_or(usize::MAX)
             .min(ranks.len());
@@ -95,7 +95,7 @@ impl<'c> Asked<'c> {
     }
 }
 
-/// Puts members, with their scores if asked for: each in an array of its own in RESP3, flat in RESP2.
+/// Writes members to a reply, with their scores if `scores`: in RESP3 each pair as an array of its own, in RESP2 flat.
 pub(super) fn put_members<'a>(
     out: &mut Out<'_>,
     members: impl ExactSizeIterator<Item = (&'a [u8], f64)>,

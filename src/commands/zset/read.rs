@@ -1,4 +1,4 @@
-//! The sorted set commands that look at members one by one.
+//! The sorted set commands that read single members.
 
 use module_api::random::Random;
 use module_api::{double, server};
@@ -14,13 +14,14 @@ use crate::commands::shared::number::cursor;
 use crate::commands::shared::random::some_below;
 use crate::execute::invocation::Call;
 
-/// Members that a step of ZSCAN visits if the client does not say.
+/// Number of members that a step of ZSCAN visits without COUNT.
 const SCAN_COUNT: usize = 10;
-/// The first version that reads cursors strictly and knows NOVALUES, though not here; Valkey's are all higher.
+/// The first Redis that parses cursors strictly, and that knows NOVALUES, but not for ZSCAN. Every supported Valkey has a
+/// higher version number.
 const SCANS_CHANGED_IN: i32 = 0x0007_0400;
-/// Most members that may come again and again in one reply: the event loop makes them all at once.
+/// The largest number of members in a reply that may repeat members: the event loop builds such a reply in one piece.
 const MOST_REPEATED: usize = 100_000_000;
-/// Significant digits that tell every double from every other one.
+/// The number of significant digits that distinguishes any two doubles.
 const DIGITS: i32 = 17;
 
 const INVALID_CURSOR: Reply = Reply::error(c"ERR invalid cursor");
@@ -29,7 +30,7 @@ const OUT_OF_RANGE: Reply = Reply::error(c"ERR value is out of range");
 const NOT_A_COUNT: Reply = Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );
-/// The native name: a twin takes one argument more than it can, as the native command does.
+/// The errors for too many arguments, with the native names. The tables set no upper limit, so the command checks it itself.
 const TOO_MANY: [Reply; 2] = [
     Reply::error(c"ERR wrong number of arguments for 'zrank' command"),
     Reply::error(c"ERR wrong number of arguments for 'zrevrank' command"),
@@ -96,7 +97,7 @@ pub(super) fn zrevrank(call: &mut Call<'_>) -> Result<Reply, Reply> {
     rank(call, true)
 }
 
-/// Some members of a sorted set, which may come again.
+/// Random members of a sorted set, possibly repeated.
 struct Drawn<'a> {
     zset: &'a ZSet,
     random: Random,
@@ -161,7 +162,7 @@ pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(out.finish())
 }
 
-/// A score as a scan shows it: the server writes those of a packed set in one way, others in another.
+/// A score as a scan returns it: the server formats the scores of small (packed) sorted sets in another way than others.
 fn scanned(score: f64, small: bool) -> Vec<u8> {
     match small.then(|| double::write(score)).flatten() {
         Some(text) => text.lend().bytes().to_vec(),
@@ -169,7 +170,7 @@ fn scanned(score: f64, small: bool) -> Vec<u8> {
     }
 }
 
-/// A double as C's `%.17g` writes it.
+/// A double in C's format `%.17g`.
 fn general(value: f64) -> String {
     if !value.is_finite() || value == 0.0 {
         let sign = if value.is_sign_negative() { "-" } else { "" };
@@ -189,7 +190,7 @@ fn general(value: f64) -> String {
     format!("{}e{sign}{:02}", trimmed(digits), exponent.unsigned_abs())
 }
 
-/// What a step of ZSCAN shows: names that match, and how many to visit.
+/// The options of ZSCAN: the pattern of the returned members, and the number of members to visit.
 fn scan_options<'c>(call: &Call<'c>) -> Result<(Option<&'c [u8]>, usize), Reply> {
     let (mut pattern, mut count, mut place) = (None, SCAN_COUNT, 3);
     while place < call.args.len() {
@@ -218,7 +219,7 @@ pub(super) fn zscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut out = call.out();
     call.read(1, |zset: Option<&ZSet>| {
         let (mut shown, mut next) = (Vec::new(), 0);
-        // The native command looks at the options of an existing key only.
+        // The native command parses the options only if the key exists.
         if let Some(zset) = zset {
             let (pattern, count) = scan_options(call)?;
             next = zset.scan(from, count, |member, score| {

@@ -1,4 +1,4 @@
-//! Storing a sorted set that was worked out from others.
+//! Storing a sorted set that was computed from others.
 
 use std::ffi::CStr;
 
@@ -10,7 +10,8 @@ use crate::acks::reply::Reply;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 
-/// Makes argument 1 hold a sorted set of so many members in place of whatever it held, or nothing.
+/// Stores a sorted set with this number of members and this body under argument 1, in place of any old value. With `None` the
+/// key is deleted.
 pub(super) fn store(
     call: &mut Call<'_>,
     stored: Option<(usize, Vec<u8>)>,

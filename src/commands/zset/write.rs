@@ -1,4 +1,4 @@
-//! The sorted set commands that change one key, but for those that pop.
+//! The sorted set commands that change one key, except those that pop.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -19,23 +19,23 @@ const GT_LT_NX: Reply = Reply::error(c"ERR GT, LT, and/or NX options at the same
 const ONE_INCREMENT: Reply = Reply::error(c"ERR INCR option supports a single increment-element pair");
 const NOT_A_SCORE: Reply = Reply::error(c"ERR resulting score is not a number (NaN)");
 
-/// More members than this in one command are found by hash, fewer by looking at each.
+/// Up to this number of changes a command searches them one by one; more are found by hash.
 const FEW: usize = 8;
 
-/// The words between the key and the scores of ZADD.
+/// The options of ZADD, between the key and the scores.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     nx: bool,
     xx: bool,
     gt: bool,
     lt: bool,
-    /// The answer counts changed scores too.
+    /// The reply counts changed scores, too.
     ch: bool,
     incr: bool,
 }
 
 impl Options {
-    /// Reads the words from place 2 on; says where the scores begin.
+    /// Parses the options from place 2 on, and returns the place of the first score.
     fn read(call: &Call<'_>, incr: bool) -> (Self, usize) {
         let (mut options, mut place) = (
             Self {
@@ -61,7 +61,7 @@ impl Options {
         (options, place)
     }
 
-    /// Refuses words that do not go together, in the native command's order.
+    /// Refuses options that exclude each other, in the native command's order.
     fn check(self, members: usize) -> Result<(), Reply> {
         if self.nx && self.xx {
             return Err(NX_AND_XX);
@@ -76,16 +76,16 @@ impl Options {
     }
 }
 
-/// What ZADD does, worked out before anything is done.
+/// The changes that a ZADD makes, computed before any of them is made.
 struct Additions<'c> {
-    /// Scores that are new or not those held, in the order in which they were given: a later one of the same
-    /// member counts.
+    /// Scores that differ from those in the set, in the order of the arguments. For a member that is given twice the later one
+    /// counts.
     changes: Vec<(f64, &'c [u8])>,
-    /// The last score of each member, once they are many.
+    /// The last score of each member, once there are more than `FEW` changes.
     by_name: HashMap<&'c [u8], f64>,
     added: usize,
     updated: usize,
-    /// The last member's new score, unless the options left it alone.
+    /// The last member's new score; `None` if the options forbid its change.
     last: Option<f64>,
 }
 
@@ -100,7 +100,7 @@ impl<'c> Additions<'c> {
         }
     }
 
-    /// The score that this command has given a member so far.
+    /// The score that this command has given to a member so far.
     fn given(&self, member: &[u8]) -> Option<f64> {
         if self.changes.len() > FEW {
             return self.by_name.get(member).copied();
@@ -206,7 +206,7 @@ pub(super) fn zincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
     add(call, true)
 }
 
-/// Takes members out, which are there and of which there is one at least, and tells of it.
+/// Removes members from a sorted set that contains all of them, at least one, and sends the events.
 pub(super) fn take_out(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
