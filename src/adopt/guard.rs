@@ -56,7 +56,7 @@ pub(super) fn end(ctx: Ctx<'_>) {
     }
 }
 
-/// Hears of every class that tells of a change.
+/// The subscription to all notification classes that report a change.
 struct Changes;
 
 impl KeyspaceEvents for Changes {

@@ -1,4 +1,4 @@
-//! Counts what the filter allocates, beside stand-ins for the server's functions.
+//! Counts what the filter allocates, with stand-ins for the server's functions.
 
 use allocation_counter::measure;
 use module_api::mock::{self, Server};
@@ -7,7 +7,7 @@ use redis_grammar::prefixes::{self, Prefixes};
 use super::register;
 use crate::settings::captured_keys;
 
-/// The name that a command has after the filter, and how often memory was allocated in it.
+/// The name of the command after the filter has run, and the number of allocations in the filter.
 fn filtered(server: &Server, command: &str) -> (String, u64) {
     let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
     let command = server.command(&words);

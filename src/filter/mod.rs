@@ -46,7 +46,7 @@ pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     ctx.register_filter::<EachCommand>()
 }
 
-/// The filter, to the server.
+/// The callback by which the server runs the filter.
 struct EachCommand;
 
 impl Filter for EachCommand {

@@ -22,7 +22,7 @@ use crate::settings::{captured_keys, config, server_commands};
 const FOR_THE_FILTER: Reply =
     Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
 
-/// The keys of the command that is checked.
+/// The keys of the checked command, which the command reports to the server.
 pub(super) fn keys(ctx: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
     let known = server_commands::look_at(ctx, args.behind(1));
     let keys = known.map_or_else(Vec::new, |known| known.keys);
@@ -32,7 +32,7 @@ pub(super) fn keys(ctx: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
         .collect()
 }
 
-/// As `checked`, without a question for permission or password: so no client may call it, but the filter alone.
+/// As `checked`, but registered without a permission and without a need for the password, so only the filter may use it.
 pub(super) fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
     match twins::is_check_for_all(call.args.string(0)) {
         true => checked(call),

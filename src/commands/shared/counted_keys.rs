@@ -14,9 +14,9 @@ macro_rules! counted {
 }
 pub(in crate::commands) use counted;
 
-/// Where the keys are, those that are counted first, with their REDISMODULE_CMD_KEY_ bits: in this order native commands
-/// tell them, and it decides which error a client gets whose keys are apart. None at all if the number of keys is wrong:
-/// the command will say so, wherever it runs.
+/// The places of the keys, counted ones first, with their REDISMODULE_CMD_KEY_ bits. Native commands report their keys in this
+/// order, and the order decides which error a client gets for keys of different slots. With a wrong number of keys no key is
+/// reported: the command replies with the error on any node.
 pub(in crate::commands) fn places(args: Args<'_>, keys: &[Keys]) -> Vec<KeyPlace> {
     let mut places = Vec::new();
     let (counted, single): (Vec<&Keys>, Vec<&Keys>) = keys.iter().partition(|keys| keys.counted);
