@@ -1,4 +1,4 @@
-//! Whose changes are acknowledged as under `always`: everybody's under that policy, and those of keys under
+//! Which changes are acknowledged as under `always`: all changes under that policy, and changes of keys with one of
 //! `mylog.always-prefixes` under every policy.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,32 +11,32 @@ use redis_grammar::prefixes::Prefixes;
 use crate::settings::config;
 
 static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);
-/// Set while there is a prefix: without one no name is looked at.
+/// Set while there is a prefix: without one no key is checked.
 static ANY_PREFIX: AtomicBool = AtomicBool::new(false);
 
-/// The prefixes have changed.
+/// Replaces the prefixes.
 pub(crate) fn set_prefixes(prefixes: Prefixes) {
     ANY_PREFIX.store(!prefixes.is_empty(), Ordering::Relaxed);
     PREFIXES.with(|old| *old = prefixes);
 }
 
-/// True where every change is acknowledged as under `always`.
+/// True if every change is acknowledged as under `always`.
 pub(crate) fn everything() -> bool {
     config::fsync_policy() == FsyncPolicy::Always
 }
 
-/// True where anybody may have to wait for the disk.
+/// True if any client may have to wait for the disk.
 pub(crate) fn anything() -> bool {
     everything() || ANY_PREFIX.load(Ordering::Relaxed)
 }
 
-/// True for a name whose changes are acknowledged as under `always`.
+/// True for a key whose changes are acknowledged as under `always`.
 pub(crate) fn is_name(name: &[u8]) -> bool {
     everything() || (ANY_PREFIX.load(Ordering::Relaxed) && PREFIXES.with(|prefixes| prefixes.hold(name)))
 }
 
-/// True for an effect that is acknowledged as under `always`: one such name is enough. One that changes
-/// whole databases counts, since it may have changed such names.
+/// True for an effect that is acknowledged as under `always`: it changes at least one such key. An effect on whole databases
+/// counts, since it may have changed such keys.
 pub(crate) fn is_effect(effect: &Effect<'_>) -> bool {
     everything()
         || (ANY_PREFIX.load(Ordering::Relaxed)

@@ -1,10 +1,10 @@
-//! Whether anybody hears what is replicated: a replica, or the server's own AOF. Where nobody does, what would be made
-//! for them need not be made.
+//! Whether replication has a target: a replica, or the server's own AOF. Without a target no command for replication is
+//! built.
 //!
-//! No event tells of a replica before it has all of its data. But whoever gets a data set gets what was changed
-//! behind a fork, for the AOF's rewrite as for a full sync, and nothing of before; and there is an event for that. So
-//! somebody may listen from any fork, change of role or of the configuration on, until the server has said that nobody
-//! does. Without a backlog no replica can go on from where it was.
+//! No event reports a replica before the replica has all of its data. But every new target gets a data set from a fork and the
+//! changes after that fork, for an AOF rewrite as for a full sync, and none from before; and there is an event for the fork. So
+//! from any fork, change of role or change of the configuration on there may be a target, until the server has reported that
+//! there is none. A replica can continue from an earlier state only if the server has a replication backlog.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,27 +12,27 @@ use module_api::Ctx;
 use module_api::context::Flags;
 use module_api::server::server_state;
 
-/// Set while it is known that nobody listens.
+/// Set while it is known that there is no target.
 static NOBODY: AtomicBool = AtomicBool::new(false);
 
-/// Somebody may have come.
+/// There may be a target from now on.
 pub(crate) fn may_have_come() {
     NOBODY.store(false, Ordering::Relaxed);
 }
 
-/// False if nobody hears what is replicated.
+/// False if replication has no target.
 pub(crate) fn may_be() -> bool {
     !NOBODY.load(Ordering::Relaxed)
 }
 
-/// Asks the server, while it is not known that nobody listens. Between two units, now and then.
+/// Asks the server for targets, unless it is known that there is none. Called now and then, between two units.
 pub(crate) fn look(ctx: Ctx<'_>) {
     if may_be() && !server_state::is_replica() && !server_state::is_loading() {
         NOBODY.store(is_alone(ctx), Ordering::Relaxed);
     }
 }
 
-/// In a cluster slots may be on their way to another node: whoever takes them is no replica.
+/// True if there is no target. A cluster always may have one: a node that takes over slots is no replica, but gets changes.
 fn is_alone(ctx: Ctx<'_>) -> bool {
     if Flags::of_server().any(Flags::AOF | Flags::CLUSTER | Flags::ACTIVE_CHILD) {
         return false;

@@ -1,5 +1,5 @@
-//! Which server this is: Redis or Valkey, and its version, as it tells in INFO. For what no API function tells, and to
-//! warn of a server that the tests have not met.
+//! The name and version of the server, from INFO: Redis or Valkey. They decide where no API function shows a difference, and
+//! they serve for the warning of a server that is newer than the tested ones.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,15 +10,15 @@ use module_api::server::log;
 /// Major and minor number.
 pub(crate) type Version = (u32, u32);
 
-/// The newest Redis that the tests run on. README's table says the same.
+/// The newest Redis with which the tests run; README's table has the same.
 const NEWEST_REDIS: Version = (8, 6);
-/// The newest Valkey that the tests run on.
+/// The newest Valkey with which the tests run.
 const NEWEST_VALKEY: Version = (9, 1);
 
-/// Kept for as long as the process lives.
+/// Set once, in OnLoad.
 static THIS: OnceLock<Edition> = OnceLock::new();
 
-/// A server's name and version. The versions of one name say nothing about the other.
+/// The name and version of a server. Versions of different names can't be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edition {
     Redis(Version),
@@ -26,18 +26,18 @@ pub(crate) enum Edition {
 }
 
 impl Edition {
-    /// Asks the server. In OnLoad.
+    /// Asks the server, and keeps the answer. In OnLoad.
     pub(crate) fn ask(ctx: Ctx<'_>) -> Self {
         let server = ctx.server_info(c"server");
         *THIS.get_or_init(|| Self::of(server.text("redis_version"), server.text("valkey_version")))
     }
 
-    /// What was asked for in OnLoad; no known server before that.
+    /// The server, as OnLoad has found it; Redis 0.0 before that.
     pub(crate) fn this() -> Self {
         THIS.get().copied().unwrap_or(Self::Redis((0, 0)))
     }
 
-    /// By the fields of INFO: Valkey tells a version of Redis as well.
+    /// Made from the fields of INFO. Valkey has both, since it shows a version of Redis as well.
     fn of(redis: Option<&str>, valkey: Option<&str>) -> Self {
         match valkey {
             Some(version) => Self::Valkey(numbers(version)),
@@ -55,7 +55,7 @@ impl Edition {
         matches!(self, Self::Valkey(version) if version >= since)
     }
 
-    /// What the server's log is told of it: nothing if the tests ran on a server as new.
+    /// The warning for the server's log; `None` if the tests have run on a version that is as new.
     fn warning(self) -> Option<String> {
         let (version, newest, name) = match self {
             Self::Redis(version) => (version, NEWEST_REDIS, "Redis"),
@@ -70,7 +70,7 @@ impl Edition {
         })
     }
 
-    /// Warns in the server's log of a version that is newer than those of the tests.
+    /// Warns in the server's log of a version that is newer than the tested ones.
     pub(crate) fn warn_if_unknown(self) {
         if let Some(warning) = self.warning() {
             log::warning(&warning);
@@ -92,7 +92,7 @@ impl fmt::Display for Edition {
     }
 }
 
-/// The first two numbers of `8.1.0` and the like; 0 for one that is not there.
+/// The first two numbers of a version like `8.1.0`; 0 for a missing one.
 fn numbers(version: &str) -> Version {
     let mut numbers = version.split('.').map_while(|number| number.parse().ok());
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))

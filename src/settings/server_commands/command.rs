@@ -1,48 +1,48 @@
-//! A command as the server describes it in its own table.
+//! A command, as the server's own table describes it.
 
 use module_api::commands::rm_call::Part;
 
 use super::key_specs::{Begin, Extent, KeySpec};
 use super::on_purpose;
 
-/// What is known of a command that has no route.
+/// How a command without a route runs on captured keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Treatment {
-    /// It does not write, or is one of ours: it runs natively.
+    /// It does not write, or is one of the module's own: it runs natively.
     Harmless,
-    /// It runs natively on purpose, for this reason.
+    /// It writes, but runs natively on purpose, for this reason.
     Native(&'static str),
-    /// Its keys are looked at before it runs.
+    /// Its keys are checked before it runs.
     Checked,
 }
 
-/// Where its keys are.
+/// Where the keys of a command are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Keys {
-    /// By descriptions.
+    /// The server's key specs describe all of them.
     Described(Vec<KeySpec>),
-    /// The server has to be asked each time.
+    /// The server has to be asked for each command.
     Asked,
-    /// It tells of none: any argument may be one.
+    /// The table describes none: any argument may be a key.
     Anywhere,
 }
 
-/// An entry of the server's table.
+/// A command of the server's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command {
-    /// In lower case, a sub-command's behind that of its container and a bar.
+    /// In lower case; a sub-command is named after its container and a bar.
     pub(super) name: &'static str,
     pub(super) treatment: Treatment,
-    /// The name included, below zero for "at least".
+    /// The name included; negative for "at least".
     pub(super) arity: i64,
     pub(super) keys: Keys,
     pub(super) makes_no_key: bool,
     pub(super) subs: Vec<Command>,
-    /// The server knows it by its name, which `rename-command` may have taken away.
+    /// The command runs under its name. `rename-command` may have changed that.
     pub(super) as_named: bool,
 }
 
-/// Our own have these in front.
+/// The prefix of the module's own commands.
 const OWN: &str = "mylog.";
 
 impl Command {
@@ -64,7 +64,7 @@ impl Command {
             None if keyless && has(b"module") => Treatment::Native(on_purpose::TELLS_OF_NO_KEY),
             None => Treatment::Checked,
         };
-        // A module that tells the places itself has a description that need not be whole.
+        // A module that reports its keys itself (`movablekeys`) may have incomplete key specs.
         let keys = match described {
             _ if has(b"module") && has(b"movablekeys") => Keys::Asked,
             None => Keys::Asked,
@@ -82,7 +82,7 @@ impl Command {
         })
     }
 
-    /// The sub-command of this name, or the command itself if it has none.
+    /// The sub-command of this name; the command itself if it has no sub-commands.
     pub(super) fn sub(&self, word: Option<&[u8]>) -> Option<&Self> {
         if self.subs.is_empty() {
             return Some(self);
@@ -94,7 +94,7 @@ impl Command {
         })
     }
 
-    /// True if one of its keys may be behind its first argument, and matters.
+    /// True if the command, or a sub-command, is to be checked and may have a key after its first argument.
     pub(super) fn may_have_later_keys(&self) -> bool {
         let own = self.treatment == Treatment::Checked
             && match &self.keys {
@@ -104,29 +104,29 @@ impl Command {
         own || self.subs.iter().any(Self::may_have_later_keys)
     }
 
-    /// True for a number of arguments that the server accepts. Another one is left to it: its error is the right one.
+    /// True for a number of arguments that the server accepts. For another number the server has the right error.
     pub(crate) fn accepts(&self, len: usize) -> bool {
         let len = len as i64;
         len == self.arity || (self.arity < 0 && len >= -self.arity)
     }
 
-    /// What is known of it.
+    /// How the command runs on captured keys.
     pub(crate) fn treatment(&self) -> Treatment {
         self.treatment
     }
 
-    /// True if it never makes a key that is not there.
+    /// True if the command never makes a key that does not exist.
     pub(crate) fn makes_no_key(&self) -> bool {
         self.makes_no_key
     }
 
-    /// True for a command that takes whole slots away, whose keys it does not name.
+    /// True for a command that deletes whole slots, whose keys it does not name.
     pub(crate) fn takes_slots(&self) -> bool {
         matches!(self.treatment, Treatment::Native(reason) if on_purpose::takes_slots(reason))
     }
 
-    /// Gives `f` the places of its keys among so many arguments, and whether it only reads them, until `f` returns
-    /// true: whether it did. `None` where the server has to be asked for them.
+    /// Calls `f` with the place of each key among `len` arguments, and with whether the command only reads the key, until `f`
+    /// returns true. Returns whether `f` did so; `None` if the server has to be asked for the keys.
     pub(crate) fn any_key<'a>(
         &self,
         arg: impl Fn(usize) -> Option<&'a [u8]>,
@@ -155,7 +155,7 @@ fn has(flags: Part<'_>, word: &[u8]) -> bool {
     (0..flags.len()).any(flag)
 }
 
-/// `None` if the descriptions do not tell all places.
+/// The key specs; `None` if they do not describe all keys.
 fn read_specs(specs: Part<'_>) -> Option<Vec<KeySpec>> {
     let mut read = Vec::new();
     for spec in (0..specs.len()).filter_map(|index| specs.element(index)) {
@@ -196,7 +196,7 @@ fn read_spec(spec: Part<'_>, reads: bool) -> Option<KeySpec> {
     Some(KeySpec { begin, extent, reads })
 }
 
-/// The value behind a name, in a map that came as a list.
+/// The value of a field, in a map that the server sends as a list.
 fn field<'r>(map: Part<'r>, name: &[u8]) -> Option<Part<'r>> {
     let is_it = |index: &usize| map.element(*index).is_some_and(|word| word.bytes() == name);
     let place = (0..map.len()).step_by(2).find(is_it)?;

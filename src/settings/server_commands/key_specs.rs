@@ -1,22 +1,22 @@
-//! Where the keys of a command are, by the descriptions that the server gives of them.
+//! The places of a command's keys, by the key specs of the server's table.
 //!
-//! What the server would find is found, and no less: a word that may come twice leads to both keys behind it, since
-//! commands go by the last one, and the server's own search by the first.
+//! All keys are found that the server would find, and sometimes more. If a keyword occurs twice, both keys after it are found:
+//! the command uses the last one, and the server's own search the first.
 
 /// Where a search for keys begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Begin {
-    /// At this argument, the command's name being 0.
+    /// At this argument; the command's name is argument 0.
     At(usize),
-    /// Behind this word, looked for from a place on: one below zero is counted from the end, to look backwards.
+    /// After this keyword, searched from a place on. A negative place counts from the end, and the search goes backwards.
     Behind(Box<[u8]>, i64),
 }
 
-/// Which arguments from there on are keys.
+/// Which of the arguments from there on are keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// All up to a last one, counted from the first, or from the end if it is below zero: then with a limit it is the
-    /// end of such a part of what is there.
+    /// All up to the last key, whose place counts from the first key, or from the end if it is negative. With a negative place a
+    /// `limit` of two or more restricts the keys to that fraction of the remaining arguments.
     Range { last: i64, step: usize, limit: i64 },
     /// As many as an argument says.
     Counted {
@@ -26,22 +26,22 @@ pub(super) enum Extent {
     },
 }
 
-/// A description of some keys of a command.
+/// A key spec: the description of some keys of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeySpec {
     pub(super) begin: Begin,
     pub(super) extent: Extent,
-    /// The command only reads them.
+    /// The command only reads these keys.
     pub(super) reads: bool,
 }
 
 impl KeySpec {
-    /// True for a single key, the first argument.
+    /// True for a single key that is the first argument.
     pub(super) fn is_first_argument(&self) -> bool {
         self.begin == Begin::At(1) && matches!(self.extent, Extent::Range { last: 0, .. })
     }
 
-    /// Gives `f` the places of the keys among so many arguments, until it returns true: whether it did.
+    /// Calls `f` with the place of each key among `len` arguments until `f` returns true. Returns whether `f` did so.
     pub(super) fn any<'a>(
         &self,
         arg: impl Fn(usize) -> Option<&'a [u8]>,
@@ -91,7 +91,7 @@ impl KeySpec {
                 (first, (first as i64).saturating_add(behind), step)
             }
         };
-        // A number that is too large is an error of the command's.
+        // With a number of keys that is too large the command fails, so the places end with the arguments.
         let end = usize::try_from(last.saturating_add(1)).unwrap_or(0).min(len);
         (first.max(1)..end).step_by(step.max(1)).any(f)
     }

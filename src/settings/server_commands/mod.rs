@@ -1,9 +1,9 @@
-//! The server's own table of commands: what writes, and where its keys are. The filter's table knows what has a
-//! durable form; this one knows the rest, so that a command that nobody here has heard of is no hole.
+//! The server's own table of commands: which commands write, and where their keys are. The routes have the commands with a
+//! durable form. This table has all others, so that a command unknown to the module can't bypass the filter.
 //!
-//! It is read when the module loads and when modules come and go. A spelling that is in neither table is asked for
-//! when it is first seen: a command that came without a word, or one that `rename-command` has given another name.
-//! The server tells of no renames, but `COMMAND INFO` of the new spelling answers with the name.
+//! The table is read when the module is loaded, and when another module is loaded or unloaded. A spelling that is in neither
+//! table is looked up when it is first seen: a new command, or a name that `rename-command` has given. The server reports no
+//! renames, but `COMMAND INFO` of the new spelling has the original name.
 
 mod command;
 mod key_specs;
@@ -23,10 +23,10 @@ pub(crate) use command::{Command, Treatment};
 struct State {
     /// Sorted by name.
     commands: Vec<Command>,
-    /// Spellings, in lower case, of commands that have another name in the server's table. No more than there are
-    /// commands, since each has one spelling.
+    /// Spellings, in lower case, of commands that have another name in the server's table. There are no more than commands, since
+    /// each command has one spelling.
     spelt: Vec<(Box<[u8]>, &'static str)>,
-    /// Names that were ever seen: they are kept for good.
+    /// All names that were ever seen; none is freed.
     names: Vec<&'static str>,
 }
 
@@ -36,14 +36,14 @@ static STATE: Gil<State> = Gil::new(State {
     names: Vec::new(),
 });
 
-/// Set where a command has another spelling than its name.
+/// Set if a command has another spelling than its name.
 static RENAMED: AtomicBool = AtomicBool::new(false);
-/// Set where the server does not show its table.
+/// Set if the server does not show its table.
 static HIDDEN: AtomicBool = AtomicBool::new(false);
 
-/// Names up to this length are told apart by [`may_have_later_keys`].
+/// The longest name that the table of [`may_have_later_keys`] has.
 const LONGEST: usize = 31;
-/// The names of commands whose keys may be behind their first argument: by length, first and last letter.
+/// The commands that may have a key after their first argument, by the length and the first and last letter of their names.
 static LATER: [[AtomicU32; 32]; LONGEST + 1] = [const { [const { AtomicU32::new(0) }; 32] }; LONGEST + 1];
 
 impl State {
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-/// Reads the table. In OnLoad, and when modules have come or gone.
+/// Reads the table. In OnLoad, and after another module was loaded or unloaded.
 pub(crate) fn refresh(ctx: Ctx<'_>) {
     acl::are_other_modules(are_other_modules(ctx));
     let reply = ctx.call(c"COMMAND", "", &[]);
@@ -122,10 +122,10 @@ pub(crate) fn refresh(ctx: Ctx<'_>) {
     });
 }
 
-/// A part of Redis from 8.0 on, listed as a module: it calls no commands.
+/// A part of Redis from 8.0 on that is listed as a module. It calls no commands.
 const VECTOR_SETS: &[u8] = b"vectorset";
 
-/// True unless it is known that no other module is loaded. In OnLoad the server does not list this one.
+/// True unless it is known that no other module is loaded. During OnLoad the server does not list this module yet.
 fn are_other_modules(ctx: Ctx<'_>) -> bool {
     let Some(reply) = ctx.call(c"MODULE", "", &[b"LIST"]) else {
         return true;
@@ -137,7 +137,8 @@ fn are_other_modules(ctx: Ctx<'_>) -> bool {
     !(0..reply.whole().len()).all(is_own)
 }
 
-/// Looks whether each name leads to its own command: `rename-command GET SET` makes one lead to another.
+/// Checks whether each name runs its own command, since `rename-command GET SET` makes a name run another one. Returns the
+/// spellings that do.
 fn ask_for_names(ctx: Ctx<'_>, commands: &mut [Command]) -> Vec<(Box<[u8]>, &'static str)> {
     let names: Vec<&'static str> = commands.iter().map(|command| command.name).collect();
     let question: Vec<&[u8]> = std::iter::once(&b"INFO"[..])
@@ -164,7 +165,8 @@ fn note_shape(command: &Command) {
     }
 }
 
-/// A command of this name may have a key behind its first argument. One that goes stays noted: that costs a look.
+/// Notes that a command of this name may have a key after its first argument. The note stays when the command is removed, and
+/// costs such a command one lookup.
 pub(crate) fn note_later_keys(name: &[u8]) {
     let (Some(first), Some(last)) = (name.first(), name.last()) else {
         return;
@@ -177,8 +179,8 @@ pub(crate) fn note_later_keys(name: &[u8]) {
     }
 }
 
-/// True if a command of this name, in any case, may have a key behind its first argument: one of the server's table, or one that
-/// the filter has noted. A name that only looks like one is told apart by its route, or by [`with`].
+/// True if a command of this name, in any case, may have a key after its first argument. True also for names with the same length
+/// and the same first and last letter: their route, or [`with`], tells them apart.
 #[inline]
 pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
     let (Some(first), Some(last)) = (name.first(), name.last()) else {
@@ -191,24 +193,24 @@ pub(crate) fn may_have_later_keys(name: &[u8]) -> bool {
     lasts.is_some_and(|lasts| lasts.load(Ordering::Relaxed) >> (last & 31) & 1 == 1)
 }
 
-/// True where the server does not show its table: then no key can be captured, since nothing tells what writes.
+/// True if the server does not show its table. No key can be captured then, since it is not known which commands write.
 pub(crate) fn are_hidden() -> bool {
     HIDDEN.load(Ordering::Relaxed)
 }
 
-/// True where a command may have another spelling than its name.
+/// True if a command may have another spelling than its name.
 pub(crate) fn are_renamed() -> bool {
     RENAMED.load(Ordering::Relaxed)
 }
 
-/// The name of the command that runs under a spelling; `None` if there is none.
+/// The name of the command that runs under a spelling; `None` if there is no such command.
 pub(crate) fn name_of(spelling: &[u8]) -> Option<&'static str> {
     STATE
         .with(|state| state.spelt(spelling))
         .or_else(|| ask(spelling))
 }
 
-/// Asks the server what runs under a spelling, and keeps the answer.
+/// Asks the server which command runs under a spelling, and keeps the answer.
 fn ask(spelling: &[u8]) -> Option<&'static str> {
     let reply = own_context()?.call(c"COMMAND", "", &[b"INFO", spelling])?;
     let info = reply.element(0)?;
@@ -229,7 +231,7 @@ fn ask(spelling: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Runs `f` with the command of this name, or its sub-command of that word. `None` if there is none.
+/// Runs `f` with the command of this name, or with its sub-command `word`. `None` if there is no such command.
 pub(crate) fn with<R>(name: &[u8], word: Option<&[u8]>, f: impl FnOnce(&Command) -> R) -> Option<R> {
     if STATE.with(|state| state.find(name).is_none()) {
         ask(name)?;
@@ -243,11 +245,11 @@ pub(crate) struct Known {
     pub(crate) name: String,
     pub(crate) treatment: Treatment,
     pub(crate) makes_no_key: bool,
-    /// Their places, and whether it only reads them.
+    /// The places of the keys, and whether the command only reads each of them.
     pub(crate) keys: Vec<(usize, bool)>,
 }
 
-/// What is known of a command with these arguments, its spelling first.
+/// Finds the command with these arguments, of which the first is its spelling.
 pub(crate) fn look_at(ctx: Ctx<'_>, args: Args<'_>) -> Option<Known> {
     let spelling = args.get(0);
     let name = name_of(spelling).unwrap_or_default();
@@ -278,7 +280,7 @@ pub(crate) fn look_at(ctx: Ctx<'_>, args: Args<'_>) -> Option<Known> {
     })
 }
 
-/// All commands that write, and sub-commands, as they are treated.
+/// All commands and sub-commands that write, and their treatment.
 pub(crate) fn list() -> Vec<(&'static str, Treatment)> {
     let mut list = Vec::new();
     STATE.with(|state| {
@@ -291,7 +293,7 @@ pub(crate) fn list() -> Vec<(&'static str, Treatment)> {
     list
 }
 
-/// All commands of the server that write, and what becomes of each on a captured key: for MYLOG.DEBUG.
+/// All commands of the server that write, and how each runs on a captured key, as lines for MYLOG.DEBUG.
 pub(crate) fn treatments() -> Vec<String> {
     const BY_NAME: &str = "it acts on names, whatever they hold, and a durable key stays one";
     let treatment = |(name, treatment): (&str, Treatment)| {

@@ -1,22 +1,22 @@
-//! Commands that write and have no route, and what is known of them: those that run natively on purpose, each with
-//! its reason, and those that take away or change and never make a key. Whatever writes and is not here is taken
-//! for one that may make, change or replace any of its keys.
+//! Commands that write and have no route, with what is known of them: those that run natively on purpose, with the reason, and
+//! those that delete or change keys but never make one. A command that writes and is in neither list is treated as one that
+//! may make, change or replace any of its keys.
 
-/// It changes no key.
+/// The command changes no key.
 const NO_KEY: &str = "it changes no key";
-/// It works on streams that are there.
+/// The command works on existing streams only.
 const STREAMS: &str = "it makes no stream, and a durable key is of another type to it";
-/// It works on vector sets that are there.
+/// The command works on existing vector sets only.
 const VECTORS: &str = "it makes no vector set, and a durable key is of another type to it";
-/// It goes by another way.
+/// The filter routes the command to its twin before this table is used.
 const FLUSH: &str = "the filter leads it past mylog.flush-policy";
-/// It takes the keys of a slot away.
+/// The command deletes the keys of a slot.
 const SLOTS: &str = "it takes away whole slots, of which the types' callbacks tell";
 
-/// A module's, which has to tell the server of the keys that it opens: permissions and clusters go by that.
+/// A command of a module that reports no key. A module has to report the keys that it opens: permissions and clusters need them.
 pub(super) const TELLS_OF_NO_KEY: &str = "it tells of no key, and what it calls is looked at by itself";
 
-/// Sorted by name, sub-commands behind a bar.
+/// Sorted by name; a sub-command is named after its container and a bar.
 const NATIVE: &[(&str, &str)] = &[
     ("cluster|flushslot", SLOTS),
     ("flushall", FLUSH),
@@ -45,7 +45,7 @@ const NATIVE: &[(&str, &str)] = &[
     ("xtrim", STREAMS),
 ];
 
-/// Sorted by name. Durable keys are refused to them; where there is no key they answer as natively.
+/// Sorted by name. These commands are refused on durable keys; on a missing key they reply as natively.
 const MAKE_NO_KEY: &[&str] = &[
     "delex",
     "delifeq",
@@ -59,18 +59,18 @@ const MAKE_NO_KEY: &[&str] = &[
     "pfdebug",
 ];
 
-/// Why a command of this name, in lower case, runs natively whatever its keys hold.
+/// Why the command of this name, in lower case, runs natively with any keys.
 pub(super) fn native(name: &str) -> Option<&'static str> {
     let place = NATIVE.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
     NATIVE.get(place).map(|(_, reason)| *reason)
 }
 
-/// True if a command of this name, in lower case, never makes a key that is not there.
+/// True if the command of this name, in lower case, never makes a key that does not exist.
 pub(super) fn makes_no_key(name: &str) -> bool {
     MAKE_NO_KEY.binary_search(&name).is_ok()
 }
 
-/// True for a command that takes whole slots away.
+/// True for the reason of the commands that delete whole slots.
 pub(super) fn takes_slots(reason: &str) -> bool {
     reason == SLOTS
 }
