@@ -1,4 +1,4 @@
-//! What a value of each type is in an RDB, in the server's AOF, and in a digest.
+//! The form of a value of each type in an RDB, in the server's AOF, and in a digest.
 
 use module_api::keys::io::{Digest, Io};
 use mylog_core::value::{Hash, Kind, List, Set, Side, Value, ValueRef, ZSet};
@@ -24,8 +24,8 @@ pub(super) fn save(io: Io<'_>, value: ValueRef<'_>) {
     }
 }
 
-/// Reads a value of this type out of an RDB, or out of what a client gives to RESTORE; `None` if there is none. How many
-/// elements there are said to be is believed of none before it is read.
+/// Reads a value of this type from an RDB, or from the argument of a client's RESTORE; `None` for invalid data. The claimed
+/// number of elements is not trusted: nothing is allocated for elements before they are read.
 pub(super) fn load(io: Io<'_>, kind: Kind) -> Option<Value> {
     if kind == Kind::Str {
         return io.load_bytes().map(|buffer| Value::Str(buffer.bytes().to_vec()));
@@ -37,7 +37,7 @@ pub(super) fn load(io: Io<'_>, kind: Kind) -> Option<Value> {
     Some(loading.0).filter(|value| !value.is_empty())
 }
 
-/// A value of which some elements have been read.
+/// A value of which some elements were read.
 struct Loading(Value);
 
 impl Loading {
@@ -51,8 +51,7 @@ impl Loading {
         }))
     }
 
-    /// Reads one more element. A field or member that is there already is none: the value would be shorter than it
-    /// says.
+    /// Reads one more element. A repeated field or member is invalid, since the value would have fewer elements than it claims.
     fn element(&mut self, io: Io<'_>) -> Option<()> {
         let first = io.load_bytes()?;
         let is_new = match &mut self.0 {
@@ -73,7 +72,7 @@ impl Loading {
     }
 }
 
-/// Appends the commands that make the value to an AOF.
+/// Appends commands to an AOF that make the value.
 pub(super) fn emit(io: Io<'_>, key: &[u8], value: ValueRef<'_>) {
     match value {
         ValueRef::Str(bytes) => io.emit_two(c"MYLOG.SET", key, bytes),
@@ -87,7 +86,7 @@ pub(super) fn emit(io: Io<'_>, key: &[u8], value: ValueRef<'_>) {
             .iter()
             .for_each(|member| io.emit_two(c"MYLOG.SADD", key, &member)),
         ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
-            // The shortest text that reads back as this very number.
+            // The shortest text that is parsed as exactly this number.
             io.emit_three(c"MYLOG.ZADD", key, score.to_string().as_bytes(), member);
         }),
     }
@@ -102,14 +101,14 @@ pub(super) fn digest(state: Digest, value: ValueRef<'_>) {
     match value {
         ValueRef::Str(bytes) => element(&[bytes]),
         ValueRef::Hash(hash) => hash.iter().for_each(|(field, value)| element(&[field, value])),
-        // Elements have an order: all of them are one.
+        // The elements of a list have an order, so all of them are one element of the digest.
         ValueRef::List(list) => {
             list.iter().for_each(|item| state.add(item));
             state.end_element();
         }
         ValueRef::Set(set) => set.iter().for_each(|member| element(&[&member])),
         ValueRef::ZSet(zset) => zset.iter().for_each(|(member, score)| {
-            // One place, one digest: the sign of zero does not count.
+            // Minus zero has the same place as zero, so it counts as zero.
             element(&[member, &(score + 0.0).to_bits().to_le_bytes()]);
         }),
     }

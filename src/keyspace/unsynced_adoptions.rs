@@ -1,6 +1,6 @@
-//! Adoptions that are not known to be on disk. An RDB that is saved behind one has the key as a durable one, and the
-//! log, cut short by a crash, may know nothing of it: the RDB says so itself, so that the start does not take the key
-//! for one that was deleted since.
+//! Adoptions that are not known to be on disk. An RDB that is saved after an adoption contains the key as a durable one, while
+//! the log may lack the adoption after a crash. So the RDB lists these adoptions. Otherwise the start would take such a key for
+//! one that the log has deleted since.
 
 use module_api::gil::Gil;
 use mylog_core::effect::Db;
@@ -10,7 +10,7 @@ use crate::engine;
 /// One adoption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recent {
-    /// Of its record.
+    /// Seq of the adoption's record.
     pub(crate) seq: u64,
     pub(crate) db: Db,
     pub(crate) name: Vec<u8>,
@@ -19,11 +19,11 @@ pub(crate) struct Recent {
 struct State {
     /// In the order of their seqs.
     adopted: Vec<Recent>,
-    /// Number of them at which those on disk are dropped.
+    /// At this number of adoptions, those on disk are dropped.
     full: usize,
 }
 
-/// Fewest of them that are worth a look.
+/// The smallest number of adoptions at which those on disk are dropped.
 const FEW: usize = 64;
 
 static STATE: Gil<State> = Gil::new(State {
@@ -31,7 +31,7 @@ static STATE: Gil<State> = Gil::new(State {
     full: FEW,
 });
 
-/// A key was adopted.
+/// Notes an adoption.
 pub(crate) fn note(recent: Recent) {
     STATE.with(|state| {
         if state.adopted.len() >= state.full {
@@ -47,12 +47,12 @@ fn drop_durable(state: &mut State) {
     state.adopted.retain(|recent| recent.seq > durable);
 }
 
-/// Seq of the last key that was adopted; 0 if none was, or all are on disk.
+/// Seq of the last noted adoption; 0 if there is none, or if all are on disk.
 pub(crate) fn last_seq() -> u64 {
     STATE.with(|state| state.adopted.last().map_or(0, |recent| recent.seq))
 }
 
-/// Those that are not on disk, as bytes for an RDB.
+/// The adoptions that are not on disk, as bytes for an RDB.
 pub(crate) fn encoded() -> Vec<u8> {
     STATE.with(|state| {
         drop_durable(state);
@@ -60,7 +60,7 @@ pub(crate) fn encoded() -> Vec<u8> {
     })
 }
 
-/// Of each: the seq, the database, the name with its length.
+/// For each adoption: the seq, the database, the length of the key, the key.
 fn encode(adopted: &[Recent]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for recent in adopted {
@@ -72,7 +72,7 @@ fn encode(adopted: &[Recent]) -> Vec<u8> {
     bytes
 }
 
-/// What `encoded` made; `None` if it did not make these bytes.
+/// Decodes the bytes of `encoded`; `None` for other bytes.
 pub(crate) fn decode(mut bytes: &[u8]) -> Option<Vec<Recent>> {
     let mut adopted = Vec::new();
     while !bytes.is_empty() {
@@ -105,7 +105,7 @@ mod tests {
         let bytes = encode(&adopted);
         assert_eq!(decode(&bytes).unwrap(), adopted);
         assert_eq!(decode(&[]).unwrap(), []);
-        // The second begins behind 20 and 7 bytes, the third behind 20 more.
+        // The second adoption begins after 20 + 7 bytes, the third after 20 more.
         let whole = [0, 27, 47, bytes.len()];
         for end in (0..bytes.len()).filter(|end| !whole.contains(end)) {
             assert_eq!(decode(&bytes[..end]), None, "{end}");

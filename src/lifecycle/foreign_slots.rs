@@ -1,9 +1,9 @@
-//! Durable keys of slots that another node of the cluster serves by now: a node that has ended while it gave a slot
-//! away finds keys of that slot in its log again. Redis from 8.4 on, and Valkey, delete such keys of their own files at
-//! the start, and our keys come behind that: so they are deleted here. Left alone they would be in two places, and mix with
-//! what the slot brings when it comes back. Older servers keep them for CLUSTER SETSLOT, and ours are kept with them.
+//! Durable keys of slots that another node of the cluster serves by now. A node that ended while it gave a slot away finds
+//! keys of that slot in its log again. Redis from 8.4 on, and Valkey, delete such keys of their own files at the start, before
+//! the durable keys enter the keyspace: so durable ones are deleted here. Otherwise they would be on two nodes, and mix with
+//! the keys of the slot when it comes back. Older servers keep such keys for CLUSTER SETSLOT, and durable keys stay with them.
 //!
-//! A slot that is nobody's is no reason: a node whose file of the cluster is lost keeps all of its keys.
+//! A slot that no node serves is no reason for a deletion: a node that has lost its cluster file keeps all of its keys.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,17 +17,17 @@ use mylog_core::effect::Effect;
 use crate::engine;
 use crate::engine::own_change;
 
-/// Slots of a cluster.
+/// Number of slots in a cluster.
 const SLOTS: u16 = 16_384;
 
 static DELETES: AtomicBool = AtomicBool::new(false);
 
-/// Whether the server deletes such keys itself.
+/// Notes whether the server deletes such keys itself.
 pub(crate) fn are_deleted_by_the_server(deletes: bool) {
     DELETES.store(deletes, Ordering::Relaxed);
 }
 
-/// Takes the keys of other nodes' slots out of the store and the keyspace.
+/// Deletes the keys of other nodes' slots from the store and the keyspace.
 pub(super) fn drop_those_of_others(ctx: Ctx<'_>) {
     if !DELETES.load(Ordering::Relaxed) || !Flags::of_server().any(Flags::CLUSTER) {
         return;
@@ -67,7 +67,7 @@ pub(super) fn drop_those_of_others(ctx: Ctx<'_>) {
     }
 }
 
-/// The slots that CLUSTER NODES tells of other nodes than this one and its primary.
+/// The slots that CLUSTER NODES shows for other nodes than this one and its primary.
 fn slots_of_others(nodes: &str) -> Vec<RangeInclusive<u16>> {
     let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let nodes: Vec<_> = nodes.lines().map(fields).collect();
@@ -78,7 +78,7 @@ fn slots_of_others(nodes: &str) -> Vec<RangeInclusive<u16>> {
         .iter()
         .filter(|node| !is_own(node) && node.first().is_none_or(|id| id != primary));
     let slots = others.flat_map(|node| node.iter().skip(8));
-    // A slot on its way stands in brackets, and in the ranges as well.
+    // A slot that is being migrated is in brackets, and in the ranges as well.
     slots.filter_map(|slots| range(slots)).collect()
 }
 
@@ -87,7 +87,7 @@ fn range(slots: &str) -> Option<RangeInclusive<u16>> {
     Some(first.parse().ok()?..=last.parse().ok()?)
 }
 
-/// The slot of a name: that of its tag in braces, if it has one that is not empty.
+/// The slot of a key: that of its hash tag in braces, if it has one that is not empty.
 fn slot_of(name: &[u8]) -> u16 {
     let tag = name.iter().position(|&byte| byte == b'{').and_then(|open| {
         let behind = name.get(open + 1..)?;
@@ -97,7 +97,7 @@ fn slot_of(name: &[u8]) -> u16 {
     crc16(tag.unwrap_or(name)) % SLOTS
 }
 
-/// CRC-16/XMODEM, by which a cluster spreads its keys.
+/// CRC-16/XMODEM, the hash that assigns keys to slots.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc: u16, &byte| {
         (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| match crc & 0x8000 {

@@ -1,9 +1,9 @@
-//! What the server saves by itself, an RDB or a rewritten AOF, is never ahead of the log: cut short by a crash, the
-//! log would know nothing of keys that the file has, and win. Where these were native ones for long, adopted in the
-//! last turn, their only copy would be gone with the older file.
+//! The server's saves, an RDB or a rewritten AOF, are never ahead of the log. After a crash the log would lack keys that are
+//! in the saved file, and the log wins at the start. For keys that were native for long and were adopted in the last turn, the
+//! older file had the only copy, and the save has replaced it: they would be lost.
 //!
-//! The child that saves waits until what was changed before its fork is on the disk; the parent asks for a sync at
-//! the fork. A log that is down, or too slow, does not keep the cache from being saved: only keys that were adopted do.
+//! The child that saves waits until all changes before its fork are on disk; the parent asks for a sync at the fork. A log that
+//! is down or too slow does not prevent a save of the cache. Only adopted keys that are not on disk prevent it.
 
 use std::process;
 use std::sync::OnceLock;
@@ -19,25 +19,25 @@ use crate::engine;
 use crate::keyspace::native_effects::Cause;
 use crate::keyspace::{native_effects, unsynced_adoptions};
 
-/// Longest that a child waits for the log.
+/// The longest time for which a child waits for the log.
 const LONGEST: Duration = Duration::from_secs(10);
-/// The same while the log is down and the child has to give up. Longer, two replicas by turns would leave no moment for
-/// the child of the rewrite that mends the log; shorter, the server would fork all the time.
+/// The same, if the log is down and the child has to give up. With a longer time, two replicas in turn would leave no gap for
+/// the rewrite child that mends the log; with a shorter time, the server would fork all the time.
 const LONGEST_WHILE_DOWN: Duration = Duration::from_secs(1);
-/// Between two looks.
+/// Time between two checks.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// What the writer of the log tells the children.
+/// The numbers that the log's writer publishes for the children.
 struct Told {
-    /// The server's process.
+    /// Pid of the server.
     server: u32,
-    /// The last seq on disk, as far as it was told since the start; and whether the log is down.
+    /// The last seq on disk that was published since the start, and whether the log is down. `None` if there is no shared memory.
     numbers: Option<&'static [AtomicU64; 2]>,
 }
 
 static TOLD: OnceLock<Told> = OnceLock::new();
 
-/// Before the writer starts.
+/// Makes the shared memory. Called before the writer starts.
 pub(crate) fn prepare() {
     let _ = TOLD.set(Told {
         server: process::id(),
@@ -45,12 +45,12 @@ pub(crate) fn prepare() {
     });
 }
 
-/// The writer has all up to `seq` on disk.
+/// Publishes that everything up to `seq` is on disk.
 pub(crate) fn on_durable(seq: u64) {
     tell(|[durable, _]| durable.fetch_max(seq, Ordering::Release));
 }
 
-/// The log is down, or works again.
+/// Publishes whether the log is down.
 pub(crate) fn on_health(down: bool) {
     tell(|[_, is_down]| is_down.swap(u64::from(down), Ordering::Release));
 }
@@ -61,7 +61,7 @@ fn tell(number: impl FnOnce(&[AtomicU64; 2]) -> u64) {
     }
 }
 
-/// The server has forked: a child that saves waits for what was changed before.
+/// Called after a fork of the server: a child that saves waits for the sync that is asked for here.
 pub(crate) fn forked() {
     engine::with(|engine| {
         let last = engine.last_seq();
@@ -71,7 +71,7 @@ pub(crate) fn forked() {
     });
 }
 
-/// A save begins, of an RDB or of the server's AOF, in a child or in the server itself.
+/// Called when a save of an RDB or an AOF begins, in a child or in the server itself. `is_aof`: the server rewrites its AOF.
 pub(crate) fn begins(is_aof: bool) {
     let Some(told) = TOLD.get() else { return };
     if process::id() == told.server {
@@ -81,7 +81,7 @@ pub(crate) fn begins(is_aof: bool) {
     }
 }
 
-/// The last seq, unless it is on disk.
+/// The last seq, if it is not on disk yet.
 fn wanted() -> Option<u64> {
     engine::with(|engine| Some(engine.last_seq()).filter(|&last| engine.marks().durable() < last))?
 }
@@ -90,7 +90,7 @@ fn in_child(is_aof: bool, wanted: u64, server: u32, [durable, down]: &[AtomicU64
     let began = Instant::now();
     while durable.load(Ordering::Acquire) < wanted {
         if std::os::unix::process::parent_id() != server {
-            // Nobody will write the rest.
+            // The server has ended, so the rest will never be written.
             child::give_up_saving(is_aof);
         }
         let only_copy = unsynced_adoptions::last_seq() > durable.load(Ordering::Acquire);
@@ -112,9 +112,9 @@ fn in_child(is_aof: bool, wanted: u64, server: u32, [durable, down]: &[AtomicU64
     }
 }
 
-/// SAVE, the save of a shutdown, and the like: the event loop stands still for them in any case.
+/// For SAVE, the save at shutdown, and the like: the event loop stands still for them in any case, so it waits for the log.
 fn in_place() {
-    // Half of a unit must not go to disk, nor a flush that may be none.
+    // A sync here would put half a unit on disk, or a flush that may be a part of a load.
     if native_effects::is_flushed() || Flags::of_server().any(Flags::MULTI | Flags::LUA) {
         return;
     }
