@@ -31,7 +31,7 @@ fn save() {
         return;
     };
     // The present RDB may be the only file that contains the native values. An RDB without them must not replace it before
-    // the log has written them. After a kill -9 the log would lack the keys, and the start would take the RDB as it is.
+    // the log has written them: after a kill -9 the log would lack the keys, and the log wins at the start.
     let written = engine::with(|engine| engine.marks().written() >= seq) == Some(true);
     // A running child began before the end of the adoption or release, and the server runs only one child at a time.
     if !written || Flags::of_server().any(Flags::ACTIVE_CHILD) {

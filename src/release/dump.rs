@@ -65,7 +65,7 @@ impl Dump {
         self.length(elements);
     }
 
-    /// A length takes one byte, three, five or nine.
+    /// A length takes one, two, five or nine bytes.
     #[allow(clippy::big_endian_bytes, reason = "the server's form")]
     fn length(&mut self, length: usize) {
         match (u8::try_from(length), u16::try_from(length), u32::try_from(length)) {

@@ -56,7 +56,7 @@ pub(crate) struct Rewriter {
     scheduled: bool,
     back_off: BackOff,
     healing: HealingSchedule,
-    /// Whether, and until when, the rewrite stands back for the server's other children.
+    /// Whether the rewrite stands back for the server's other children.
     courtesy: Courtesy,
     /// The server refused to fork because it saves: the next try is not before this time.
     busy_until: Option<Duration>,

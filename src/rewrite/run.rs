@@ -423,8 +423,8 @@ fn server_has_child() -> bool {
     Flags::of_server().any(Flags::ACTIVE_CHILD)
 }
 
-/// Notices that the server has killed the child. A SHUTDOWN that then fails, for lack of room for the RDB for example, does so
-/// and calls no callback.
+/// Notices that the server has killed the child without calling the fork-done callback: a SHUTDOWN does so, and may then fail,
+/// for example for lack of room for the RDB.
 pub(super) fn watch_for_lost_child() {
     let awaited = with(|rewriter| {
         let running = rewriter.running.as_ref();
