@@ -1,12 +1,15 @@
-//! Gated clients that keep the server from sleeping. Its event loop would go round and round for as long as a sync hangs. They speak
-//! TLS, and there are two ways:
+//! Gated clients that keep the server from sleeping: its event loop would turn without a pause for as long as a sync hangs.
+//! Such clients speak TLS, and there are two cases:
 //!
-//! 1. The TLS library has decrypted more of a client than the server has read. The server does not sleep while there is such a
-//!    client, and does not read one who is protected. So he is let be read, from a timer on: that is the last of a turn, and next
-//!    the server takes what is decrypted. It takes no more, since it has looked at the sockets before.
-//! 2. The server still watches the socket (`api::epoll`). The kernel tells it of the bytes once, then.
+//! 1. The TLS library has decrypted more of a client's bytes than the server has read. The server does not sleep while there
+//!    is such a client, and does not read from a protected one. So the client is *opened*: its protection is ended for an
+//!    instant, from a timer. Timers run last in a turn, and next the server reads what is decrypted. It reads no more than
+//!    that, since it has polled the sockets before.
+//! 2. The server still watches the client's socket (`module_api::clients::epoll`). Then the kernel is asked to report the
+//!    bytes that are there only once.
 //!
-//! Nobody tells who it is, so all are tried, once each time they are gated and in parts, when the loop goes round in vain.
+//! The server does not say which client it is. So when the loop turns in vain, all gated clients are tried in portions, each
+//! once every time it is gated.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -20,19 +23,20 @@ use module_api::{clients, own_context};
 
 use super::{gate, leavers};
 
-/// A server that has slept for less did not sleep: it has looked at its sockets.
+/// A server that has slept for less did not sleep: it has only polled its sockets.
 const NO_SLEEP: Duration = Duration::from_micros(100);
-/// So many turns in a row without a command and without sleep are in vain.
+/// After so many turns in a row without a command and without sleep, the loop turns in vain.
 const IN_VAIN: u32 = 8;
-/// So many may be read at once. Each costs two calls of the kernel, and the first of them that runs a command ends it for all.
+/// So many clients are opened at once. Each costs two system calls, and the first of them that runs a command ends the
+/// attempt for all.
 const READ_AT_ONCE: usize = 8;
-/// So many are asked for at once.
+/// For so many clients the socket is asked for at once.
 const ASK_AT_ONCE: usize = 256;
-/// All were tried, and the loop goes round: it is somebody else, or a command with several large arguments, which the server
-/// reads one by one.
+/// Time until all clients are tried again if the loop still turns in vain after all were tried. Then its cause is another
+/// client, or a command with several large arguments, which the server reads one by one.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Turns of the event loop in which it did not sleep.
+/// Counts the turns of the event loop without a command and without sleep.
 #[derive(Debug)]
 struct Turns {
     in_vain: u32,
@@ -56,7 +60,7 @@ impl Turns {
         }
     }
 
-    /// A turn ends. True if the loop goes round in vain.
+    /// At the end of a turn. True if the loop turns in vain.
     fn end(&mut self, a_command_ran: bool) -> bool {
         self.in_vain = if a_command_ran { 0 } else { self.in_vain + 1 };
         let goes_round = self.in_vain >= IN_VAIN;
@@ -70,20 +74,20 @@ impl Turns {
 /// What was tried with a client since it was gated last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tried {
-    /// It could be read.
+    /// The server could read from it.
     Read,
-    /// As well, the kernel was told not to tell of it for ever.
+    /// And the kernel was asked to report its bytes only once.
     Quiet,
 }
 
 #[derive(Default)]
 struct Tries {
     of: HashMap<u64, Tried>,
-    /// Whose bytes the server is told of once.
+    /// The sockets whose bytes the kernel reports only once, by the client's id.
     quiet: HashMap<u64, RawFd>,
-    /// Those who are to be read next.
+    /// The clients that are to be opened next.
     next: Vec<u64>,
-    /// Those who can be read now.
+    /// The clients that are open: the server can read from them.
     open: Vec<u64>,
     /// When all had been tried.
     ended: Option<Instant>,
@@ -91,20 +95,21 @@ struct Tries {
 
 static TURNS: Gil<Turns> = Gil::new(Turns::NONE);
 static TRIES: Gil<Option<Tries>> = Gil::new(None);
-/// There is something in it.
+/// `Tries` has entries in `of` or `quiet`.
 static TRIED: AtomicBool = AtomicBool::new(false);
-/// A command has run in this turn, while somebody was gated.
+/// A command has run in this turn while a client was gated.
 static COMMAND: AtomicBool = AtomicBool::new(false);
-/// Clients can be read now that are gated.
+/// Gated clients are open now.
 static OPEN: AtomicBool = AtomicBool::new(false);
-/// There were such in this turn.
+/// Gated clients were open in this turn.
 static OPENED: AtomicBool = AtomicBool::new(false);
 
 fn with<R>(f: impl FnOnce(&mut Tries) -> R) -> R {
     TRIES.with(|tries| f(tries.get_or_insert_with(Tries::default)))
 }
 
-/// Before each command while somebody is gated. It may run for long, and the server sends meanwhile.
+/// Before each command while a client is gated: protects the open clients again, which are opened another time. The command
+/// may run for long, and the server may send replies meanwhile.
 pub(super) fn command_comes() {
     COMMAND.store(true, Ordering::Relaxed);
     let closed = close();
@@ -113,7 +118,7 @@ pub(super) fn command_comes() {
     }
 }
 
-/// BEFORE_SLEEP, before all else: the server has taken what there was.
+/// BEFORE_SLEEP, before all else: protects the open clients again. The server has read what was decrypted of them.
 pub(crate) fn reads_end() {
     let closed = close();
     if !closed.is_empty() {
@@ -122,7 +127,7 @@ pub(crate) fn reads_end() {
     }
 }
 
-/// Protects those again who can be read, and returns who it was.
+/// Protects the open clients again, and returns those that are still gated.
 fn close() -> Vec<u64> {
     if !OPEN.load(Ordering::Relaxed) {
         return Vec::new();
@@ -136,7 +141,7 @@ fn close() -> Vec<u64> {
     open
 }
 
-/// In a timer: lets some be read.
+/// From a timer: opens the next clients.
 fn open() {
     let next = with(|tries| {
         let from = tries.next.len().saturating_sub(READ_AT_ONCE);
@@ -150,7 +155,7 @@ fn open() {
     OPENED.store(true, Ordering::Relaxed);
 }
 
-/// A client that is gated already has run another command: it may have bytes of both kinds.
+/// A gated client has run another command: it may have unread bytes of both kinds again.
 pub(super) fn gated_again(id: u64) {
     if TRIED.load(Ordering::Relaxed) {
         with(|tries| tries.of.remove(&id));
@@ -181,7 +186,7 @@ pub(super) fn woke_up(now: Instant) {
     TURNS.with(|turns| turns.wakes(now));
 }
 
-/// The last of BEFORE_SLEEP, while somebody is gated.
+/// Last in BEFORE_SLEEP, while a client is gated.
 pub(super) fn turn_ends() {
     if !server_settings::is_tls_on() {
         return;
@@ -204,7 +209,7 @@ pub(super) fn turn_ends() {
     }
 }
 
-/// Finds who is to be tried, and in which way.
+/// Finds the clients that are to be tried, and how.
 fn begin(now: Instant) {
     let all = gate::all_gated();
     let still = |tried: Option<Tried>| -> Vec<u64> {
@@ -228,7 +233,7 @@ fn begin(now: Instant) {
     });
 }
 
-/// Has the kernel tell the server once of what these have sent, where it still watches them.
+/// Asks the kernel to report the bytes of these clients only once, where the server still watches their sockets.
 fn quiet(gated: &[u64]) {
     let mut sockets = leavers::sockets(gated);
     sockets.retain(|_, socket| epoll::tell_once(*socket));
@@ -242,7 +247,8 @@ fn quiet(gated: &[u64]) {
 mod tests {
     use super::*;
 
-    /// What becomes of turns, each with a command or without, and with so many microseconds of sleep behind it.
+    /// True if the loop turns in vain after these turns, each with or without a command, and with so many microseconds of
+    /// sleep after it.
     fn goes_round(turns: &[(bool, u64)]) -> bool {
         let (mut now, mut seen, mut last) = (Instant::now(), Turns::NONE, false);
         for (command, sleep) in turns {

@@ -1,6 +1,6 @@
-//! `maxmemory-clients`: at that limit the server closes clients, the largest first, until the rest have room. It frees no
-//! protected client, so it would go on to innocent ones. The gated among those that it would close are let go before it looks:
-//! before each command, and before it sleeps.
+//! `maxmemory-clients`: at that limit the server closes clients, the largest first, until the others are below the limit. It
+//! frees no protected client, so in the place of a gated one it would close smaller clients. So the module closes the gated
+//! ones among the clients that the server would close, before the server checks: before each command and before the sleep.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,34 +9,35 @@ use module_api::context::Flags;
 use module_api::gil::Gil;
 use module_api::{clients, own_context};
 
-/// What was found when the server was asked last.
+/// The server's last answer.
 #[derive(Clone, Copy)]
 struct Look {
-    /// Bytes of all clients that can be closed.
+    /// Bytes of all clients that the server may close.
     clients: usize,
-    /// All memory in use then.
+    /// All memory in use at that time.
     used: usize,
 }
 
-/// The server's count runs ahead of the memory in use by what it counts late: the struct of a new client, a buffer. So the
-/// gated are closed before its limit, by a sixteenth of it, or by this where that is less.
+/// Gated clients are closed below the server's limit by a sixteenth of it, and at least by this (but never by more than
+/// half). The reason is memory that the server counts late, such as the struct of a new client or a buffer: its count can
+/// grow without the memory in use.
 const AHEAD: usize = 128 << 10;
 
 static LAST: Gil<Option<Look>> = Gil::new(None);
 static CLOSED: AtomicU64 = AtomicU64::new(0);
 
-/// Gated clients that were closed since the start to make room.
+/// Gated clients closed since the start because of `maxmemory-clients`.
 pub(crate) fn evicted() -> u64 {
     CLOSED.load(Ordering::Relaxed)
 }
 
-/// What is known is old.
+/// Drops the server's last answer: it is out of date.
 pub(super) fn look_again() {
     LAST.with(|last| *last = None);
 }
 
-/// How many bytes the clients have to give up. The server is asked anew each turn, and when the memory in use has grown by half
-/// of what was left.
+/// The bytes by which the clients are over the limit; `None` while they are not. The server is asked once a turn, and again
+/// when the memory in use has grown by half of what was left below the limit.
 pub(super) fn missing() -> Option<usize> {
     let limit = memory::limit();
     if limit == 0 || Flags::of_server().any(Flags::LUA) || memory::is_inside_a_command() {
@@ -55,12 +56,12 @@ pub(super) fn missing() -> Option<usize> {
     (clients >= limit).then(|| clients - limit + 1)
 }
 
-/// The bytes of all clients at which the gated are closed.
+/// The bytes of all clients from which on gated ones are closed.
 fn begins_at(limit: usize) -> usize {
     limit - (limit / 16).max(AHEAD).min(limit / 2)
 }
 
-/// Closes those of them that the server would have closed. Returns who is gated no longer.
+/// Closes the gated ones among the clients that the server would close for `missing` bytes. Returns their ids.
 pub(super) fn make(missing: usize, is_gated: impl Fn(u64) -> bool) -> Vec<u64> {
     let text = own_context().map_or_else(String::new, list::of_all);
     let closed = gated_to_close(&text, missing, is_gated);
@@ -69,8 +70,8 @@ pub(super) fn make(missing: usize, is_gated: impl Fn(u64) -> bool) -> Vec<u64> {
     closed
 }
 
-/// The gated among the largest clients, of those that CLIENT LIST tells of, that have so many bytes together. The server
-/// goes by powers of two: among clients of one power any may be the first.
+/// The gated ones among the largest clients of CLIENT LIST that have `missing` bytes together. The server orders clients by
+/// powers of two: among those of one power it may close any first, so the gated ones count as the first.
 fn gated_to_close(list: &str, missing: usize, is_gated: impl Fn(u64) -> bool) -> Vec<u64> {
     let mut clients: Vec<(usize, u64)> = list.lines().filter_map(size).collect();
     clients.sort_by_key(|(bytes, id)| std::cmp::Reverse((bytes.checked_ilog2(), is_gated(*id), *bytes)));
@@ -87,7 +88,7 @@ fn gated_to_close(list: &str, missing: usize, is_gated: impl Fn(u64) -> bool) ->
         .collect()
 }
 
-/// Size and id in a line of CLIENT LIST, of a client that may be closed to make room.
+/// Size and id in a line of CLIENT LIST; `None` for a client that the server does not close for its memory.
 fn size(line: &str) -> Option<(usize, u64)> {
     let field = |name: &str| list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M', 'e']);

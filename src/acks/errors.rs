@@ -15,8 +15,8 @@ pub(crate) const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce 
 /// For a key of another type.
 pub(crate) const WRONG_TYPE: Reply =
     Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
-/// What LCS says instead.
+/// The same, as LCS words it.
 pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
-/// A command that came before the log was opened.
+/// For a command that runs before the log was opened.
 pub(crate) const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
 pub(crate) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");

@@ -1,8 +1,9 @@
-//! The end of a unit: where the event loop waits for the disk on behalf of clients that can't be held (EXEC,
-//! scripts, native commands on durable keys), once for all that the unit changed.
+//! The end of a unit: where the event loop waits for the disk on behalf of clients that can't be held (in EXEC, in a script,
+//! for a native command on a durable key), once for all that the unit changed.
 //!
-//! Only where there is no gate (`acks`). A post-notification job marks the end, which Redis before 7.2 lacks: there is a gate
-//! there. What it misses is caught before the event loop sleeps.
+//! Used where there is no gate (`acks`), and for commands whose client the gate can't take (`io_threads`). The server calls
+//! a post-notification job at the end of the unit. Redis before 7.2 has no such jobs, but a gate. What the job misses is
+//! done before the event loop sleeps.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,12 +23,12 @@ use crate::{acks, engine};
 
 #[derive(Debug, Default)]
 struct Unit {
-    /// Last effect that is not known to be on disk and of which somebody who can't be held was, or will be,
-    /// told; 0 for none.
+    /// Last effect that is not known to be on disk and about which a client that can't be held was, or will be, sent a
+    /// reply; 0 for none.
     wait: u64,
-    /// The end of the unit will be heard of.
+    /// The server will call [`end`] at the end of this unit.
     armed: bool,
-    /// Depth of own commands that wait for what callbacks inside them report meanwhile.
+    /// Nesting depth of the module's commands whose replies wait for all changes that callbacks report meanwhile.
     held: u32,
 }
 
@@ -39,10 +40,10 @@ static UNIT: Gil<Unit> = Gil::new(Unit {
 
 static WAITED_USEC: AtomicU64 = AtomicU64::new(0);
 
-/// While it lives, the running command is held for all that callbacks report: nobody else need wait.
+/// While it lives, the reply of the running command waits for all changes that callbacks report: no other client needs to.
 pub(crate) struct HeldCommand(());
 
-/// Begins a native command that is run on behalf of a held one.
+/// Begins a native command that a command of the module runs, and for whose changes the reply of that command waits.
 pub(crate) fn held_command() -> HeldCommand {
     UNIT.with(|unit| unit.held += 1);
     HeldCommand(())
@@ -54,9 +55,9 @@ impl Drop for HeldCommand {
     }
 }
 
-/// A callback has, or may have, something for the log about this name, or about all: it will be known at the unit's end at the
-/// latest. Where there is a gate: who is to be gated then. Not at once: what is evicted may be put back, and whoever's command needs
-/// the room is a neighbour.
+/// A callback reports that this key, or all keys, have changed, or may have: the log gets that at the unit's end at the
+/// latest. Returns the client to be gated then, where there is a gate. It is not gated at once: an evicted key may be put
+/// back, and the client whose command needs the memory has nothing to do with that key.
 pub(crate) fn watch(name: Option<&[u8]>) -> Option<Author> {
     let strict = match name {
         Some(name) => always_keys::is_name(name),
@@ -69,8 +70,8 @@ pub(crate) fn watch(name: Option<&[u8]>) -> Option<Author> {
     acks::is_on().then(acks::of_callback)
 }
 
-/// The running unit can't be held, and changed or saw `seq`: the event loop waits for it at the unit's end.
-/// Inside of an own command that is held, that one waits for all that has changed meanwhile.
+/// The running unit changed or saw `seq`, and its client can't be held. The client is gated; without a gate the event loop
+/// waits for `seq` at the unit's end. Inside a command with a [`HeldCommand`] that command waits for `seq` as well.
 pub(crate) fn must_wait(seq: u64) {
     if !waits_for_anybody() || is_held() {
         return;
@@ -81,23 +82,23 @@ pub(crate) fn must_wait(seq: u64) {
     wait_at_end(seq);
 }
 
-/// The same where nobody is, or can be, gated for it.
+/// Has the event loop wait for `seq` at the unit's end: no client is, or can be, gated for it.
 pub(crate) fn wait_at_end(seq: u64) {
     UNIT.with(|unit| unit.wait = seq.max(unit.wait));
     arm();
 }
 
-/// True inside of an own command that is held for what callbacks report.
+/// True inside a command whose reply waits for all changes that callbacks report.
 fn is_held() -> bool {
     UNIT.with(|unit| unit.held > 0)
 }
 
-/// A replica's primary waits for nobody, and while a data set is loaded nobody is answered.
+/// False on a replica, whose primary waits for no reply, and during a load, which has no client.
 fn waits_for_anybody() -> bool {
     !server_state::is_replica() && !server_state::is_loading()
 }
 
-/// The end of the running unit is to be heard of.
+/// Has [`end`] called at the end of the running unit, where the server can do that.
 pub(crate) fn hear_end() {
     if Ctx::hears_unit_ends() {
         arm();
@@ -109,12 +110,12 @@ fn arm() {
         return;
     }
     let Some(ctx) = own_context() else { return };
-    // Refused on a read-only replica, where nobody waits. Redis before 7.2 tells of no end: there what is left open is settled before
-    // the next command and before the sleep.
+    // Refused on a read-only replica, where no client waits. Redis before 7.2 reports no end of a unit: what is left open
+    // there is settled before the next command and before the sleep.
     let _ = ctx.after_unit(end);
 }
 
-/// The unit has ended and its replies have not left.
+/// At the end of a unit, before its replies are sent.
 pub(crate) fn end(ctx: Ctx<'_>) {
     native_effects::settle(Cause::Command);
     let wait = UNIT.with(|unit| {
@@ -132,7 +133,7 @@ pub(crate) fn waited_usec() -> u64 {
     WAITED_USEC.load(Ordering::Relaxed)
 }
 
-/// Waits on the event loop until `seq` is on disk. Why it is not known to be, if it is not.
+/// Waits on the event loop until `seq` is on disk. `None` if it is; otherwise the reason why it is not known to be.
 pub(crate) fn wait_in_place(seq: u64) -> Option<String> {
     let began = Instant::now();
     let outcome = engine::with(|engine| engine.wait_durable(seq, config::max_wait_ms()))?;
@@ -151,15 +152,15 @@ pub(crate) fn wait_in_place(seq: u64) -> Option<String> {
 
 fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
     let Some(reason) = wait_in_place(seq) else { return };
-    // Clients that are held are spared: they were told nothing, and hear from the writer if the log has failed.
+    // Held clients are spared: no reply was sent to them, and the writer thread answers them if the log has failed.
     let cut = cut_off_unsent(ctx);
     log::warning(&format!(
         "{cut} clients were cut off, since their replies would acknowledge what is not known to be on disk: {reason}"
     ));
 }
 
-/// Shuts down the sockets of all clients that may have an early reply in their buffer. The server tells no
-/// module whose command it runs, but nothing was sent since: these are the clients with something unsent.
+/// Shuts down the sockets of all clients that may have an early reply in their output buffer. The server does not tell a
+/// module whose command runs, but it has sent nothing since: these are the clients with unsent bytes.
 fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
     let text = list::of_all(ctx);
     let sockets = text.lines().filter_map(unsent_socket);
@@ -170,8 +171,8 @@ fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
         .count()
 }
 
-/// The socket of a line of CLIENT LIST, if its client has something unsent, or was active just now, and is
-/// neither held nor a replica nor the primary.
+/// The socket in a line of CLIENT LIST of a client that has unsent bytes, or was active in the last second, and is neither
+/// held nor a replica nor the primary.
 fn unsent_socket(line: &str) -> Option<RawFd> {
     let field = |name: &str| list::field(line, name);
     let number = |name: &str| field(name)?.parse::<u64>().ok();

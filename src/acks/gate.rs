@@ -82,7 +82,7 @@ fn decide() {
         Place::Gate | Place::Shared => None,
     };
     let was = with(|state| std::mem::replace(&mut state.off, off));
-    // With the old decision ends what has kept the replies of the gated clients back. They must be durable by then, or their
+    // The new decision ends what has kept the replies of gated clients back. These replies must be durable by then, or their
     // clients are closed.
     let is_over = off.is_some() || (io_threads::are_shared() && place != Place::Shared);
     if is_over && !all_are_durable() {

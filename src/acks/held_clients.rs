@@ -1,6 +1,6 @@
-//! When the reply of a command of ours may leave. Under `always` no client hears of a change before it is on disk (`acks`).
-//! Where there is no gate the client that made it, or saw it, is held: its reply is kept here and does not exist for the server
-//! before that.
+//! When the reply of a command of the module may be sent. Under `always` no client gets the reply about a change before the
+//! change is on disk (`acks`). Where there is no gate, the client whose command made or saw the change is held: until then
+//! its reply is kept here, and the server does not have it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::acks::{self, Standing, Way, execution_unit, mylog_wait};
 use crate::engine;
 use crate::lifecycle::save_barrier;
 
-/// What a held client is answered.
+/// The reply of a held client, and what it waits for.
 pub(crate) struct Answer {
     reply: Reply,
     /// Last seq that the reply acknowledges.
@@ -66,18 +66,18 @@ struct Waiting {
     answer: Box<Answer>,
 }
 
-/// Clients held, in order of their seqs. Shared with the writer thread; held for a few instructions only.
+/// Held clients, in order of their seqs. Shared with the writer thread; locked for a few instructions only.
 static WAITING: Mutex<VecDeque<Waiting>> = Mutex::new(VecDeque::new());
 
-/// On 7.0 a released client's next command runs behind BEFORE_SLEEP: what it writes would lie unsealed
-/// until something else wakes the event loop.
+/// True from BEFORE_SLEEP until the event loop has slept. Redis 7.0 runs the next command of a released client in that time:
+/// what the command writes would stay unsealed until something else wakes the event loop.
 static PAST_SLEEP_HOOK: AtomicBool = AtomicBool::new(false);
 
-/// Conditions under which the server would answer a client that is to be held with an error, or end.
+/// Flags of a command whose client can't be held: the server would answer it with an error, or end itself.
 const CANT_HOLD: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING;
 
-/// Answers the client, at once or when what it is told of is durable. `changed` and `seen` are the last
-/// changes of those that the command made, and saw, whose acknowledgement waits.
+/// Sends the reply at once, or has it wait until what it acknowledges is durable. `changed` and `seen`: the last change that
+/// the command made, and the last one that it saw, of those that a reply has to wait for.
 pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Option<u64>) {
     let Some(seq) = changed.max(seen) else {
         return reply.emit(ctx);
@@ -117,13 +117,13 @@ fn wait_at_the_end(ctx: Ctx<'_>, reply: &Reply, seq: u64) {
 fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     let answer = Box::new(Answer::new(reply, seq));
     let mut waiting = WAITING.lock();
-    // What was seen may have become durable since. The writer publishes that before it comes for the lock:
-    // it has passed already, or finds this client.
+    // `seq` may have become durable meanwhile. The writer publishes the durable seq before it takes this lock: so it has
+    // either passed already, which this test finds, or finds this client.
     if engine::with(|engine| engine.marks().durable() >= seq) == Some(true) {
         drop(waiting);
         return client.unblock(answer);
     }
-    // A reader may wait for less than those before it, and must not wait behind them.
+    // A reader may wait for a lower seq than the clients before it, and must not wait for theirs.
     let place = waiting.iter().rposition(|earlier| earlier.answer.seq <= seq);
     waiting.insert(place.map_or(0, |place| place + 1), Waiting { client, answer });
     drop(waiting);
@@ -136,22 +136,22 @@ fn answer_when_durable(client: Held<Answer>, reply: Reply, seq: u64) {
     });
 }
 
-/// True between our last look at a turn and its sleep: what runs now is not covered by that look.
+/// True between BEFORE_SLEEP and the sleep: what a command writes then is not in the group that this turn has sealed.
 pub(crate) fn past_sleep_hook() -> bool {
     PAST_SLEEP_HOOK.load(Ordering::Relaxed)
 }
 
-/// Clients held now.
+/// Number of clients that are held now.
 pub(crate) fn waiting() -> usize {
     WAITING.lock().len()
 }
 
-/// The event loop is about to sleep, or has slept.
+/// BEFORE_SLEEP has ended (true), or the event loop has slept (false).
 pub(crate) fn set_past_sleep_hook(past: bool) {
     PAST_SLEEP_HOOK.store(past, Ordering::Relaxed);
 }
 
-/// Answers every held client that what it waits for is not known to be on disk.
+/// Answers every held client with an error: what it waits for is not known to be on disk.
 pub(crate) fn give_up_all(reason: &str) {
     let reason: Arc<str> = reason.into();
     let waiting = std::mem::take(&mut *WAITING.lock());
@@ -161,9 +161,9 @@ pub(crate) fn give_up_all(reason: &str) {
     }
 }
 
-/// Hears from the writer thread.
+/// Releases held and gated clients when the writer thread reports a durable seq or a failure.
 pub(crate) struct Releaser {
-    /// Errno of the failure last told in the server's log, -1 for none: some have no errno.
+    /// Errno of the failure that was logged last; -1 for none, since 0 is a failure without an errno.
     told: AtomicI32,
 }
 

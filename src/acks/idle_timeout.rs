@@ -1,6 +1,6 @@
-//! The server's `timeout` closes clients from which it has read nothing for so many seconds, gated ones among them: they wait for
-//! the disk, and a slow disk closes nobody. The server tells of nothing before it does so, and looks at clients one by one, so
-//! `timeout` is 0 while a client has waited for long. Those who are really idle are closed behind that.
+//! The server's `timeout` closes clients from which it has read nothing for so many seconds. Gated clients are not read, and
+//! a slow disk must close no client. The server raises no event before it closes one, and checks clients one by one. So the
+//! module sets `timeout` to 0 while a gated client has waited for long. Clients that are really idle are closed after that.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const LONG: Duration = Duration::from_millis(500);
 
 pub(super) static TIMEOUT: SetAside = SetAside::new(c"timeout");
 
-/// What there is to do.
+/// What is to be done with `timeout`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deed {
     Nothing,
@@ -29,12 +29,13 @@ fn deed(longest: Duration, timeout: i64, is_aside: bool) -> Deed {
     }
 }
 
-/// True while there is a reason to ask how long anybody has waited.
+/// True while the longest wait of a gated client matters: `timeout` is set, or set aside.
 pub(super) fn matters() -> bool {
     server_settings::idle_timeout_s() > 0 || TIMEOUT.is_aside()
 }
 
-/// The server's cron, behind its look at the clients. `longest`: for how long anybody has waited who is still gated.
+/// From the server's cron, after the server has checked its clients. `longest`: the longest time for which a client that is
+/// still gated has waited.
 pub(super) fn look(longest: Duration) {
     match deed(longest, server_settings::idle_timeout_s(), TIMEOUT.is_aside()) {
         Deed::Nothing => {}

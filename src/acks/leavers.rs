@@ -1,5 +1,6 @@
-//! Gated clients that the server has been asked to close: by CLIENT KILL, for their output, to make room. It frees no protected
-//! client, so they are let go at once. They get nothing of what they were told: who is to be closed is not written to.
+//! Gated clients that the server is about to close: because of CLIENT KILL, for the size of their output, for
+//! `maxmemory-clients`. The server frees no protected client, so their protection is ended at once. They get none of the
+//! replies that were kept: the server sends nothing to a client that it is about to close.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -13,21 +14,22 @@ use module_api::own_context;
 
 use super::gate;
 
-/// So many are looked at in a second: each costs the server some 4 us. Where there are many clients its cron comes often, and with as
-/// many in each of its ticks as there are in ten a second it was a tenth of a processor.
+/// So many clients are inspected in a second: each costs the server some 4 us. With many clients the server's cron runs more
+/// often than ten times a second, and with as many clients in each of its ticks as at ten ticks a second this took a tenth
+/// of a processor.
 const IN_A_SECOND: usize = 1024;
 
-/// The gated, who are looked at in turns.
+/// Inspects the gated clients in portions.
 #[derive(Default)]
 struct Round {
-    /// Those who are still to be looked at, the last one first.
+    /// The clients that are still to be inspected, the last one first.
     left: Vec<u64>,
-    /// When some were looked at last.
+    /// When a portion was inspected last.
     last: Option<Instant>,
 }
 
 impl Round {
-    /// Those whose turn it is. `all`: for a new round.
+    /// The next portion. `all` returns the clients of a new round.
     fn part(&mut self, now: Instant, all: impl FnOnce() -> Vec<u64>) -> Vec<u64> {
         let since = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
         self.last = Some(now);
@@ -42,7 +44,7 @@ impl Round {
 
 static ROUND: Gil<Option<Round>> = Gil::new(None);
 
-/// A command has come that may close clients.
+/// The filter has seen a command that may close clients.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// The filter has seen CLIENT KILL.
@@ -50,12 +52,12 @@ pub(crate) fn may_have_come() {
     ASKED.store(true, Ordering::Relaxed);
 }
 
-/// True once behind `may_have_come`.
+/// True once after [`may_have_come`].
 pub(super) fn were_asked_for() -> bool {
     ASKED.load(Ordering::Relaxed) && ASKED.swap(false, Ordering::Relaxed)
 }
 
-/// The part of the gated that a tick of the server's cron looks at.
+/// The gated clients that this tick of the server's cron inspects.
 pub(super) fn part() -> Vec<u64> {
     ROUND.with(|round| {
         round
@@ -64,7 +66,7 @@ pub(super) fn part() -> Vec<u64> {
     })
 }
 
-/// Those of these clients that are to be closed.
+/// Those of these clients that the server is about to close.
 pub(super) fn among(gated: &[u64]) -> Vec<u64> {
     of_each(gated, to_be_closed)
 }
@@ -74,7 +76,7 @@ pub(super) fn sockets(gated: &[u64]) -> HashMap<u64, RawFd> {
     of_each(gated, socket)
 }
 
-/// What the lines of CLIENT LIST tell of these clients.
+/// What `what` finds in the lines of CLIENT LIST of these clients.
 fn of_each<R, C: FromIterator<R>>(gated: &[u64], what: fn(&str) -> Option<R>) -> C {
     let text = own_context().map_or_else(String::new, |ctx| list::of(ctx, gated));
     text.lines().filter_map(what).collect()

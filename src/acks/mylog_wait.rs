@@ -1,5 +1,5 @@
-//! `MYLOG.WAIT`: clients that wait for the log at their own wish, under every policy. While the log is down
-//! they wait on, as in WAIT for a replica that is away: it may heal.
+//! `MYLOG.WAIT`: a client asks to wait until its changes are durable, under every policy. While the log is down the client
+//! waits on, as in WAIT for a replica that is away: the log may heal.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -14,21 +14,21 @@ use crate::engine;
 
 struct Wait {
     client: Parked,
-    /// It waits for this seq.
+    /// The seq that it waits for.
     wanted: u64,
 }
 
-/// Those who wait. They are released on the event loop, see `api::parked`.
+/// The waiting clients. They are released on the event loop (`module_api::blocked::with_timeout` says why).
 static WAITS: Gil<Vec<Wait>> = Gil::new(Vec::new());
-/// Lowest seq that any of them waits for: the writer wakes the event loop for it.
+/// The lowest seq that any of them waits for: the writer thread wakes the event loop once it is durable.
 static LOWEST: AtomicU64 = AtomicU64::new(NOBODY);
 const NOBODY: u64 = u64::MAX;
 
-/// Waits for all that was changed before. `None`: the client is parked and answered later.
+/// Waits for all changes that were made before. `None`: the client is parked and answered later.
 pub(crate) fn wait(ctx: Ctx<'_>, timeout_ms: i64) -> Option<Reply> {
     let wanted = engine::with(|engine| engine.last_seq()).unwrap_or(0);
-    // Inside a unit the group can't end, and nobody can be parked: it says how far the log is, and the sync
-    // comes with the unit's end.
+    // Inside a unit the group can't be sealed and no client can be parked. The reply is the present state, and the sync
+    // follows at the unit's end.
     if ctx
         .flags()
         .any(Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING | Flags::REPLICATED)
@@ -41,8 +41,8 @@ pub(crate) fn wait(ctx: Ctx<'_>, timeout_ms: i64) -> Option<Reply> {
         engine.seal();
         engine.ask_sync(wanted);
     });
-    // The writer publishes how far it is, then looks who waits; here it is the other way round. So one of
-    // the two sees the other.
+    // The writer publishes the durable seq and then reads `LOWEST`. Here `LOWEST` is published and then the durable seq is
+    // read. So one of the two sees the other's value.
     fence(Ordering::SeqCst);
     let client = match durable() < wanted {
         true => Parked::new::<Waits>(ctx, timeout_ms),
@@ -60,7 +60,7 @@ pub(crate) fn wait(ctx: Ctx<'_>, timeout_ms: i64) -> Option<Reply> {
     }
 }
 
-/// On the writer's thread: `seq` is durable.
+/// On the writer thread, when `seq` is durable.
 pub(crate) fn on_durable(seq: u64) {
     fence(Ordering::SeqCst);
     if seq >= LOWEST.load(Ordering::Relaxed) {
@@ -68,7 +68,7 @@ pub(crate) fn on_durable(seq: u64) {
     }
 }
 
-/// Before the event loop sleeps: lets go who has what it waits for.
+/// Before the event loop sleeps: releases the clients whose seq is durable.
 pub(crate) fn release() {
     let lowest = LOWEST.load(Ordering::Relaxed);
     if lowest == NOBODY || durable() < lowest {
@@ -106,7 +106,7 @@ fn refresh_lowest() {
     LOWEST.store(lowest.unwrap_or(NOBODY), Ordering::Relaxed);
 }
 
-/// Takes a client out of the list: what it waited for, if it was there.
+/// Removes a client from the list. Returns the seq that it waited for, if it was there.
 fn take(client: Parked) -> Option<u64> {
     let wanted = WAITS.with(|waits| {
         let place = waits.iter().position(|wait| wait.client == client)?;
@@ -124,7 +124,7 @@ impl Host for Waits {
     }
 
     fn timed_out(ctx: Ctx<'_>, client: Parked) {
-        // A client that was released is not timed out any more: it is there.
+        // The server does not time out a client that was released, so this one is in the list.
         let wanted = take(client).unwrap_or(0);
         standing(wanted).emit(ctx);
         client.release(wanted);

@@ -14,7 +14,7 @@ pub(super) struct Gated {
 /// The queue.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// Each client once, in order of the seqs for which the clients were gated first, or again.
+    /// Each client once, in order of the seqs for which the clients were queued first, or again once that seq was durable.
     order: VecDeque<(u64, u64)>,
     /// What each client waits for, by its id.
     clients: HashMap<u64, Gated>,
@@ -81,12 +81,12 @@ impl Queue {
         self.clients.contains_key(&id)
     }
 
-    /// How many clients wait for no more than `reached`, or did when they were gated first.
+    /// How many clients are queued for no more than `reached`. Some of them may wait for a higher seq by now.
     pub(super) fn due(&self, reached: u64) -> usize {
         self.order.partition_point(|(seq, _)| *seq <= reached)
     }
 
-    /// Removes a client that waits for no more than `reached`.
+    /// Removes and returns a client that waits for no more than `reached`.
     pub(super) fn next_due(&mut self, reached: u64) -> Option<(u64, Gated)> {
         while self.order.front().is_some_and(|(seq, _)| *seq <= reached) {
             let (_, id) = self.order.pop_front()?;

@@ -1,7 +1,7 @@
-//! What a command has seen that is not durable yet. Under `mylog.read-mode committed` its reply waits for
-//! that, as if the command had made the change.
+//! The changes that a command has seen and that are not durable yet. Under `mylog.read-mode committed` the command's reply
+//! waits for them, as if the command had made them.
 //!
-//! The common path looks at nothing: all is durable, or nobody waits.
+//! The common path inspects no key: all changes are durable, or no client waits for changes.
 
 use std::cell::Cell;
 
@@ -13,22 +13,22 @@ use crate::engine::value_handle::Word;
 use crate::engine::{self, Engine};
 use crate::settings::{always_keys, config};
 
-/// No change is after this.
+/// No seq is above this.
 const NOTHING: u64 = u64::MAX;
 
-/// What a command sees of changes that its reply has to wait for.
+/// The changes that a command sees and that its reply has to wait for.
 #[derive(Debug)]
 pub(crate) struct Sight {
     /// Changes up to this one don't count.
     above: u64,
-    /// Those of every name count, not only those under `mylog.always-prefixes`.
+    /// Changes of all keys count, not only of those under `mylog.always-prefixes`.
     every_name: bool,
-    /// The last change seen; 0 for none.
+    /// The seq of the last change that was seen and counts; 0 for none.
     seen: Cell<u64>,
 }
 
 impl Sight {
-    /// At the start of a command. A replica's readers wait for nobody.
+    /// At the start of a command. Readers on a replica do not wait.
     pub(crate) fn begin(engine: &Engine) -> Self {
         let marks = engine.marks();
         let down = marks.is_down();
@@ -36,7 +36,7 @@ impl Sight {
             return Self::none();
         }
         let above = match config::fsync_policy() {
-            // Under `no` nobody expects more than the write, and a log that works is about to do it.
+            // Under `no` clients are promised the write and no sync, and a log that works is about to write.
             FsyncPolicy::No if down => marks.written(),
             _ => marks.durable(),
         };
@@ -51,7 +51,7 @@ impl Sight {
         }
     }
 
-    /// That of a command for which nothing counts.
+    /// For a command whose reply waits for no change that it sees.
     pub(crate) fn none() -> Self {
         Self {
             above: NOTHING,
@@ -60,12 +60,12 @@ impl Sight {
         }
     }
 
-    /// True while nothing that might be seen would have to be waited for.
+    /// True if the reply has to wait for no change that the command might see.
     pub(crate) fn is_clear(&self) -> bool {
         self.above == NOTHING
     }
 
-    /// The command sees what a name holds.
+    /// The command sees what the keyspace contains under a key.
     pub(crate) fn note(&self, db: u32, name: &[u8], holds: Holds) {
         if self.is_clear() {
             return;
@@ -73,7 +73,7 @@ impl Sight {
         let slot = match holds {
             Holds::Ours(_, word) => match Word::read(word) {
                 Word::Entry(id) => Some(id.slot),
-                // Loaded and not the log's yet: no seq speaks of it.
+                // A loaded value that is not registered yet: it has no record in the log.
                 Word::Loaded(_) => return,
             },
             Holds::Nothing | Holds::Foreign => None,
@@ -85,7 +85,7 @@ impl Sight {
         self.count(seq.unwrap_or(0), name);
     }
 
-    /// The command sees something of a name, without opening it.
+    /// The command sees something of a key without opening it.
     pub(crate) fn note_name(&self, db: u32, name: &[u8]) {
         if self.is_clear() {
             return;
@@ -103,7 +103,7 @@ impl Sight {
         }
     }
 
-    /// The last change that was seen and counts.
+    /// The seq of the last change that was seen and counts.
     pub(crate) fn seen(&self) -> Option<u64> {
         Some(self.seen.get()).filter(|&seq| seq > 0)
     }

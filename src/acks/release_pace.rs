@@ -1,45 +1,46 @@
-//! How many of those who are due are let go in one turn. Clients that are let go together are all answered in one turn, send
-//! again and are run in one turn, and their neighbours wait for that. So behind a long sync they are let go bit by bit. Pure: it
-//! gets the time as a value.
+//! How many of the due clients are released in one turn. Clients that are released together are all answered in one turn,
+//! send their next commands at once, and have them run in one turn, for which their neighbours, the clients that are not
+//! gated, wait. So after a long sync clients are released in portions. Pure: the time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// A shorter sync lets all go at once: the turns would cost more than they save.
+/// After a shorter sync all are released at once: portions would cost more turns than they save.
 const LONG_SYNC: Duration = Duration::from_millis(1);
-/// The part of a sync's time after which the rest is let go, however long the neighbours' turns are. The writer waits for
-/// longer until all are back (`log/linger.rs`).
+/// Divides the sync's duration: after that time the rest is released, however long the neighbours' turns are. The writer
+/// waits longer than that for all clients to be back (`log/linger.rs`).
 const PART: u32 = 2;
-/// However long the sync was.
+/// The rest is released after this time, however long the sync was.
 const LONGEST: Duration = Duration::from_millis(4);
-/// Turns for a crowd; fewer clients are let go one by one.
+/// Turns over which many clients are spread; fewer clients are released one by one.
 const TURNS: usize = 16;
-/// With fewer turns of theirs in a sync there are no neighbours. The writer's own call takes one, the server's cron another.
+/// With fewer turns without a gated client since the last release there are no neighbours. One such turn is the writer's own
+/// call, another one the server's cron.
 const NEIGHBOURS: u32 = 4;
 
 /// How far the present release is.
 #[derive(Default)]
 pub(super) struct Spread {
-    /// Turns since the last release in which nobody was gated.
+    /// Turns since the last release in which no client was gated.
     turns_of_others: u32,
     release: Option<Release>,
 }
 
 struct Release {
-    /// How many are let go in each turn.
+    /// How many clients are released in each turn.
     share: usize,
-    /// When all are.
+    /// When the rest is released.
     end: Instant,
 }
 
 impl Spread {
-    /// A turn has ended in which so many commands gated a client.
+    /// A turn has ended in which `gated` commands gated a client.
     pub(super) fn turn_ends(&mut self, gated: usize) {
         if gated == 0 && self.release.is_none() {
             self.turns_of_others = self.turns_of_others.saturating_add(1);
         }
     }
 
-    /// How many of those who are due behind a sync that took so long are let go now: at least one.
+    /// How many of the `due` clients are released now, after a sync of this duration: at least one of them.
     pub(super) fn portion(&mut self, due: usize, sync: Duration, now: Instant) -> usize {
         if due == 0 {
             return 0;
@@ -66,7 +67,7 @@ mod tests {
 
     const SYNC: Duration = Duration::from_millis(5);
 
-    /// How many are let go in each turn of so many microseconds.
+    /// How many clients are released in each turn of so many microseconds.
     fn turns(spread: &mut Spread, mut due: usize, usec: u64) -> Vec<usize> {
         let mut now = Instant::now();
         let mut turns = Vec::new();
@@ -109,7 +110,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(spread.portion(20, SYNC * 1000, now), 1);
         assert_eq!(spread.portion(0, SYNC, now), 0);
-        // Those of the next sync have come to them.
+        // The clients of the next sync have been added.
         assert_eq!(spread.portion(39, SYNC, now + LONGEST), 39);
     }
 

@@ -1,4 +1,4 @@
-//! Replies that may have to wait: owned, so that a held client gets later what the command answered now.
+//! Replies as owned values: the reply of a held client is kept, and sent later.
 
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -12,12 +12,12 @@ use mylog_core::value::Decimal;
 
 use crate::acks::read_barrier::Sight;
 
-/// What a client is answered.
+/// The reply of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reply {
-    /// Nothing more: the reply has left already.
+    /// Nothing more: the reply was written to the client already.
     Sent,
-    /// Nothing yet: the client is blocked, and answered by whoever ends that.
+    /// Nothing yet: the client is blocked, and the code that ends this answers it.
     Later,
     /// An integer.
     Int(i64),
@@ -37,29 +37,29 @@ pub(crate) enum Reply {
     Array(usize),
     /// The head of a map of so many pairs, which follow.
     Map(usize),
-    /// What a native command answered, to be sent as the server encoded it.
+    /// The reply of a native command, sent as the server encoded it.
     Native(Arc<LastingReply>),
     /// The head of a set of so many members, which follow: an array in RESP2.
     Set(usize),
-    /// Parts, one behind the other: a head with what follows it.
+    /// Parts in order: a head with what follows it.
     Parts(Vec<Reply>),
 }
 
 impl Reply {
-    /// The status of a command that has nothing else to say.
+    /// The status of a command that has no other reply.
     pub(crate) const OK: Self = Self::Simple(Cow::Borrowed(c"OK"));
 
-    /// An error whose text is known when it is written.
+    /// An error with a constant text, code first.
     pub(crate) const fn error(text: &'static CStr) -> Self {
         Self::Error(Cow::Borrowed(text))
     }
 
-    /// An error whose text is made up now, code first. What follows a NUL is lost, as in native errors.
+    /// An error whose text is made now, code first. What follows a NUL is lost, as in native errors.
     pub(crate) fn error_text(text: &str) -> Self {
         Self::Error(Cow::Owned(c_text(text)))
     }
 
-    /// Writes it to the client of the context.
+    /// Writes the reply to the client of the context.
     pub(crate) fn emit(&self, ctx: Ctx<'_>) {
         match self {
             Self::Sent | Self::Later => {}
@@ -82,8 +82,8 @@ impl Reply {
 /// Whole numbers below this have the same plain digits on every server.
 const PLAIN_BELOW: f64 = 1e15;
 
-/// Writes a double. A whole number is made into digits here: it takes the server thousands of instructions, as any
-/// double does, and is what most scores are. RESP3 has another shape for doubles, which only the server knows.
+/// Writes a double. A whole number, as most scores are, is formatted here: the server takes thousands of instructions for
+/// any double. RESP3 has another shape for doubles, which only the server can write.
 fn emit_double(ctx: Ctx<'_>, value: f64) {
     let whole =
         value.trunc() == value && value.abs() < PLAIN_BELOW && (value != 0.0 || value.is_sign_positive());
@@ -120,8 +120,8 @@ impl From<Part<'_>> for Reply {
     }
 }
 
-/// Where a read puts its reply: straight to the client, without a copy, or aside if it has to wait. A read
-/// opens its keys before it puts the first part: what it sees there decides.
+/// Where a read puts its reply: straight to the client without a copy, or aside if the reply has to wait. A read opens its
+/// keys before it puts the first part: the changes that it sees there decide.
 pub(crate) struct Out<'a> {
     ctx: Ctx<'a>,
     sight: &'a Sight,
@@ -130,7 +130,7 @@ pub(crate) struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    /// For a read whose sight this is.
+    /// For a read that opens all of its keys before it puts the first part.
     pub(crate) fn new(ctx: Ctx<'a>, sight: &'a Sight) -> Self {
         Self {
             ctx,

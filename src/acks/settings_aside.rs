@@ -1,7 +1,7 @@
-//! Settings of the server that are other ones for a while: what the user has set is set aside, and put back.
+//! Settings of the server that the module replaces for a while: the user's value is set aside, and put back later.
 //!
-//! CONFIG SET and CONFIG REWRITE find what the user has set: all is put back before them, and before an EXEC for which one of
-//! them was queued, and set aside again at the end of their unit.
+//! CONFIG SET and CONFIG REWRITE have to find the user's values. So these are put back before such a command, and before an
+//! EXEC for which one was queued, and set aside again at the end of its unit.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,15 +14,15 @@ use module_api::server::server_settings;
 
 use super::{gate, idle_timeout, io_threads};
 
-/// One of them.
+/// A setting that can be set aside.
 pub(super) struct SetAside {
     name: &'static CStr,
-    /// What the user has set, while it is set aside.
+    /// The user's value, while it is set aside.
     kept: Gil<Option<Vec<u8>>>,
     is_aside: AtomicBool,
 }
 
-/// One is being set by the module: that is no change of the user's.
+/// The module is setting one: that is no change by the user.
 static SETTING: AtomicBool = AtomicBool::new(false);
 
 impl SetAside {
@@ -38,7 +38,7 @@ impl SetAside {
         self.is_aside.load(Ordering::Relaxed)
     }
 
-    /// Has the server go by another value, unless it does so already. What it goes by else was set by the user.
+    /// Replaces the user's value by `instead`, unless the setting has that value already.
     pub(super) fn set_aside(&self, instead: &[u8]) {
         if let Some(own) = server_settings::text(self.name).filter(|own| own != instead) {
             self.kept.with(|kept| *kept = Some(own));
@@ -47,7 +47,7 @@ impl SetAside {
         }
     }
 
-    /// Has the server go by what the user has set.
+    /// Puts the user's value back.
     pub(super) fn put_back(&self) {
         if !self.is_aside() {
             return;
@@ -58,7 +58,7 @@ impl SetAside {
         }
     }
 
-    /// For INFO: name and value of what the user has set, if it is set aside.
+    /// For INFO: the setting's name and the user's value, if that is set aside.
     fn tell(&self) -> Option<String> {
         let own = self.kept.with(|kept| kept.clone())?;
         Some(format!(
@@ -82,13 +82,13 @@ pub(super) fn is_own_change() -> bool {
     SETTING.load(Ordering::Relaxed)
 }
 
-/// True while anything is set aside.
+/// True while any setting is set aside.
 #[inline]
 pub(crate) fn is_anything_aside() -> bool {
     idle_timeout::TIMEOUT.is_aside() || io_threads::APPEND_FSYNC.is_aside()
 }
 
-/// What the user has set and the server does not go by, for INFO.
+/// The user's values that are set aside, for INFO.
 pub(crate) fn tell() -> String {
     let told = [&idle_timeout::TIMEOUT, &io_threads::APPEND_FSYNC].map(SetAside::tell);
     told.into_iter().flatten().collect::<Vec<_>>().join(",")
@@ -97,9 +97,9 @@ pub(crate) fn tell() -> String {
 /// Clients that have queued a CONFIG for EXEC.
 struct Queued {
     clients: Vec<u64>,
-    /// With so many, those that have left are looked for.
+    /// With so many, clients that are in MULTI no more are removed.
     full: usize,
-    /// The server does not tell whose commands these are (Redis 7.0), and there was a CONFIG that may be queued.
+    /// The server does not tell the client of a command (Redis 7.0), and there was a CONFIG that may be queued.
     somebody: bool,
 }
 
@@ -112,17 +112,18 @@ static QUEUED: Gil<Queued> = Gil::new(Queued {
 });
 static ANY_QUEUED: AtomicBool = AtomicBool::new(false);
 
-/// What a CONFIG has to find as the user has set it.
+/// The settings of which a CONFIG has to find the user's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
     /// `timeout`.
     Timeout,
-    /// What there is of an AOF.
+    /// `appendfsync`: for a CONFIG that sets it, or `appendonly`.
     AppendFsync,
     All,
 }
 
-/// The filter has seen a CONFIG that sets a setting that may be aside, or one that it goes by, or writes all down.
+/// The filter has seen a CONFIG that sets a setting that may be aside, or one by which that is decided, or that writes all
+/// settings to the file.
 pub(crate) fn config_comes(client: Option<u64>, needs: Needs) {
     let is_queued = match client {
         Some(id) => is_in_multi(id),
@@ -132,13 +133,13 @@ pub(crate) fn config_comes(client: Option<u64>, needs: Needs) {
         QUEUED.with(|queued| queued.note(client));
         ANY_QUEUED.store(true, Ordering::Relaxed);
     }
-    // Where nobody tells it may run now as well.
+    // If the client is not known, the CONFIG may be queued, or run now.
     if !is_queued || client.is_none() {
         put_back(needs);
     }
 }
 
-/// True while an EXEC may have a CONFIG in it.
+/// True while an EXEC may contain a CONFIG.
 #[inline]
 pub(crate) fn may_be_queued() -> bool {
     ANY_QUEUED.load(Ordering::Relaxed)
@@ -174,7 +175,7 @@ impl Queued {
     }
 }
 
-/// True for a client whose commands are queued.
+/// True for a client in MULTI.
 fn is_in_multi(id: u64) -> bool {
     let line = own_context().map_or_else(String::new, |ctx| list::of(ctx, &[id]));
     field(&line, "flags").is_some_and(|flags| flags.contains('x'))
@@ -187,7 +188,7 @@ fn put_back(needs: Needs) {
     if needs != Needs::AppendFsync && idle_timeout::TIMEOUT.is_aside() {
         idle_timeout::TIMEOUT.put_back();
         if let Some(ctx) = own_context() {
-            // Before the server's next look at its clients.
+            // Sets it aside again before the server checks its clients next.
             ctx.after_commands(gate::look_at_idle);
         }
     }
