@@ -1,11 +1,12 @@
-//! A command of ours from the server's entry to the reply: the order of its steps is kept here.
+//! A command of the module from the server's entry to the reply. The order of its steps is kept here:
 //!
 //! 1. Check the arguments, open the keys, compute the effect: all that can fail.
-//! 2. Commit. From here on nothing may fail: the log has it, and a client that got an error would think
-//!    that nothing was done.
-//! 3. Make the keyspace follow, so that whoever is told finds what the log says.
-//! 4. Tell those who watch the key, raise the event, replicate.
-//! 5. Answer, or hold the answer, for what was changed and for what was seen.
+//! 2. Commit. From here on nothing may fail: the log has the effect, and a client that got an error would assume that
+//!    nothing was done.
+//! 3. Make the keyspace follow. Otherwise a client or callback that is notified next would find another state than the log
+//!    has.
+//! 4. Signal the key to the clients that watch it, raise the event, replicate.
+//! 5. Send the reply, or have it wait for the changes that the command made and saw.
 
 use std::ffi::CStr;
 
@@ -33,7 +34,7 @@ use crate::keyspace::native_effects;
 use crate::lifecycle::startup;
 use crate::settings::propagation_targets;
 
-/// What a command does. `Err` is the reply of one that has done nothing.
+/// What a command does. `Err` is the reply of a command that has changed nothing.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
 
 /// Whether a command may change something.
@@ -73,7 +74,7 @@ pub(crate) use entry;
 /// Runs a command.
 pub(crate) fn run<'c>(ctx: Ctx<'c>, args: Args<'c>, access: Access, handler: Handler) {
     let done = perform(ctx, args, access, Occasion::Sent, handler);
-    // Who waits for a key, or for time to pass, has been told nothing yet.
+    // A client that waits for a key, or for a time to pass, has no reply yet.
     if !matches!(done.reply, Reply::Later) {
         held_clients::finish(ctx, done.reply, done.changed, done.seen);
     }
@@ -82,22 +83,22 @@ pub(crate) fn run<'c>(ctx: Ctx<'c>, args: Args<'c>, access: Access, handler: Han
 /// When a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Occasion {
-    /// It was sent just now.
+    /// Its client has just sent it.
     Sent,
-    /// It has waited for a key, which is there now.
+    /// Its client has waited for a key, which exists now.
     Served,
 }
 
-/// What a command did, and what its reply is to be held for.
+/// What a command did, and the changes that its reply has to wait for.
 pub(crate) struct Done {
     pub(crate) reply: Reply,
-    /// Its last change whose acknowledgement waits.
+    /// The last change that it made and for which the reply has to wait.
     pub(crate) changed: Option<u64>,
-    /// The last change that it saw and whose acknowledgement waits.
+    /// The last change that it saw and for which the reply has to wait.
     pub(crate) seen: Option<u64>,
 }
 
-/// Runs a command up to its reply, which is the caller's to give.
+/// Runs a command up to its reply, which the caller sends.
 pub(crate) fn perform<'c>(
     ctx: Ctx<'c>,
     args: Args<'c>,
@@ -106,7 +107,7 @@ pub(crate) fn perform<'c>(
     handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
 ) -> Done {
     server_settings::need();
-    // What a command before this one left open in the same unit comes before this one's effects.
+    // Effects of an earlier command of the unit that are not decided yet come before those of this command.
     native_effects::settle(native_effects::Cause::Command);
     let begun = engine::with(|engine| (engine.strict_seq(), Sight::begin(engine)));
     let (before, sight) = begun.unwrap_or_else(|| (0, Sight::none()));
@@ -120,8 +121,8 @@ pub(crate) fn perform<'c>(
     };
     let reply = call.handle(access, handler);
     call.propagate();
-    // What callbacks committed meanwhile, of a native command run inside this one, counts as well. Not for a
-    // read: it may find a key expired, for which nobody waits, and its reply may have left already.
+    // Effects that callbacks committed meanwhile, for a native command that runs inside this one, count as well. Not for a
+    // read: it may find an expired key, for whose deletion no client waits, and its reply may have been sent already.
     let changed = match access {
         Access::Read => None,
         Access::Write => engine::with(|engine| engine.strict_seq()).filter(|&after| after != before),
@@ -133,7 +134,7 @@ pub(crate) fn perform<'c>(
     }
 }
 
-/// The error for an effect that the store has not taken: keyspace and store have parted over this name.
+/// The error for an effect that the store has rejected: keyspace and store do not agree on this key.
 fn unfit(error: &ApplyError) -> Reply {
     let text = engine::refused(&format!("the log can't take this: {error}; nothing was done"));
     log::warning(&text);
@@ -144,9 +145,9 @@ fn unfit(error: &ApplyError) -> Reply {
 enum Propagation {
     /// Nothing: nothing has changed.
     None,
-    /// The command as it came.
+    /// The command as it was received.
     Verbatim,
-    /// Another one, deterministic.
+    /// Another command, which is deterministic.
     Command(&'static CStr, ArgVector),
 }
 
@@ -155,7 +156,7 @@ pub(crate) struct Call<'c> {
     pub(crate) ctx: Ctx<'c>,
     pub(crate) args: Args<'c>,
     pub(crate) db: u32,
-    /// What it has seen that is not durable.
+    /// The changes that it has seen and that are not durable.
     pub(crate) sight: Sight,
     occasion: Occasion,
     propagation: Propagation,
@@ -167,14 +168,14 @@ impl<'c> Call<'c> {
             return denied;
         }
         if access == Access::Write {
-            // The log has all that the server's AOF could bring: it wins.
+            // The log contains all that the server's AOF could add, so the log wins.
             if server_state::is_loading() {
                 if startup::skips_loading_command() {
                     native_fallback::leave_to_the_log(self);
                     return Reply::Null;
                 }
             } else if let Some(refusal) = engine::refusal() {
-                // Refusing its primary would part a replica from it, and nobody would hear of that.
+                // A refusal would make a replica differ from its primary, and no client would be notified.
                 if !self.ctx.flags().any(Flags::REPLICATED) {
                     return refusal;
                 }
@@ -204,9 +205,9 @@ impl<'c> Call<'c> {
         self.occasion == Occasion::Served
     }
 
-    /// Replicates another command than the one that came, if anything has changed.
+    /// Replicates another command than the one that was received, if anything has changed.
     pub(crate) fn replicate_as<'a>(&mut self, name: &'static CStr, args: impl IntoIterator<Item = &'a [u8]>) {
-        // Where nobody listens the server counts the change, and drops the command as it came.
+        // Without a replica or an AOF the server counts the change and drops the command, so no other one is built.
         let unheard = self.occasion == Occasion::Sent && !propagation_targets::may_be();
         if unheard || matches!(self.propagation, Propagation::None) {
             return;
@@ -225,17 +226,18 @@ impl<'c> Call<'c> {
         Out::of_many(self.ctx, &self.sight)
     }
 
-    /// What a name holds, for a read.
+    /// What the keyspace contains under a key, for a read.
     pub(crate) fn look(&self, place: usize) -> Holds {
         self.look_as(place, Mode::Read)
     }
 
-    /// What a name holds, for a command that is no use of it.
+    /// What the keyspace contains under a key, for a command that does not count as a use of the key.
     pub(crate) fn peek(&self, place: usize) -> Holds {
         self.look_as(place, Mode::ReadNoTouch)
     }
 
-    /// As `peek`, for a command that does not tell of keys that it misses: the server would, if it were asked for one.
+    /// As `peek`, for a command that raises no event for a missing key: the server raises one when such a key is opened to
+    /// read.
     pub(crate) fn peek_unheard(&self, place: usize) -> Holds {
         let name = self.args.string(place);
         if engine::with(|engine| engine.store.find(self.db, name.bytes()).is_some()) == Some(true) {
@@ -292,7 +294,7 @@ impl<'c> Call<'c> {
         value_handle::with_values(&words, f).ok_or(NOT_STARTED)
     }
 
-    /// True for a client of RESP3, for whom some replies have another shape.
+    /// True for a client of RESP3, where some replies have another shape.
     pub(crate) fn is_resp3(&self) -> bool {
         self.ctx.flags().any(Flags::RESP3)
     }
@@ -313,8 +315,8 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Opens a key to write whose value is shown first. The server tells of a miss if a key is opened to read,
-    /// as the native command does it.
+    /// Opens a key to write, for a command that returns its value first. The native command opens the key to read, for which
+    /// the server reports a miss.
     pub(crate) fn open_to_show(&self, place: usize) -> Target<'c> {
         let target = self.open(place);
         if !target.exists() {
@@ -323,14 +325,14 @@ impl<'c> Call<'c> {
         target
     }
 
-    /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this. What the store
-    /// does not take has changed nothing, and is an error for the client.
+    /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this. An effect that the
+    /// store rejects has changed nothing, and is an error for the client.
     pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) -> Result<(), Reply> {
         self.commit_members(target, effect).map(drop)
     }
 
-    /// As `commit`, of an effect on the members of a set: says how many came or went, so that nobody has to look for
-    /// them before. With none nothing has happened.
+    /// As `commit`, of an effect on the members of a set: returns how many were added or removed, so that the command need
+    /// not search for them before. With 0 nothing has happened.
     pub(crate) fn commit_members(
         &mut self,
         target: &mut Target<'_>,
@@ -363,8 +365,9 @@ impl<'c> Call<'c> {
         Ok(members.unwrap_or(0))
     }
 
-    /// As `commit`, of an effect that gives the key an end in the past. The server ends such a key as soon as it looks
-    /// at it, and what it sends replicas of that must come behind the command: so it gets its end only with `end`.
+    /// As `commit`, of an effect that gives the key an expire time in the past. The server deletes such a key as soon as it
+    /// accesses it, and what it sends to replicas for that must follow the command. So the key gets its expire time only
+    /// with `end`.
     pub(crate) fn commit_before_end(
         &mut self,
         target: &mut Target<'_>,
@@ -374,12 +377,12 @@ impl<'c> Call<'c> {
         self.commit(target, effect)
     }
 
-    /// Gives the key its end.
+    /// Sets the key's expire time.
     pub(crate) fn end(&self, target: &Target<'_>, expire_at: i64) {
         report(target.key.set_expire_at(expire_at));
     }
 
-    /// Says how the string of an open key was written, where its effect does not say it, or there was none.
+    /// Notes how the string of an open key was written, where its effect does not say so, or there was no effect.
     pub(crate) fn written_as(&self, target: &Target<'_>, form: Form) {
         if let Holds::Ours(_, word) = target.holds {
             if let Word::Entry(id) = Word::read(word) {
@@ -388,7 +391,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Takes a key away, of whatever type: of the server's own the log knows nothing.
+    /// Deletes a key of any type: the log has no records of native ones.
     pub(crate) fn delete(&mut self, target: &mut Target<'_>) -> Result<(), Reply> {
         if target.is_ours() {
             let key = target.name();
@@ -401,12 +404,12 @@ impl<'c> Call<'c> {
         Ok(())
     }
 
-    /// Makes the keyspace follow an effect that gave this key's value another name.
+    /// Makes the keyspace follow an effect that moved this key's value to another key.
     pub(crate) fn lost_to_another_name(&self, target: &mut Target<'_>) {
         target.follow(None);
     }
 
-    /// Tells those who watch a key that it changed, then raises the native command's event.
+    /// Signals a key to the clients that watch it, then raises the native command's event.
     pub(crate) fn changed(&self, target: &Target<'_>, class: Class, event: &CStr) {
         self.ctx.signal_modified(target.name);
         self.ctx.notify(class, event, target.name);

@@ -1,4 +1,4 @@
-//! One command of ours.
+//! A running command of the module: its keys, its effect, its reply.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,5 @@
-//! Keys of the server's own under a captured prefix, which were there before it was captured: until they are
-//! adopted, a native command that was routed to its twin goes on natively for them. Nothing of that is durable:
-//! INFO counts it.
+//! Native keys under a captured prefix, which existed before the prefix was captured. Until they are adopted, a native
+//! command that was routed to its twin runs natively on them. Nothing of that is durable: INFO counts it.
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -31,12 +30,12 @@ pub(crate) fn commands() -> u64 {
     COMMANDS.load(Ordering::Relaxed)
 }
 
-/// A native command was run on captured keys.
+/// Counts a native command that was run on captured keys.
 pub(crate) fn count() {
     COMMANDS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What the keys of a command hold.
+/// How many keys of a command contain nothing, a durable value, a native value.
 #[derive(Default)]
 struct Held {
     nothing: usize,
@@ -49,7 +48,7 @@ impl Held {
         let mut held = Self::default();
         for &place in places {
             let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).holds() {
-                // Of a name that is excluded a native key may be made.
+                // Under an excluded key a native value may be made.
                 Holds::Nothing if captured_keys::standing(args.get(place)) == Standing::Excluded => continue,
                 Holds::Nothing => &mut held.nothing,
                 Holds::Ours(..) => &mut held.ours,
@@ -61,8 +60,8 @@ impl Held {
     }
 }
 
-/// A command has found a value of another type, and has changed nothing: if that was a native key and the filter
-/// has routed the command here, the native command answers. `None` leaves it at the error.
+/// A command has found a value of another type, and has changed nothing. If that value was native and the filter has routed
+/// the command here, the native command answers. `None`: the error stands.
 pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     let native = twins::native_name(call.args.get(0))?;
     let keys = twins::keys_of(native, call.args)?;
@@ -73,9 +72,9 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     if held.ours > 0 && release_all(call, &keys.places) {
         held.ours = 0;
     }
-    // A key that a native command would make under a captured prefix would not be durable.
+    // A key that the native command would make under a captured prefix would not be durable.
     let makes = access == Access::Write && !keys.takes_only && held.nothing > 0;
-    // And it would take the durable ones that SORT's patterns lead to for none.
+    // And the native SORT would take the durable keys to which its patterns lead for missing ones.
     if held.ours > 0 || makes || keys.looks_elsewhere {
         let name = String::from_utf8_lossy(native);
         return Some(Reply::error_text(&format!(
@@ -86,8 +85,8 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     Some(run(call, native))
 }
 
-/// Makes the durable keys of a command native where all of them are about to be so anyway: some of its keys are already.
-/// False if that can't be.
+/// Makes the durable keys of a command native, if all of them are about to be released anyway: some of its keys are native
+/// already. False if that can't be done.
 fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
     let is_ours = |&&place: &&usize| {
         let key = Key::open(call.ctx, call.args.string(place), Mode::ReadNoTouch);
@@ -106,14 +105,14 @@ fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
         && ours.iter().all(|name| release::at_once(call.ctx, call.db, name))
 }
 
-/// A command was led here for a key that an exclusion has taken out, and that was durable, in this database or another:
-/// if none of its keys is so now, here, the native command runs, or it would make a durable key where none is due.
+/// The filter has routed a command here for an excluded key that was durable, in this database or in another one. If none of
+/// its keys is durable in this database now, the native command runs: the twin would make a durable key under an exclusion.
 pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
     if !captured_keys::exclude_some() || call.ctx.flags().any(Flags::REPLICATED) {
         return None;
     }
     let native = twins::routed_from(call.args.string(0))?.as_bytes();
-    // As nearly always.
+    // Nearly always the key is captured.
     if captured_keys::is_captured(call.args.get(1)) {
         return None;
     }
@@ -126,7 +125,7 @@ pub(crate) fn goes_on_natively(call: &Call<'_>) -> Option<Reply> {
     (!places.is_empty() && places.iter().all(is_native)).then(|| run(call, native))
 }
 
-/// The native string at a place of a routed command, for one that takes a key of another type for none.
+/// The native string at a place of a routed command, for a command that treats a key of another type as missing.
 pub(crate) fn string(call: &Call<'_>, place: usize) -> Option<Vec<u8>> {
     twins::native_name(call.args.get(0))?;
     let string = Key::open(call.ctx, call.args.string(place), Mode::Read).native_string()?;
@@ -154,15 +153,15 @@ pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
     Reply::Sent
 }
 
-/// Valkey from 8.1 on has replies that it keeps back until the command's events were raised. Of a command that is called
-/// by a module and gives up before that, as GETDEL does for a key of another type, the reply is lost, and with it went
-/// the client's: it would wait for ever.
+/// Valkey from 8.1 on keeps some replies back until the command's events were raised. If a command that a module calls gives
+/// up before that, as GETDEL does for a key of another type, its reply is lost. With it the client's reply would be lost,
+/// and the client would wait for ever.
 fn is_kept_back(reply: &CallReply) -> bool {
     reply.proto().is_empty()
 }
 
-/// Runs a native command that came as the arguments of one of ours: the server looks at the memory it takes as if it
-/// had come alone, and what it runs itself goes through the filter.
+/// Runs a native command that was received as the arguments of a command of the module. The server checks its memory as if
+/// it had been received alone, and commands that it calls pass the filter.
 pub(crate) fn run_inner(call: &Call<'_>, inner: Args<'_>) -> Reply {
     let Ok(name) = CString::new(inner.get(0)) else {
         return NOT_RUN;
@@ -185,8 +184,8 @@ pub(crate) fn run_inner(call: &Call<'_>, inner: Args<'_>) -> Reply {
     Reply::Sent
 }
 
-/// As `run`, for a client that is held: a durable value that had this name may not be gone from the disk. And for one
-/// that has waited for a key, whose answer is given later.
+/// As `run`, for a client whose reply has to wait: the deletion of a durable value that was under this key may not be on
+/// disk yet. And for a client that has waited for a key, whose reply is sent later.
 fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<LastingReply>) -> Option<Reply> {
     let ctx = own_context()?;
     let was = ctx.db();
@@ -201,7 +200,7 @@ fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<Las
     Some(Reply::Native(Arc::new(reply)))
 }
 
-/// Runs a native command that the server's AOF has as one of ours.
+/// Runs the native command for a command of the module that is in the server's AOF.
 fn run_for_the_log(call: &Call<'_>, native: &[u8]) {
     let args: Vec<&[u8]> = call.args.from(1).collect();
     if let Ok(name) = CString::new(native) {
@@ -209,8 +208,9 @@ fn run_for_the_log(call: &Call<'_>, native: &[u8]) {
     }
 }
 
-/// The server's AOF has a command of ours that the log has, too: what it made of its keys before, when they were
-/// native, must not come back. Of what the log lacks, it is all that there is.
+/// The AOF replays a command of the module that the log already contains. A native value that an earlier AOF command left
+/// under its keys is stale and is deleted. The exception is a key whose adoption the log has lost: its native value is the
+/// only copy and stays.
 pub(crate) fn leave_to_the_log(call: &Call<'_>) {
     let name = call.args.get(0).to_ascii_lowercase();
     let places = match name.strip_prefix(b"mylog.") {
@@ -219,7 +219,7 @@ pub(crate) fn leave_to_the_log(call: &Call<'_>) {
             vec![1]
         }
         Some(native @ (b"rename" | b"renamenx")) if readopt::keeps(call.db, call.args.get(1)) => {
-            // The native value that stands for the durable one goes with its name.
+            // The native value stands for the durable one, so it is renamed with its key.
             run_for_the_log(call, native);
             Vec::new()
         }

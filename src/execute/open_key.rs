@@ -1,4 +1,4 @@
-//! A key that a command has opened to write, and what a value is read as.
+//! A key that a command has opened to write, and the types as which values are read.
 
 use module_api::keys::key::{Holds, Key};
 use module_api::server::log;
@@ -10,7 +10,7 @@ use crate::acks::reply::Reply;
 use crate::engine::own_change::own_op;
 use crate::engine::value_handle;
 
-/// What an effect left under its name.
+/// What an effect left under its key.
 pub(super) struct Left {
     pub(super) kind: Kind,
     pub(super) word: usize,
@@ -21,19 +21,19 @@ pub(super) struct Left {
 pub(crate) struct Target<'c> {
     pub(super) key: Key<'c>,
     pub(super) name: Str<'c>,
-    /// What the keyspace holds under `name`, kept in step by `follow`.
+    /// What the keyspace contains under `name`. `follow` keeps it up to date.
     pub(super) holds: Holds,
-    /// The keyspace is told of its end by the command itself.
+    /// The command itself sets the expire time in the keyspace, later.
     pub(super) ends_later: bool,
 }
 
 impl<'c> Target<'c> {
-    /// The key's name.
+    /// The key's bytes.
     pub(crate) fn name(&self) -> &'c [u8] {
         self.name.bytes()
     }
 
-    /// The key's name, as a string of the server's.
+    /// The key as a string of the server's.
     pub(crate) fn name_string(&self) -> Str<'c> {
         self.name
     }
@@ -43,7 +43,7 @@ impl<'c> Target<'c> {
         self.holds != Holds::Nothing
     }
 
-    /// The key's end.
+    /// The key's expire time.
     pub(crate) fn expire_at(&self) -> i64 {
         self.key.expire_at()
     }
@@ -61,7 +61,7 @@ impl<'c> Target<'c> {
         matches!(self.holds, Holds::Foreign)
     }
 
-    /// True if the store holds the key: what an effect keeps of it is really there.
+    /// True for a durable key: the store has the value of which an effect may keep something.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self.holds, Holds::Ours(..))
     }
@@ -81,8 +81,8 @@ impl<'c> Target<'c> {
         self.read(f)
     }
 
-    /// Makes the keyspace hold what the effect left. Every value of ours gets its name here, and by that the
-    /// server learns that those who wait for the key are to be asked: a command that makes one can't forget it.
+    /// Makes the keyspace contain what the effect left. Every durable value is registered under its key here, and that makes
+    /// the server try the clients that wait for the key: a command that makes a value can't forget them.
     pub(super) fn follow(&mut self, left: Option<Left>) {
         let Some(left) = left else {
             if self.exists() {
@@ -104,7 +104,7 @@ impl<'c> Target<'c> {
     }
 }
 
-/// The log has the effect already, so all that is left is to say it.
+/// The log has the effect already, so a refusal can only be logged.
 pub(super) fn report(done: Result<(), Refused>) {
     if let Err(refused) = done {
         log::warning(&format!(
@@ -130,7 +130,7 @@ pub(super) fn read_as<T: OfKind + ?Sized, R>(
     }
 }
 
-/// What a value of one type is made of.
+/// The contents of a value of one type.
 pub(crate) trait OfKind {
     /// The type.
     const KIND: Kind;

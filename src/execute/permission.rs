@@ -1,8 +1,8 @@
-//! Whether a user may run a command of ours: he may not if he may not run the native one that it stands for, however
-//! he has spelt it. The server itself has asked about our name alone.
+//! Whether a user may run a command of the module: only if the user may run the native command for which it stands, in
+//! whatever case its name is written. The server itself has checked the permission for the module's command alone.
 //!
-//! Administration needs the category on every server. 7.0 keeps commands of modules out of all of them, so there a
-//! native command of that category is asked for in its place.
+//! Administration needs the category on every server. Redis 7.0 keeps commands of modules out of all categories: there the
+//! permission for a native command of that category is checked in its place.
 
 use module_api::Ctx;
 use module_api::commands::acl::Verdict;
@@ -17,22 +17,23 @@ use crate::acks::reply::Reply;
 use crate::execute::twins;
 use crate::settings::server_commands;
 
-/// The native command whose permission stands for the administrator's where categories can't.
+/// The native command whose permission stands for that to administrate, on servers where commands of modules have no
+/// categories.
 const ADMINISTRATION: [&[u8]; 1] = [b"bgrewriteaof"];
-/// What a user may run who could give himself every permission: nothing is denied to him.
+/// A user who may run this could gain every permission, so nothing is denied to such a user.
 const RULES: [&[u8]; 3] = [b"acl", b"setuser", b"name"];
-/// The one native command that takes more arguments than its form.
+/// The one native command that takes more arguments than the module's form of it.
 const WAIT: [&[u8]; 3] = [b"wait", b"0", b"0"];
-/// The one native command that is made of others.
+/// The one native command that consists of subcommands.
 const OBJECT: [&[u8]; 2] = [b"object", b"help"];
 
-/// The refusal of a command of ours, its name first, for a user who must not run it.
+/// The error for a user who must not run this command of the module, whose name is the first argument.
 pub(crate) fn refusal(ctx: Ctx<'_>, args: Args<'_>) -> Option<Reply> {
     if server_state::is_loading() {
         return None;
     }
     let user = ctx.user()?;
-    // A name that no rule can be asked about may be denied to anybody.
+    // A renamed command, for which no rule can be checked, may be denied to any user.
     if user.may_all() && !server_commands::are_renamed() {
         return None;
     }
@@ -58,10 +59,10 @@ pub(crate) fn refusal_of(ctx: Ctx<'_>, command: &[&[u8]]) -> Option<Reply> {
     denied.then(|| words(ctx, name, args))
 }
 
-/// Commands of our own for which there is no native one, by their names without the prefix, and whether they administrate.
+/// Commands of the module for which there is no native one: their names without the prefix, and whether they administrate.
 static OWN: Gil<Vec<(&'static [u8], bool)>> = Gil::new(Vec::new());
 
-/// There is such a command. In OnLoad.
+/// Notes such a command. In OnLoad.
 pub(crate) fn note_own(name: &'static [u8], is_admin: bool) {
     OWN.with(|own| own.push((name, is_admin)));
 }
@@ -82,15 +83,15 @@ fn of_unknown(ctx: Ctx<'_>, name: &[u8]) -> Option<Reply> {
             false => None,
         };
     }
-    // It is not the name that is unknown but what follows it: the native command words that best.
+    // OBJECT is known, and its subcommand is not: the error of the native command says that best.
     if name == b"object" {
         return refusal_of(ctx, &OBJECT);
     }
-    // Taken away, or under another name that no rule can be asked about.
+    // The native command was removed, or renamed so that no rule can be checked for it.
     (ctx.verdict(&RULES) != Verdict::Allowed).then(|| words(ctx, name, &[]))
 }
 
-/// What the server says to a user who may not run this native command; it is in ACL LOG by then.
+/// The server's error for a user who may not run this native command. The denial is in ACL LOG after that.
 fn words(ctx: Ctx<'_>, native: &[u8], args: &[&[u8]]) -> Reply {
     let name = full_name(native, args);
     let reply = ctx.denial(&c_text(&String::from_utf8_lossy(native)), args);
@@ -102,18 +103,18 @@ fn words(ctx: Ctx<'_>, native: &[u8], args: &[&[u8]]) -> Reply {
         return of_later_servers(reason, in_script);
     }
     if !said.contains(OF_MODULES) {
-        // The native command takes other arguments than ours, or is not there.
+        // The native command takes other arguments than the module's, or does not exist: the server has noted no denial.
         ctx.note_denial(name.as_bytes());
     }
     of_first_servers(&name, said.contains(OF_KEYS), in_script)
 }
 
-/// Where 7.0 begins to tell a module why a user may not run a command.
+/// With this text Redis 7.0 tells a module why a user may not run a command.
 const OF_MODULES: &str = "acl verification failed";
-/// What it says of keys.
+/// The same, if a key is the reason.
 const OF_KEYS: &str = "acl verification failed, can't access";
 
-/// The name of a command as the server has it, with that of the subcommand.
+/// The name of a command as the server has it, for OBJECT with the subcommand.
 fn full_name(native: &[u8], args: &[&[u8]]) -> String {
     let name = String::from_utf8_lossy(native).to_ascii_lowercase();
     match args.first() {
@@ -124,7 +125,7 @@ fn full_name(native: &[u8], args: &[&[u8]]) -> String {
     }
 }
 
-/// From 7.2 on.
+/// The error of Redis 7.2 and later, and of Valkey.
 fn of_later_servers(reason: &str, in_script: bool) -> Reply {
     match in_script {
         true => Reply::error_text(&format!("ERR ACL failure in script: {reason}")),
@@ -132,7 +133,7 @@ fn of_later_servers(reason: &str, in_script: bool) -> Reply {
     }
 }
 
-/// 7.0 has other words for modules than for clients.
+/// The error of Redis 7.0, which gives modules other texts than clients.
 fn of_first_servers(name: &str, of_key: bool, in_script: bool) -> Reply {
     match (in_script, of_key) {
         (false, false) => not_permitted(name.as_bytes()),
@@ -148,7 +149,7 @@ fn of_first_servers(name: &str, of_key: bool, in_script: bool) -> Reply {
     }
 }
 
-/// The words of 7.0, and ours where the server has none.
+/// The text of Redis 7.0, which the module uses also where the server has none.
 fn not_permitted(native: &[u8]) -> Reply {
     let native = String::from_utf8_lossy(native);
     Reply::error_text(&format!(

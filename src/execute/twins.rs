@@ -1,9 +1,8 @@
-//! The server's strings for the names of routed commands, made once: what runs for every captured command makes
-//! none.
+//! The server's strings for the names of routed commands, made once: code that runs for every captured command makes none.
 //!
-//! So a string is an argument of many commands at a time, each of which has a share of it. That is the server's own
-//! way with arguments that it keeps: whatever would reuse, change or trim one asks first whether it has the only
-//! share. The count is not atomic, but what other threads free of a command is what nobody else has a share of.
+//! So one string is an argument of many commands at a time, each of which has a share of it. The server keeps arguments in
+//! the same way: code that would reuse, change or trim an argument first checks that it has the only share. The count of
+//! shares is not atomic, but the server's other threads free only arguments that have no other share.
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +16,9 @@ use redis_grammar::routes::{self, Keys};
 
 use crate::settings::server_commands;
 
-/// Before a native name: the twin of a command that was routed. The server finds it in any case; the
-/// handler tells by it that the user may lack the native command.
+/// With a native name in lower case after it: the name of a routed command's twin. The server finds the twin in any case. By
+/// this spelling the handler knows that the command was routed, and that the user may lack the permission for the native
+/// command.
 pub(crate) const ROUTED: &[u8] = b"MYLOG.";
 
 /// The names of one route.
@@ -27,19 +27,20 @@ struct Names {
     native: OwnedStr,
 }
 
-/// By the places of the routes.
+/// The names, by the place of their route.
 static NAMES: Gil<Vec<Names>> = Gil::new(Vec::new());
 
-/// What runs COPY for everybody who has said who he is, by a name that nobody else can send: this very string.
+/// The name of the command that runs COPY for every client that has authenticated. No client can send it: it is known by
+/// this very string, not by its text.
 static COPY_FOR_ALL: Gil<Option<OwnedStr>> = Gil::new(None);
 
-/// The same for the check of a native command.
+/// The same for the command that checks a native one.
 static CHECK_FOR_ALL: Gil<Option<OwnedStr>> = Gil::new(None);
 
-/// The place of the last twin: its command comes next, if it was not queued.
+/// The place of the last twin that the filter put in: its command runs next, unless it was queued.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
-/// Makes them. In OnLoad, before the filter runs.
+/// Makes the names. In OnLoad, before the filter runs.
 pub(crate) fn prepare() {
     note_later_keys();
     let names = routes::names().map(|native| Names {
@@ -56,7 +57,7 @@ fn note_later_keys() {
     routes::with_later_keys().for_each(|name| server_commands::note_later_keys(name.as_bytes()));
 }
 
-/// The name of the command that runs COPY for everybody.
+/// The name of the command that runs COPY for every authenticated client.
 pub(crate) fn copy_for_all() -> Option<OwnedStr> {
     COPY_FOR_ALL.with(|name| name.as_ref().map(OwnedStr::share))
 }
@@ -66,7 +67,7 @@ pub(crate) fn is_copy_for_all(name: Str<'_>) -> bool {
     COPY_FOR_ALL.with(|own| own.as_ref().is_some_and(|own| own.lend().is(name)))
 }
 
-/// The name of the command that checks a native one for everybody.
+/// The name of the command that checks a native one for every authenticated client.
 pub(crate) fn check_for_all() -> Option<OwnedStr> {
     CHECK_FOR_ALL.with(|name| name.as_ref().map(OwnedStr::share))
 }
@@ -76,7 +77,7 @@ pub(crate) fn is_check_for_all(name: Str<'_>) -> bool {
     CHECK_FOR_ALL.with(|own| own.as_ref().is_some_and(|own| own.lend().is(name)))
 }
 
-/// A string of the name of a native command's twin.
+/// A new string with the name of a native command's twin.
 pub(crate) fn made_twin(native: &[u8]) -> OwnedStr {
     OwnedStr::new(&[ROUTED, &native.to_ascii_lowercase()].concat())
 }
@@ -87,7 +88,7 @@ pub(crate) fn twin(place: usize) -> Option<OwnedStr> {
     NAMES.with(|names| names.get(place).map(|names| names.twin.share()))
 }
 
-/// The native name that a command of ours stands for, by its name in any case.
+/// The native name for which a command of the module stands, by the command's name in any case.
 pub(crate) fn native_string(name: Str<'_>) -> Option<OwnedStr> {
     if server_commands::are_renamed() {
         return spelt(stands_for(behind_prefix(name.bytes())?));
@@ -100,23 +101,23 @@ pub(crate) fn native_string(name: Str<'_>) -> Option<OwnedStr> {
     last.or_else(|| found(behind_prefix(name.bytes())?))
 }
 
-/// The native name in a name of ours, whoever has spelt it.
+/// The native name in the name of a command of the module, which may be in any case.
 fn behind_prefix(name: &[u8]) -> Option<&[u8]> {
     let (prefix, native) = name.split_at_checked(ROUTED.len())?;
     prefix.eq_ignore_ascii_case(ROUTED).then_some(native)
 }
 
-/// The native name of a command that the filter has led here. What a client has called by a name of ours is told apart
-/// by the string, which is not one of these.
+/// The native name of a command that the filter has routed here. A command that a client has sent by the twin's name has
+/// another string as its name.
 pub(crate) fn routed_from(name: Str<'_>) -> Option<&'static str> {
     let place = routes::place(native_name(name.bytes())?)?;
     let routed = NAMES.with(|names| names.get(place).is_some_and(|names| names.twin.lend().is(name)));
     routes::at_place(place).filter(|_| routed).map(|route| route.name)
 }
 
-/// The native name that a command of ours stands for, by its own behind the prefix.
+/// The native name for which a command of the module stands, by the command's own name without the prefix.
 fn stands_for(own: &[u8]) -> &[u8] {
-    // The forms that have other names.
+    // Forms of COPY with names of their own.
     let copies: [&[u8]; 2] = [b"copydb", b"copyforall"];
     match copies.iter().any(|copy| own.eq_ignore_ascii_case(copy)) {
         true => b"copy",
@@ -124,8 +125,8 @@ fn stands_for(own: &[u8]) -> &[u8] {
     }
 }
 
-/// Where commands may have other spellings than their names. While nobody has used that of this one, it is none that
-/// a rule can be asked about.
+/// The spelling of a native name where `rename-command` may have changed it. A changed spelling is unknown until a client
+/// has used it: then the result is a name for which no rule can be checked.
 fn spelt(native: &[u8]) -> Option<OwnedStr> {
     let name = CString::new(native.to_ascii_lowercase()).ok()?;
     let spelling = spelling::of(&name).map(|spelling| spelling.to_bytes().to_vec());
@@ -141,20 +142,20 @@ fn found(own: &[u8]) -> Option<OwnedStr> {
     kept.or_else(|| Some(OwnedStr::new(&native.to_ascii_lowercase())))
 }
 
-/// True for the name of a command that was routed here: `MYLOG.` and the native name in lower case. Who
-/// types that himself is asked for the native command's permission, too.
+/// The native name in the name of a routed command: `MYLOG.` and the native name in lower case. A client that sends such a
+/// name itself needs the permission for the native command as well.
 pub(crate) fn native_name(name: &[u8]) -> Option<&[u8]> {
     let native = name.strip_prefix(ROUTED)?;
     let is_lower = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
     native.iter().all(is_lower).then_some(native)
 }
 
-/// Where the keys of a command are, and whether it may make one that is not there: by its native name.
+/// The places of a command's keys, and what it does with them, by its native name.
 pub(crate) struct KeysOf {
     pub(crate) places: Vec<usize>,
-    /// It only takes from the first of its keys that has something.
+    /// It only takes from the first of its keys that contains something.
     pub(crate) takes_only: bool,
-    /// It looks at keys that are not among its arguments.
+    /// It reads keys that are not among its arguments.
     pub(crate) looks_elsewhere: bool,
 }
 
@@ -212,7 +213,7 @@ mod tests {
         for name in common {
             assert!(!may_have_later_keys(name.as_bytes()), "{name}");
         }
-        // None of the server's has a name that long: it is looked at.
+        // No command of the server has a name that long: it counts as one that may have later keys.
         assert!(!may_have_later_keys(b"") && may_have_later_keys(&[b'x'; 40]));
     }
 }

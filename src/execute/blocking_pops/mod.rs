@@ -1,12 +1,13 @@
-//! Blocking pops: clients that wait for a list or a sorted set, and are served in the order in which they came,
-//! right behind the unit that made one of their keys. The order, and who is to be asked, is the server's doing.
+//! Blocking pops: clients that wait for a list or a sorted set. They are served in the order in which they were blocked,
+//! right after the unit that made one of their keys. The server keeps that order, and decides which client is tried.
 //!
-//! A pop for such a client is an effect of its own, as if the client had come just then. Its answer is given at the
-//! end of the turn (`ready_to_answer`), and waits for the disk as any other (`acks`). The client has no timeout of the server's, which
-//! would end that: an alarm of our own is its timeout, and is stopped by the pop.
+//! A pop for such a client is an effect of its own, as if the client had sent its command just then. The client is answered
+//! at the end of the turn (`ready_to_answer`), and its reply waits for the disk as any other (`acks`). The server has no
+//! timeout for the client, since that would end the wait for the disk: an alarm of the module is its timeout, and the pop
+//! stops the alarm.
 //!
-//! While nothing may be written, for want of a disk or in a pause, a client that could be served waits on, and is
-//! asked again afterwards: nobody gets an error for having waited, and nothing leaves the list.
+//! While no write is taken, because of the disk or in a pause, a client that could be served waits on, and is tried again
+//! afterwards (`retry`): no client gets an error for having waited, and no element leaves the list.
 
 pub(crate) mod ready_to_answer;
 pub(crate) mod retry;
@@ -34,7 +35,7 @@ use crate::settings::captured_keys;
 use crate::{acks, engine};
 pub(crate) use ready_to_answer::{are_due, let_go};
 
-/// Does what a blocking command asks for with one of the keys at these places. `None`: none of them is there.
+/// Serves a blocking command with one of the keys at these places. `None`: none of these keys exists.
 pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
 
 /// What a blocking command asks for.
@@ -42,15 +43,15 @@ pub(crate) struct Pop {
     pub(crate) attempt: Attempt,
     /// Places of the keys that it may be served with.
     pub(crate) keys: Range<usize>,
-    /// The type of these.
+    /// The type of their values.
     pub(crate) kind: Kind,
-    /// 0: for ever.
+    /// 0: no timeout.
     pub(crate) timeout_ms: i64,
-    /// What it is answered where it can't wait.
+    /// The reply to a client that can't wait.
     pub(crate) at_once: Reply,
 }
 
-/// A client that waits.
+/// A client that waits for one of its keys.
 struct Waiter {
     id: u64,
     /// The client's id, as CLIENT LIST has it.
@@ -62,7 +63,7 @@ struct Waiter {
     names: Vec<Vec<u8>>,
     client: Cell<Option<OnKeys>>,
     alarm: Cell<Option<Alarm>>,
-    /// Set once it was served: what it is told at the end of the turn.
+    /// Set once the client was served: its reply, which is sent at the end of the turn.
     answer: RefCell<Option<Reply>>,
 }
 
@@ -77,7 +78,7 @@ static STATE: Gil<State> = Gil::new(State {
     waiting: BTreeMap::new(),
 });
 
-/// Serves the client of a blocking command, or lets it wait.
+/// Serves the client of a blocking command, or blocks it.
 pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
     const CANT_WAIT: u32 =
         Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING | Flags::REPLICATED;
@@ -116,12 +117,12 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
     Ok(Reply::Later)
 }
 
-/// What the server keeps of a client that waits.
+/// What the server keeps for a client that waits.
 struct Share(Rc<Waiter>);
 
 impl Wish for Share {
     fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>) {
-        // With an answer it is past waiting for a key.
+        // A client with an answer was served, and waits for no key any more.
         if self.0.answer.borrow().is_some() {
             return;
         }
@@ -132,7 +133,8 @@ impl Wish for Share {
                     return retry::ask_later(ctx.db(), key.bytes());
                 }
             }
-            // Who waits was led here while the name was captured, and natively he would get it.
+            // The filter routed this command to the module while its key was captured. The native command would serve it
+            // with this value.
             Holds::Foreign
                 if opened.native_kind() == Some(self.0.kind)
                     && !captured_keys::is_captured(key.bytes())
@@ -161,8 +163,8 @@ impl Wish for Share {
 }
 
 impl Waiter {
-    /// From 7.2 on the server runs a native command that waits as a whole once one of its keys is ready; before
-    /// that it pops from that key.
+    /// As the server does for a native command that waits: from 7.2 on it runs the whole command once one of its keys is
+    /// ready; before that it pops from that key.
     fn places_to_try(&self, args: Args<'_>, ready: &[u8]) -> Range<usize> {
         let mut places = self.places.clone();
         if Ctx::hears_unit_ends() {
@@ -174,7 +176,7 @@ impl Waiter {
         }
     }
 
-    /// It was served: it is answered at the turn's end.
+    /// The client was served: it is answered at the end of the turn.
     fn answer(self: &Rc<Self>, done: Done) {
         self.stop_alarm();
         if let Some(seq) = done.changed.max(done.seen) {
@@ -183,7 +185,7 @@ impl Waiter {
         ready_to_answer::answer(self, done.reply);
     }
 
-    /// What it is told waits until `seq` is durable.
+    /// Its reply waits until `seq` is durable.
     fn waits_for(&self, seq: u64) {
         match acks::is_on() {
             true => acks::gate_client(self.client_id, seq),
@@ -191,7 +193,7 @@ impl Waiter {
         }
     }
 
-    /// It waits no more.
+    /// The client waits no more.
     fn leave(&self) {
         self.stop_alarm();
         STATE.with(|state| state.waiting.remove(&self.id));
@@ -206,7 +208,7 @@ impl Waiter {
         }
     }
 
-    /// Has it answered.
+    /// Has the server answer the client.
     fn end(&self) {
         self.leave();
         if let Some(client) = self.client.take() {
@@ -223,7 +225,7 @@ impl Sleeper for TimeOver {
             return;
         };
         waiter.alarm.set(None);
-        // That there is nothing may be the doing of somebody who waits for the disk himself.
+        // That no key exists may be due to a change that is not durable yet: then the null reply waits for that change.
         let sight = engine::with(|engine| Sight::begin(engine)).unwrap_or_else(Sight::none);
         for name in &waiter.names {
             sight.note_name(waiter.db, name);

@@ -1,5 +1,5 @@
-//! Keys that clients could have been served with while nothing might be written: those who wait for them are asked
-//! again, in their order, once there may be writes.
+//! Keys that could have served waiting clients while no write was taken: once writes are taken, the clients that wait for
+//! these keys are tried again, in their order.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use module_api::{own_context, server};
 
 use crate::engine;
 
-/// So often is looked whether there may be writes.
+/// Interval, in ms, at which it is checked whether writes are taken.
 const LOOK_MS: i64 = 10;
 
 static KEYS: Gil<BTreeSet<(u32, Vec<u8>)>> = Gil::new(BTreeSet::new());
@@ -18,7 +18,7 @@ pub(super) fn is_too_early() -> bool {
     server::writes_are_paused() || !engine::takes_writes()
 }
 
-/// Those who wait for this key are asked later.
+/// Has the clients that wait for this key tried again later.
 pub(super) fn ask_later(db: u32, key: &[u8]) {
     let first = KEYS.with(|keys| {
         let first = keys.is_empty();
