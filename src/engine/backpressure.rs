@@ -1,9 +1,9 @@
-//! Backpressure: durable writes are refused while the disk is too far behind, so that neither the memory for
-//! what waits nor the time that a crash may take grows without bound. It never refuses what the server does
-//! by itself, expiry and eviction, nor what a primary sends: nobody would hear of that.
+//! Backpressure: durable writes are refused while the disk is too slow, so that neither the memory of changes that wait nor
+//! the span of time that a crash may lose grows without bound. What the server does by itself (expiry and eviction) is never
+//! refused, nor what a primary sends: no client would be notified of that.
 //!
-//! A bound is passed at its value and left at half of it, or a disk near the bound would refuse and take in
-//! turns many times a second.
+//! A bound is passed at its value and left at half of it. Otherwise, with a disk near the bound, writes would be refused and
+//! accepted in turns, many times a second.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::settings::config;
 /// A bound that was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Passed {
-    /// Steady ms of when it was.
+    /// Steady ms of the time at which it was passed.
     since_ms: u64,
-    /// The most there was since.
+    /// The highest value since then.
     most: u64,
 }
 
@@ -28,8 +28,8 @@ struct Passed {
 pub(crate) struct Pressure {
     age: Option<Passed>,
     size: Option<Passed>,
-    /// Steady ms of the last time at which nobody was promised a bound: under another policy, or while the log
-    /// was down. What is older than that counts from then.
+    /// Steady ms of the last time at which no bound was promised: under another policy, or while the log was down. The age
+    /// of an older write counts from then.
     exempt_ms: u64,
 }
 
@@ -61,7 +61,7 @@ impl Gauges {
     }
 }
 
-/// A state that began, with what was measured, or ended, with the most there was and how long it lasted.
+/// A state that began, with the measured value, or ended, with the highest value and its duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     AgeBegins(u64),
@@ -80,7 +80,7 @@ impl Pressure {
         self.age.is_some()
     }
 
-    /// Takes note of the size alone: cheap enough for every durable write.
+    /// Compares the size alone with its bound: cheap enough for every durable write.
     fn look_at_size(&mut self, gauges: Gauges) -> Option<Change> {
         let Gauges {
             now_ms,
@@ -169,7 +169,7 @@ impl engine::Engine {
         Gauges::read(self.marks(), self.building_bytes())
     }
 
-    /// Why durable writes are refused for the disk's slowness; `None` while they are not.
+    /// Why durable writes are refused because of a slow disk; `None` while they are not.
     pub(crate) fn pressure_reason(&self) -> Option<String> {
         if !self.pressure.is_on() {
             return None;
@@ -178,7 +178,7 @@ impl engine::Engine {
     }
 }
 
-/// Before a durable write: with what was submitted in this turn the size may be past its bound.
+/// Before a durable write: the changes of this turn may have taken the size past its bound.
 pub(crate) fn look_at_size() {
     let over = engine::with(|engine| engine.has_too_much_unwritten() && !engine.pressure.is_on());
     if over == Some(true) {
@@ -186,10 +186,10 @@ pub(crate) fn look_at_size() {
     }
 }
 
-/// Every turn of the event loop, and from the cron: a turn may be long in coming, or never end.
+/// Measures in every turn of the event loop, and from the cron: a turn may take long, or never end.
 pub(crate) fn sample() {
     let changes = engine::with(|engine| {
-        // The common turn of a cache: not even a look at the clock.
+        // The common turn of a cache does not even read the clock.
         if engine.marks().nothing_waits() && engine.building_bytes() == 0 && !engine.pressure.is_on() {
             return [None, None];
         }

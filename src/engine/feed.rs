@@ -8,20 +8,20 @@ use mylog_core::rewrite::residual::Residual;
 
 use crate::settings::config;
 
-/// Where sealed groups go beside the log. What is kept for the new log is limited, whoever is to take it.
+/// Where sealed groups go beside the log. The bytes that are kept for the new log are limited, in each state.
 #[derive(Debug, Default)]
 pub(crate) enum Feed {
     /// No rewrite runs, or it has been given up.
     #[default]
     None,
-    /// To the child, as fast as it takes them.
+    /// To the child, as fast as it reads them.
     Child(Backlog),
-    /// The stream to the child has ended.
+    /// The stream to the child has ended: the groups are kept for the switch to the new file.
     Residual(Arc<Residual>),
 }
 
 impl Feed {
-    /// Takes a sealed group. An error means that the rewrite is to be given up.
+    /// Takes a sealed group. After an error the rewrite is to be given up.
     pub(crate) fn push(&mut self, group: &Arc<Group>) -> Result<(), OverLimit> {
         let limit = config::backlog_limit();
         match self {
@@ -39,7 +39,7 @@ impl Feed {
         }
     }
 
-    /// Bytes held, and the most that were.
+    /// Bytes that are kept now, and the most that were.
     pub(crate) fn bytes(&self) -> (u64, u64) {
         match self {
             Self::None => (0, 0),

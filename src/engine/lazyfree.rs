@@ -1,4 +1,4 @@
-//! Where what takes long to free is given back: on a thread of its own, so that no command waits for it.
+//! Values that take long to free are dropped on a thread of their own, so that no command waits for that.
 
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
@@ -6,7 +6,7 @@ use std::thread;
 
 use mylog_core::value::Value;
 
-/// Anything, to be dropped.
+/// Any value that is to be dropped.
 type Waste = Box<dyn Send>;
 
 /// A value of more pieces than this is not freed on the spot (as Redis' `LAZYFREE_THRESHOLD`).
@@ -14,7 +14,7 @@ const LARGE_EFFORT: usize = 64;
 
 static REAPER: OnceLock<Option<Sender<Waste>>> = OnceLock::new();
 
-/// Gives this back, elsewhere if a thread could be had. Not in a forked child, which has no such thread.
+/// Drops `waste`, on the thread `mylog-free` if that could be started. Not in a forked child, which has no such thread.
 pub(crate) fn give_back(waste: impl Send + 'static) {
     let reaper = REAPER.get_or_init(|| {
         let (sender, receiver) = channel();
@@ -25,12 +25,12 @@ pub(crate) fn give_back(waste: impl Send + 'static) {
             .map(|_| sender)
     });
     if let Some(reaper) = reaper {
-        // The thread ends only with the process. If it could not take them they are dropped here.
+        // The thread ends only with the process. If the send fails, its error drops the value here.
         let _ = reaper.send(Box::new(waste));
     }
 }
 
-/// Gives a value back that the store does not have, if it is large, elsewhere.
+/// Drops a value that is not in the store, on that thread if it is large.
 pub(crate) fn give_back_value(value: Value) {
     if value.free_effort() > LARGE_EFFORT {
         give_back(value);

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// What the load found.
+/// Numbers of a load.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Load {
     pub(crate) records: u64,
@@ -12,12 +12,12 @@ pub(crate) struct Load {
 
 static LAST: OnceLock<Load> = OnceLock::new();
 
-/// Takes note of it.
+/// Keeps the numbers of the load.
 pub(crate) fn note(load: Load) {
     let _ = LAST.set(load);
 }
 
-/// What it was.
+/// The numbers of the last load; zeros if there was none.
 pub(crate) fn last() -> Load {
     LAST.get().copied().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The engine as the event loop sees it: the store, the group being built, and the log behind them.
+//! The engine as the event loop sees it: the store, the group being built, and the writer of the log.
 
 pub(crate) mod backpressure;
 pub(crate) mod feed;
@@ -36,36 +36,37 @@ use crate::engine::feed::Feed;
 use crate::keyspace::eviction;
 use crate::settings::{always_keys, config};
 
-/// All that changes when a durable key does.
+/// All state that a change of a durable key changes.
 pub(crate) struct Engine {
     /// Every durable value. Changed by [`Engine::commit`] alone.
     pub(crate) store: Store,
     group: GroupBuilder,
-    /// Seq of the last change of each name, for readers.
+    /// Seq of the last change of each key, for readers.
     pub(crate) changes: Changes,
-    /// Where the server's defragmentation of both stands.
+    /// How far the server's defragmentation of `store` and `changes` is.
     pub(crate) defrag: Tables,
     /// Seq of the last effect that is acknowledged as under `always`; 0 before the first.
     strict_seq: u64,
-    /// Whoever waits for a change up to this one need not ask for a sync any more; `<= queued`.
+    /// A sync was requested for all seqs up to this one: a client that waits for one of them need not request another.
+    /// `<= queued`.
     sync_asked: u64,
     /// Clients that wait for the group being built.
     waiting: u64,
-    /// A sync is to be asked for behind the group being built.
+    /// A sync is to be requested after the group being built is sealed.
     sync_wanted: bool,
-    /// The group being built ends a moment behind the turn: the server's AOF has to be written first.
+    /// The group being built is sealed a moment after the turn: the server's AOF has to be written first.
     aof_first: bool,
     pub(crate) writer: Writer,
     /// Where sealed groups go beside the log while a rewrite runs.
     pub(crate) feed: Feed,
-    /// Set once the feed holds more than it may: the rewrite is given up at the end of the turn.
+    /// Set once the feed is over its limit: the rewrite is given up at the end of the turn.
     pub(crate) feed_over: Option<OverLimit>,
-    /// Set while the store takes effects that the log does not: keys of an RDB or AOF without a log of
-    /// their lineage, until somebody decides.
+    /// Set while the store takes effects that the log does not get: keys of an RDB or AOF whose lineage the log does not
+    /// have, until it is decided whether they are accepted.
     pub(crate) mute: bool,
-    /// Why durable writes are refused though the log works.
+    /// Why durable writes are refused although the log works.
     pub(crate) refusing: Option<String>,
-    /// Whether the disk is too far behind.
+    /// Whether the disk is too slow for what is written.
     pub(crate) pressure: Pressure,
 }
 
@@ -73,12 +74,12 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 static ENGINE: Gil<Option<Engine>> = Gil::new(None);
 
-/// Opens the engine. `None` before it has started (a callback during a load that failed).
+/// Runs `f` on the engine. `None` before the engine has started (a callback during a load that failed).
 pub(crate) fn with<R>(f: impl FnOnce(&mut Engine) -> R) -> Option<R> {
     ENGINE.with(|engine| engine.as_mut().map(f))
 }
 
-/// Puts the engine in place, at the end of a good load.
+/// Puts the engine in place, after the log was loaded.
 pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
     let group = GroupBuilder::new(next_seq);
     let engine = Engine {
@@ -107,15 +108,15 @@ pub(crate) fn wall_ms() -> u64 {
 }
 
 impl Engine {
-    /// Applies an effect and appends it to the group. Returns what it left. After an error nothing has changed, in
-    /// the store and in the log: whoever asked for it must be told so.
+    /// Applies an effect to the store and appends it to the group. Returns what the effect left in the store. After an error
+    /// nothing has changed, neither in the store nor in the log, and the client must get an error.
     pub(crate) fn commit(&mut self, effect: &Effect<'_>) -> Result<Applied, ApplyError> {
         let driven_out = string_encoding::drives_out(&self.store, effect);
         let applied = self.store.apply(effect)?;
         if let (true, Some(id)) = (driven_out, applied.entry) {
             self.store.set_form(id, Form::Grown);
         }
-        // Of members that are there already, or are not, the log has nothing to say.
+        // An effect that adds only members that exist, or removes only missing ones, has changed nothing and gets no record.
         if !self.mute && applied.members != Some(0) {
             let seq = self.group.append(effect);
             self.note(effect, applied.entry, seq);
@@ -124,9 +125,9 @@ impl Engine {
         Ok(applied)
     }
 
-    /// As [`Engine::commit`] of an [`Effect::Put`] of a value that is made already: it may be large, and to
-    /// take it out of a record again would take as long as to load it did. So may its record be, where somebody
-    /// else needs it, too.
+    /// As [`Engine::commit`] of an [`Effect::Put`], for a value that was built already: it may be large, and to decode it
+    /// from a record again would take as long as loading it did. `record` is the value's record, if it was built already for
+    /// another purpose.
     pub(crate) fn commit_value(
         &mut self,
         db: Db,
@@ -156,7 +157,7 @@ impl Engine {
         Ok(id)
     }
 
-    /// An effect was applied, left this entry, and got this seq. The body of a value is not looked at.
+    /// Notes an effect that was applied: the entry that it left, and its seq. The body of a value is not read.
     fn note(&mut self, effect: &Effect<'_>, left: Option<SlotId>, seq: u64) {
         let durable = self.marks().durable();
         self.changes.note(effect, left, seq, durable);
@@ -173,7 +174,7 @@ impl Engine {
         }
     }
 
-    /// Appends the record of an effect that the store has already, to a log that lacks it.
+    /// Appends the record of an effect that is in the store already, to a log that lacks it.
     pub(crate) fn append_record(&mut self, record: &[u8]) {
         self.group.append_record(record);
     }
@@ -188,7 +189,7 @@ impl Engine {
         self.strict_seq
     }
 
-    /// The store was replaced by another one, and the log has the difference.
+    /// The store was replaced by another one, and the log got the difference.
     pub(crate) fn store_replaced(&mut self) {
         self.changes.all_changed(self.last_seq());
     }
@@ -208,7 +209,7 @@ impl Engine {
         self.marks().unwritten_bytes() + self.building_bytes()
     }
 
-    /// Ends the group and hands it on. Between two units only.
+    /// Seals the group and hands it to the feed and to the writer. Between two units only.
     pub(crate) fn seal(&mut self) {
         if self.mute {
             return;
@@ -217,8 +218,8 @@ impl Engine {
             return;
         };
         let group = Arc::new(group);
-        // Ordering 1 of `mylog_core::rewrite::residual`: the residual before the writer, or a switch in
-        // between would lose the group with the old file.
+        // Ordering 1 of `mylog_core::rewrite::residual`: the residual gets the group before the writer. Otherwise a switch
+        // in between would lose the group with the old file.
         if let Err(over) = self.feed.push(&group) {
             self.feed_over.get_or_insert(over);
         }
@@ -228,15 +229,16 @@ impl Engine {
         }
     }
 
-    /// What the group being built takes away is in the server's AOF from now on, which is written behind BEFORE_SLEEP.
+    /// The group being built deletes values that the server's AOF contains from now on (`release`). The server writes the
+    /// AOF only after BEFORE_SLEEP: with the group on disk before that, a crash would leave the values in neither file.
     pub(crate) fn let_aof_go_first(&mut self) {
         self.aof_first = true;
     }
 
-    /// Ends the group at the end of a turn.
+    /// Seals the group at the end of a turn.
     pub(crate) fn end_turn(&mut self) {
         if std::mem::take(&mut self.aof_first) {
-            // The event loop does not sleep before that.
+            // The event loop runs this after the AOF was written, and does not sleep before.
             return event_loop::run_soon(|| {
                 with(Self::seal);
             });
@@ -244,15 +246,17 @@ impl Engine {
         self.seal();
     }
 
-    /// A client waits for `seq` that waited for nothing before.
+    /// A client that waited for nothing before waits for `seq`.
     pub(crate) fn client_waits(&mut self, seq: u64) {
-        // Whoever waits for an earlier group is let go before this one is durable.
+        // A client that waits for an earlier group is released before the group being built is durable, and is not counted
+        // for it.
         if seq > self.marks().queued() {
             self.waiting += 1;
         }
     }
 
-    /// Somebody waits for `seq`: a policy that would not sync it at once is asked to, once for all who wait.
+    /// A client waits for `seq`. Under a policy that would not sync it at once, a sync is requested, once for all clients
+    /// that wait.
     pub(crate) fn ask_sync(&mut self, seq: u64) {
         if seq <= self.sync_asked || config::fsync_policy() == FsyncPolicy::Always {
             return;
@@ -269,7 +273,7 @@ impl Engine {
         self.sync_asked = self.marks().queued();
     }
 
-    /// Seals, and waits on the event loop until `seq` is on disk, or for `max_wait_ms`.
+    /// Seals the group if `seq` is in it, and waits on the event loop until `seq` is on disk, or for `max_wait_ms`.
     pub(crate) fn wait_durable(&mut self, seq: u64, max_wait_ms: u64) -> WaitOutcome {
         if seq > self.marks().queued() {
             self.seal();
@@ -281,12 +285,13 @@ impl Engine {
 
     /// Changes the fsync policy; a stricter one syncs at once.
     pub(crate) fn set_fsync_policy(&mut self, policy: FsyncPolicy) {
-        // The group being built comes behind this: whoever waits for it must not be stranded by a weaker one.
+        // The group being built is sealed after this change of policy. A client that waits for the group under a stricter
+        // policy must not wait without end under a weaker one.
         self.sync_wanted = true;
         self.writer.set_policy(policy);
     }
 
-    /// Why nothing new becomes durable; `None` while the log works.
+    /// Why no new change becomes durable; `None` while the log works.
     pub(crate) fn trouble(&self) -> Option<String> {
         if !self.marks().is_down() {
             return None;
@@ -301,18 +306,18 @@ impl Engine {
         Some(reason)
     }
 
-    /// True while nothing new becomes durable, or has not for longer than `mylog.max-unsynced-age`.
+    /// True while no new change becomes durable, or none has for longer than `mylog.max-unsynced-age`.
     pub(crate) fn is_in_trouble(&self) -> bool {
         self.marks().is_down() || self.pressure.is_old()
     }
 
-    /// Why what is not durable may not become so; `None` while the log is in no trouble.
+    /// Why changes that are not durable yet may never be; `None` while the log is in no trouble.
     pub(crate) fn doubt(&self) -> Option<String> {
         let is_old = || self.pressure.is_old().then(|| self.pressure_reason()).flatten();
         self.trouble().or_else(is_old)
     }
 
-    /// True if there is no reason to refuse a durable write, and none begins now: as nearly always.
+    /// True if no reason to refuse a durable write exists or begins now, which is nearly always so.
     fn takes_all(&self) -> bool {
         self.refusing.is_none()
             && !self.marks().is_down()
@@ -320,7 +325,7 @@ impl Engine {
             && !self.has_too_much_unwritten()
     }
 
-    /// True while more waits to be written than may.
+    /// True while more bytes wait to be written than `mylog.max-unwritten`.
     pub(crate) fn has_too_much_unwritten(&self) -> bool {
         let bound = config::max_unwritten();
         bound > 0 && self.unwritten_bytes() > bound
@@ -335,7 +340,7 @@ impl Engine {
     }
 }
 
-/// What a durable write is answered while the log can't take it; nothing has changed then.
+/// The error for a durable write while the log can't take it; nothing has changed then.
 pub(crate) fn refusal() -> Option<Reply> {
     if with(|engine| engine.takes_all()) == Some(true) {
         return None;
@@ -351,7 +356,7 @@ pub(crate) fn takes_writes() -> bool {
     with(|engine| engine.down_reason().is_none()) == Some(true)
 }
 
-/// The text of a refusal, which is counted.
+/// The text of a refusal. Counts the refusal.
 pub(crate) fn refused(reason: &str) -> String {
     REFUSED.fetch_add(1, Ordering::Relaxed);
     format!("MYLOGDOWN {reason}")
@@ -362,8 +367,7 @@ pub(crate) fn refused_writes() -> u64 {
     REFUSED.load(Ordering::Relaxed)
 }
 
-/// True for the name of a durable key. The filter does not know the database on every server: one of that name in any
-/// counts.
+/// True for a key that is durable in any database: not every server tells the filter the client's database.
 pub(crate) fn is_durable(key: &[u8]) -> bool {
     let found = with(|engine| {
         let dbs = 0..engine.store.dbs();

@@ -1,13 +1,15 @@
-//! What RESTORE is to bring, by the head of its payload: a value of ours would be a new durable key.
+//! Whether the payload of a RESTORE contains a value of one of the module's types, by its first bytes. Such a value would
+//! become a new durable key.
 
 /// The characters of the names of module types, six bits each, in the order of their numbers.
 const CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// What the names of our types have in common.
+/// The common beginning of the names of the module's types.
 const PREFIX: &[u8] = b"mylog-";
-/// A payload begins with the kind of a module's value and the mark of an id of eight bytes, the high one first.
+/// A payload of a module's value begins with this kind, and with the mark of an id of eight bytes, which follows in
+/// big-endian order.
 const HEAD: [u8; 2] = [7, 0x81];
 
-/// True for a payload of a value of ours.
+/// True for a payload with a value of one of the module's types.
 pub(crate) fn is_ours(payload: &[u8]) -> bool {
     let Some(id) = payload.strip_prefix(&HEAD) else {
         return false;

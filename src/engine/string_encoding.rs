@@ -1,6 +1,6 @@
-//! Which strings the server would hold in one block, with their key on newer servers: `OBJECT ENCODING` calls them
-//! `embstr`. What was grown in place stays in a block of its own, and so does what a longer name or an expire time has
-//! once driven out of the common one: [`drives_out`] says when that is to be kept.
+//! Which strings the server would keep in one block of memory, on newer servers together with their key: `OBJECT ENCODING`
+//! calls them `embstr`. A string that was grown in place stays in a block of its own. So does a string that a longer key or
+//! an expire time has driven out of the common block: [`drives_out`] says when that is to be noted.
 
 use std::sync::OnceLock;
 
@@ -14,23 +14,24 @@ use crate::settings::server_version::Edition;
 /// The longest text of a 64-bit integer.
 const DIGITS: usize = 20;
 
-/// How a server decides.
+/// By what a server decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// By the bytes of the value.
+    /// By the length of the value.
     Value,
-    /// By those of the key as well, and the expire time. Redis 8.2, and Valkey 8.1, which has `keeps_place`: the place of an
-    /// expire time stays in the block when its key gets another value.
+    /// By the lengths of value and key, and by the expire time. Redis 8.2, and Valkey 8.1, which has `keeps_place`: the
+    /// place of an expire time stays in the block when its key gets another value.
     KeyAndEnd { keeps_place: bool },
-    /// By those of the key as well. Redis from 8.6 on.
+    /// By the lengths of value and key. Redis from 8.6 on.
     Key,
-    /// Likewise, in a block of two lines of memory, where the place of an expire time stays as well. Valkey from 9.1 on.
+    /// By the lengths of value and key, in a block of two cache lines, where the place of an expire time stays as well.
+    /// Valkey from 9.1 on.
     KeyInTwoLines,
 }
 
 static RULE: OnceLock<Rule> = OnceLock::new();
 
-/// This is the server. In OnLoad.
+/// Sets the rule of this server. In OnLoad.
 pub(crate) fn on(edition: Edition) {
     let _ = RULE.set(Rule::of(edition));
 }
@@ -50,9 +51,9 @@ impl Rule {
         }
     }
 
-    /// True if key and value of so many bytes fit in the block.
+    /// True if a key and a value of these lengths fit in the block.
     fn fits(self, key: usize, value: usize, has_end: bool) -> bool {
-        // A key of 32 bytes or more says its length in more bytes.
+        // The length of a key of 32 bytes or more takes more bytes.
         let long = key >= 32;
         match self {
             Self::Value => value <= 44,
@@ -67,7 +68,8 @@ impl Rule {
         }
     }
 
-    /// True if they fit in a block that is made in the place of a value with an expire time: Valkey leaves room for that.
+    /// True if they fit in the block that replaces a value with an expire time: Valkey leaves room for the expire time
+    /// there.
     fn fits_beside_end(self, key: usize, value: usize) -> bool {
         match self {
             Self::KeyAndEnd { keeps_place: true } | Self::KeyInTwoLines => self.fits(key, value + 8, false),
@@ -76,12 +78,12 @@ impl Rule {
     }
 }
 
-/// True for a string that the server would hold as an integer.
+/// True for a string that the server would store as an integer.
 pub(crate) fn is_integer(bytes: &[u8], form: Form) -> bool {
     form == Form::Whole && bytes.len() <= DIGITS && integer(bytes).is_some()
 }
 
-/// True for a string that the server would hold in one block, unless it is an integer.
+/// True for a string that the server would keep in one block, unless it is an integer.
 pub(crate) fn is_embedded(key: &[u8], bytes: &[u8], end: ExpireAt, form: Form) -> bool {
     form != Form::Grown && rule().fits(key.len(), bytes.len(), end != NEVER)
 }
@@ -96,8 +98,8 @@ fn is_driven_out(entry: Entry<'_>) -> bool {
     }
 }
 
-/// True if the string that this effect leaves has a block of its own, however short its name and whatever its expire time
-/// will be by then.
+/// True if the string that this effect leaves gets a block of its own and keeps it, even if its key becomes shorter or loses
+/// its expire time.
 pub(crate) fn drives_out(store: &Store, effect: &Effect<'_>) -> bool {
     let rule = rule();
     match (rule, effect) {

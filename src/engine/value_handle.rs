@@ -1,5 +1,5 @@
-//! The value that the server holds for a key is a word: odd, it names an entry of the store; even, it points to a
-//! [`Loaded`] value that came with an RDB or a COPY and has no name yet.
+//! The value that the server has for a key is a word. An odd word names an entry of the store. An even word points to a
+//! [`Loaded`] value, which was loaded from an RDB or made by COPY and is not registered under a key yet.
 
 use mylog_core::effect::Db;
 use mylog_core::store::SlotId;
@@ -7,11 +7,11 @@ use mylog_core::value::{Value, ValueRef};
 
 use crate::engine;
 
-/// What has no name in the store yet.
+/// A value that is not registered under a key of the store yet.
 pub(crate) enum Loaded {
-    /// A value out of an RDB, or of RESTORE.
+    /// A value from an RDB, or from RESTORE.
     Value(Value),
-    /// The copy that a running COPY makes of this name. The store makes it when it gets its own name.
+    /// The copy that a running COPY makes of this key. The store makes the copy when the new key is registered.
     CopyOf(Db, Vec<u8>),
 }
 
@@ -19,7 +19,7 @@ pub(crate) enum Loaded {
 pub(crate) enum Word {
     /// An entry of the store.
     Entry(SlotId),
-    /// A value that is not adopted yet. The keyspace owns it.
+    /// A value that is not registered yet. The keyspace owns it.
     Loaded(*mut Loaded),
 }
 
@@ -34,22 +34,22 @@ impl Word {
 }
 
 impl Loaded {
-    /// Gives it to the keyspace.
+    /// Gives the value to the keyspace.
     pub(crate) fn into_word(self: Box<Self>) -> usize {
         Box::into_raw(self) as usize
     }
 
-    /// Takes it back from the keyspace.
+    /// Takes the value back from the keyspace.
     ///
     /// # Safety
-    /// `loaded` came from [`Loaded::into_word`], and the keyspace does not hold it any more.
+    /// `loaded` came from [`Loaded::into_word`], and the keyspace does not contain it any more.
     pub(crate) unsafe fn take(loaded: *mut Self) -> Box<Self> {
         // SAFETY: the contract above.
         unsafe { Box::from_raw(loaded) }
     }
 }
 
-/// Gives `f` the value that a word stands for, if it still stands for one.
+/// Passes the value of a word to `f`. `None` if the word has no value any more.
 pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(ValueRef<'_>) -> R) -> Option<R> {
     match Word::read(word) {
         Word::Entry(id) => engine::with(|engine| engine.store.entry(id).map(|entry| f(entry.value())))?,
@@ -64,8 +64,7 @@ pub(crate) fn with_value<R>(word: usize, f: impl FnOnce(ValueRef<'_>) -> R) -> O
     }
 }
 
-/// Gives `f` the values that several words stand for, in their order; `None` for no word, and for one that stands
-/// for nothing.
+/// Passes the values of several words to `f`, in their order; `None` for no word, and for a word that has no value any more.
 pub(crate) fn with_values<R>(
     words: &[Option<usize>],
     f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
