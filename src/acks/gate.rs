@@ -334,8 +334,7 @@ pub(crate) fn before_sleep() {
     let mut longest = Duration::ZERO;
     with(|state| {
         let (durable, sync) = reached();
-        // All due clients are released at once if the gate is off, and if the log is in trouble, where gated clients may be
-        // closed soon.
+        // All due clients are released at once if the gate is off, or if a log in trouble may soon have them closed.
         state.spread.turn_ends(state.turn.len());
         let portion = match (state.off, trouble) {
             (None, None) => state
@@ -381,8 +380,7 @@ pub(crate) fn before_sleep() {
     if trouble.is_some_and(|since| since >= Duration::from_millis(config::max_wait_ms())) {
         close_all();
     }
-    // `busy_loop` lets the server read from gated clients for an instant. Beside I/O threads what a thread reads meanwhile
-    // would be lost.
+    // Not beside I/O threads: `busy_loop` opens gated clients for an instant, and what a thread reads then would be lost.
     if !io_threads::are_shared() {
         busy_loop::turn_ends();
     }
