@@ -1,6 +1,6 @@
 //! `maxmemory-clients`: at that limit the server closes clients, the largest first, until the others are below the limit. It
-//! frees no protected client, so in the place of a gated one it would close smaller clients. So the module closes the gated
-//! ones among the clients that the server would close, before the server checks: before each command and before the sleep.
+//! frees no protected client, so in the place of a gated client it would close smaller ones. So the module checks first,
+//! before each command and before the sleep, and closes the gated clients that the server would close.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,9 +18,9 @@ struct Look {
     used: usize,
 }
 
-/// Gated clients are closed below the server's limit by a sixteenth of it, and at least by this (but never by more than
-/// half). The reason is memory that the server counts late, such as the struct of a new client or a buffer: its count can
-/// grow without the memory in use.
+/// Gated clients are closed before the server's limit is reached: by a sixteenth of it, and at least by this, but by no more
+/// than half of it. The server counts some memory late, such as the struct of a new client or a buffer, so its count can
+/// grow while the memory in use does not.
 const AHEAD: usize = 128 << 10;
 
 static LAST: Gil<Option<Look>> = Gil::new(None);
@@ -36,8 +36,9 @@ pub(super) fn look_again() {
     LAST.with(|last| *last = None);
 }
 
-/// The bytes by which the clients are over the limit; `None` while they are not. The server is asked once a turn, and again
-/// when the memory in use has grown by half of what was left below the limit.
+/// The bytes that clients have to give up to be below [`begins_at`]; `None` while they are, and inside a script or a
+/// command. The server is asked once a turn, and again when the memory in use has grown by half of what was left below the
+/// limit.
 pub(super) fn missing() -> Option<usize> {
     let limit = memory::limit();
     if limit == 0 || Flags::of_server().any(Flags::LUA) || memory::is_inside_a_command() {

@@ -14,8 +14,8 @@ use module_api::own_context;
 
 use super::gate;
 
-/// So many clients are inspected in a second: each costs the server some 4 us. With many clients the server's cron runs more
-/// often than ten times a second, and with as many clients in each of its ticks as at ten ticks a second this took a tenth
+/// So many clients are inspected in a second: each costs the server some 4 us. The number does not depend on the rate of the
+/// server's cron, which rises with the number of clients: a number for each tick, made for ten ticks a second, took a tenth
 /// of a processor.
 const IN_A_SECOND: usize = 1024;
 

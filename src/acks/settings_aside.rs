@@ -97,7 +97,7 @@ pub(crate) fn tell() -> String {
 /// Clients that have queued a CONFIG for EXEC.
 struct Queued {
     clients: Vec<u64>,
-    /// With so many, clients that are in MULTI no more are removed.
+    /// When the list has so many clients, those that are no longer in MULTI are removed.
     full: usize,
     /// The server does not tell the client of a command (Redis 7.0), and there was a CONFIG that may be queued.
     somebody: bool,
@@ -122,8 +122,8 @@ pub(crate) enum Needs {
     All,
 }
 
-/// The filter has seen a CONFIG that sets a setting that may be aside, or one by which that is decided, or that writes all
-/// settings to the file.
+/// The filter has seen a CONFIG that writes all settings to the file, or sets a setting that may be aside, or one on which
+/// it depends whether a setting is.
 pub(crate) fn config_comes(client: Option<u64>, needs: Needs) {
     let is_queued = match client {
         Some(id) => is_in_multi(id),
