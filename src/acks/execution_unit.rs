@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use module_api::clients::list;
+use module_api::clients::{list, sockets};
 use module_api::gil::Gil;
 use module_api::server::log;
 use module_api::server::server_state;
@@ -163,12 +163,9 @@ fn wait_for_disk(ctx: Ctx<'_>, seq: u64) {
 /// module whose command runs, but it has sent nothing since: these are the clients with unsent bytes.
 fn cut_off_unsent(ctx: Ctx<'_>) -> usize {
     let text = list::of_all(ctx);
-    let sockets = text.lines().filter_map(unsent_socket);
-    // SAFETY: shutdown takes numbers only; the descriptors are the server's open client sockets, since
-    // nothing ran since it listed them.
-    sockets
-        .filter(|&fd| unsafe { libc::shutdown(fd, libc::SHUT_RDWR) } == 0)
-        .count()
+    let unsent = text.lines().filter_map(unsent_socket);
+    // The descriptors are the server's open client sockets: nothing has run since the server listed them.
+    unsent.filter(|&fd| sockets::shut_down(fd)).count()
 }
 
 /// The socket in a line of CLIENT LIST of a client that has unsent bytes, or was active in the last second, and is neither

@@ -32,7 +32,8 @@ pub(super) struct Setup {
     pub(super) run: u64,
     pub(super) fork_seq: u64,
     pub(super) wall_ms: u64,
-    pub(super) parent: libc::pid_t,
+    /// Its process id.
+    pub(super) parent: i32,
     /// Durable writes are refused until this rewrite is done: the child does not pause.
     pub(super) urgent: bool,
 }
@@ -124,7 +125,9 @@ impl ParentLink for Link {
 /// Runs the rewrite and ends the process.
 pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
     panic::set_in_child();
-    die_with(setup.parent);
+    // The start of the next server removes left-over rewrite files, and a child that outlived its parent would go on writing
+    // to the removed one.
+    process::end_with_parent(setup.parent);
     process::lower_priority();
     block_size_signal();
     let code = match rewrite(setup, ends, store) {
@@ -138,19 +141,6 @@ pub(super) fn run(setup: &Setup, ends: ChildEnds, store: &mut Store) -> ! {
         }
     };
     process::exit_from_child(code)
-}
-
-/// Makes the kernel kill the child when its parent dies. The start of the next server removes left-over rewrite files, and a
-/// child that outlived its parent would go on writing to the removed one.
-fn die_with(parent: libc::pid_t) {
-    // SAFETY: `prctl` with these arguments and `getppid` pass numbers only, and touch no memory of this process.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        // The parent may have died before the call above.
-        if libc::getppid() != parent {
-            libc::_exit(1);
-        }
-    }
 }
 
 fn rewrite(setup: &Setup, ends: ChildEnds, store: &mut Store) -> Result<(), ChildError> {

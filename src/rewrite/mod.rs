@@ -3,6 +3,8 @@
 //! All of this runs on the event loop, except the switch, which has its own threads. The event loop never reads, writes,
 //! syncs, renames or removes the log.
 
+#![forbid(unsafe_code)]
+
 mod child;
 mod finish;
 mod pipes;

@@ -1,8 +1,9 @@
 //! A memory page shared with the rewrite child: its progress, and a stage at which tests make the child wait.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use module_api::server::shared_memory;
 use mylog_core::rewrite::child::Stage;
 
 /// The stages and their names, in the order of the protocol.
@@ -15,46 +16,32 @@ const STAGES: [(&str, Stage); 5] = [
 ];
 
 /// The number that stands for "no stage".
-const NONE: u32 = 0;
+const NONE: u64 = 0;
 
+#[derive(Clone, Copy)]
 struct Shared {
     /// The stage at which a child has to wait, the next child as well as the running one: index in `STAGES` + 1.
-    at: AtomicU32,
+    at: &'static AtomicU64,
     /// The stage at which the child waits now, numbered in the same way.
-    held: AtomicU32,
+    held: &'static AtomicU64,
     /// Progress of the child, in thousandths.
-    progress: AtomicU32,
+    progress: &'static AtomicU64,
 }
 
-static SHARED: OnceLock<Option<&'static Shared>> = OnceLock::new();
+static SHARED: OnceLock<Option<Shared>> = OnceLock::new();
 
-fn shared() -> Option<&'static Shared> {
+fn shared() -> Option<Shared> {
     *SHARED.get_or_init(|| {
-        let (protection, flags) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-        );
-        // SAFETY: the kernel returns a new mapping that is page-aligned, zeroed and larger than `Shared`, and this process never
-        // unmaps it. Zero is a valid value of the atomics.
-        unsafe {
-            let page = libc::mmap(
-                std::ptr::null_mut(),
-                size_of::<Shared>(),
-                protection,
-                flags,
-                -1,
-                0,
-            );
-            (page != libc::MAP_FAILED).then(|| &*page.cast::<Shared>())
-        }
+        let [at, held, progress] = shared_memory::numbers::<3>()?;
+        Some(Shared { at, held, progress })
     })
 }
 
-fn place(stage: Stage) -> u32 {
+fn place(stage: Stage) -> u64 {
     STAGES
         .iter()
         .position(|(_, of)| *of == stage)
-        .map_or(NONE, |place| place as u32 + 1)
+        .map_or(NONE, |place| place as u64 + 1)
 }
 
 /// Makes children wait at the stage with this name from now on; `off` lets them go on. False for an unknown name.
@@ -93,14 +80,14 @@ pub(super) fn tell_progress(done: f64) {
         // The maximum: each added key is more work for the child, but the published progress never decreases.
         shared
             .progress
-            .fetch_max((done * 1000.0) as u32, Ordering::Relaxed);
+            .fetch_max((done * 1000.0) as u64, Ordering::Relaxed);
     }
 }
 
 /// Progress of the child, 0 to 1.
 pub(crate) fn progress() -> f64 {
     shared().map_or(0.0, |shared| {
-        f64::from(shared.progress.load(Ordering::Relaxed)) / 1000.0
+        shared.progress.load(Ordering::Relaxed) as f64 / 1000.0
     })
 }
 

@@ -11,6 +11,7 @@
 pub mod epoll;
 pub mod list;
 pub mod memory;
+pub mod sockets;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::RawFd;

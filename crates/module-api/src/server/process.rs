@@ -3,6 +3,9 @@
 use std::ffi::{c_int, c_void};
 
 use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 
 use crate::api;
 
@@ -77,6 +80,17 @@ pub fn let_others_run() {
     }
 }
 
+/// In the child: it ends with its parent, also with one that is killed, and at once if that has happened already.
+pub fn end_with_parent(parent: c_int) {
+    // On Linux this can't fail.
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+    // A parent that ended before the call above sends no signal.
+    if getppid().as_raw() != parent {
+        // SAFETY: ends this process alone: no destructor, no exit handler, no buffer of the parent's is written.
+        unsafe { libc::_exit(FAILED) }
+    }
+}
+
 /// Leaves the child: no destructor, no exit handler, no buffer of the parent's is written.
 pub fn exit_from_child(code: i32) -> ! {
     // SAFETY: called in the child only; the server tells its parent and ends the process.
@@ -89,7 +103,7 @@ pub fn exit_from_child(code: i32) -> ! {
 /// What a child ends with that was told to: the server takes its unfinished file away, and counts no failure, for which
 /// it would refuse writes to the cache (`SERVER_CHILD_NOERROR_RETVAL`, Redis' `server.h` from 6.2 on).
 const GIVEN_UP: i32 = 255;
-/// A failure: of an AOF's rewrite it refuses nothing, and the server tries less and less often.
+/// A failure. Of an AOF's rewrite it refuses nothing, and the server tries less and less often.
 const FAILED: i32 = 1;
 
 /// Ends a child that the server has forked to save an RDB or to rewrite its AOF.
