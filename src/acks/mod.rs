@@ -21,6 +21,8 @@
 //! - `held_clients`, `execution_unit`: how clients wait where there is no gate.
 //! - `mylog_wait`: the command `MYLOG.WAIT`.
 
+#![forbid(unsafe_code)]
+
 pub(crate) mod acknowledge;
 mod author;
 pub(crate) mod busy_loop;

@@ -9,7 +9,7 @@ use module_api::keys::key::Holds;
 use module_api::server::server_state;
 use mylog_core::log::policy::FsyncPolicy;
 
-use crate::engine::value_handle::Word;
+use crate::engine::value_handle::entry_of;
 use crate::engine::{self, Engine};
 use crate::settings::{always_keys, config};
 
@@ -71,10 +71,10 @@ impl Sight {
             return;
         }
         let slot = match holds {
-            Holds::Ours(_, word) => match Word::read(word) {
-                Word::Entry(id) => Some(id.slot),
+            Holds::Ours(_, handle) => match entry_of(handle) {
+                Some(id) => Some(id.slot),
                 // A loaded value that is not registered yet: it has no record in the log.
-                Word::Loaded(_) => return,
+                None => return,
             },
             Holds::Nothing | Holds::Foreign => None,
         };

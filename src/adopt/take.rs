@@ -47,7 +47,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     let followed = {
         let _own = own_op();
         key.unlink()
-            .and_then(|()| key.set_word(kind, id.to_word() as usize))
+            .and_then(|()| key.set_number(kind, id.to_word()))
             .and_then(|()| key.set_expire_at(expire_at))
     };
     if let Err(refused) = followed {

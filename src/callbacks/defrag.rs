@@ -4,22 +4,14 @@
 //!
 //! The server does none of it while it has a child: moving a block would copy the pages that both share.
 
-use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
 use module_api::Ctx;
-use module_api::keys::defrag;
-use module_api::keys::defrag::Mover;
-use module_api::keys::io::word_of;
-use mylog_core::relocate::Relocate;
-use mylog_core::store::TablesPlace;
-use redis_module::raw;
+use module_api::keys::defrag::{self, Mover};
+use mylog_core::store::{SlotId, TablesPlace};
 
 use crate::engine;
-use crate::engine::value_handle::{Loaded, Word};
-
-/// How long the tables are worked on in one go, where the server does not say.
-const TIME: Duration = Duration::from_millis(2);
+use crate::engine::value_handle::Unnamed;
 
 /// Where the moving of the tables stands.
 #[derive(Debug, Default)]
@@ -31,46 +23,36 @@ pub(crate) struct Tables {
 
 /// Has the tables defragmented. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) {
-    defrag::register(ctx, tables_again, tables_once);
+    defrag::register::<StoreTables>(ctx);
 }
 
-/// Moves what a word stands for, from where the last call stopped. Where it stops, 0 if it is done.
-fn relocate(word: &mut usize, mover: &mut Mover<'_>) -> u64 {
+/// Moves the blocks of an entry, from where the last call stopped. Where it stops, 0 if it is done.
+pub(super) fn entry(number: u64, mover: &mut Mover<'_>) -> u64 {
     let from = mover.cursor();
-    match Word::read(*word) {
-        Word::Entry(id) => engine::with(|engine| engine.store.relocate(id, from, mover)).unwrap_or(0),
-        Word::Loaded(loaded) if loaded.is_null() => 0,
-        Word::Loaded(loaded) => {
-            // SAFETY: the word came from `into_word`; the keyspace gets the new one before it looks again.
-            let mut held = mover.boxed(unsafe { Loaded::take(loaded) });
-            let next = match &mut *held {
-                Loaded::Value(value) => value.relocate(from, mover),
-                Loaded::CopyOf(..) => 0,
-            };
-            *word = held.into_word();
-            next
-        }
+    let next = SlotId::from_word(number)
+        .and_then(|id| engine::with(|engine| engine.store.relocate(id, from, mover)));
+    next.unwrap_or(0)
+}
+
+/// The same for a value that is not registered yet.
+pub(super) fn unnamed(value: &mut Unnamed, mover: &mut Mover<'_>) -> u64 {
+    match value {
+        Unnamed::Value(value) => value.relocate(mover.cursor(), mover),
+        Unnamed::CopyOf(..) => 0,
     }
 }
 
-/// The callback of the types.
-///
-/// # Safety
-/// Only the server calls it: under its global lock, with pointers alive during the call.
-pub(crate) unsafe extern "C" fn key(
-    ctx: *mut raw::RedisModuleDefragCtx,
-    _: *mut raw::RedisModuleString,
-    value: *mut *mut c_void,
-) -> c_int {
-    // SAFETY: the server hands the context of this callback, and the place of the key's value.
-    let (mut mover, value) = unsafe { (Mover::from_raw(ctx), &mut *value) };
-    let mut word = word_of(*value);
-    let next = relocate(&mut word, &mut mover);
-    *value = word as *mut c_void;
-    c_int::from(next != 0 && mover.set_cursor(next))
+/// The tables of the store and of the engine's `changes`.
+struct StoreTables;
+
+impl defrag::Tables for StoreTables {
+    const LONGEST: Duration = Duration::from_millis(2);
+
+    fn relocate(mover: &mut Mover<'_>) -> bool {
+        tables(mover)
+    }
 }
 
-/// Goes on with the tables. True once all are done.
 fn tables(mover: &mut Mover<'_>) -> bool {
     let done = engine::with(|engine| {
         let tables = &mut engine.defrag;
@@ -84,18 +66,4 @@ fn tables(mover: &mut Mover<'_>) -> bool {
         tables.changes.is_none()
     });
     done.unwrap_or(true)
-}
-
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-unsafe extern "C" fn tables_again(ctx: *mut raw::RedisModuleDefragCtx) -> c_int {
-    // SAFETY: the server hands the context of this callback.
-    let mut mover = unsafe { Mover::from_raw(ctx) };
-    c_int::from(!tables(&mut mover))
-}
-
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-unsafe extern "C" fn tables_once(ctx: *mut raw::RedisModuleDefragCtx) {
-    // SAFETY: the server hands the context of this callback.
-    let mut mover = unsafe { Mover::from_raw(ctx) }.stops_after(TIME);
-    tables(&mut mover);
 }

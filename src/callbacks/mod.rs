@@ -1,5 +1,7 @@
 //! What the server, the writer thread and CONFIG SET call. The order of those who are told is written here and nowhere below.
 
+#![forbid(unsafe_code)]
+
 pub(crate) mod data_types;
 pub(crate) mod defrag;
 pub(crate) mod info;

@@ -1,5 +1,7 @@
 //! The engine as the event loop sees it: the store, the group being built, and the writer of the log.
 
+#![forbid(unsafe_code)]
+
 pub(crate) mod backpressure;
 pub(crate) mod feed;
 pub(crate) mod lazyfree;

@@ -25,8 +25,8 @@ use crate::acks::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
 use crate::acks::held_clients;
 use crate::acks::read_barrier::Sight;
 use crate::acks::reply::{Out, Reply};
-use crate::engine::value_handle::Word;
-use crate::engine::{self, value_handle};
+use crate::engine;
+use crate::engine::value_handle::{self, entry_of};
 use crate::execute::open_key::{Left, read_as, read_str, report};
 pub(crate) use crate::execute::open_key::{OfKind, Target};
 use crate::execute::{native_fallback, permission};
@@ -285,13 +285,13 @@ impl<'c> Call<'c> {
         kinds: &[Kind],
         f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
     ) -> Result<R, Reply> {
-        let word = |place| match self.look(place) {
+        let handle = |place| match self.look(place) {
             Holds::Nothing => Ok(None),
-            Holds::Ours(kind, word) if kinds.contains(&kind) => Ok(Some(word)),
+            Holds::Ours(kind, handle) if kinds.contains(&kind) => Ok(Some(handle)),
             _ => Err(WRONG_TYPE),
         };
-        let words = places.map(word).collect::<Result<Vec<_>, Reply>>()?;
-        value_handle::with_values(&words, f).ok_or(NOT_STARTED)
+        let handles = places.map(handle).collect::<Result<Vec<_>, Reply>>()?;
+        value_handle::with_values(&handles, f).ok_or(NOT_STARTED)
     }
 
     /// True for a client of RESP3, where some replies have another shape.
@@ -339,8 +339,8 @@ impl<'c> Call<'c> {
         effect: &Effect<'_>,
     ) -> Result<usize, Reply> {
         let done = engine::with(|engine| {
-            if let Holds::Ours(_, word) = target.holds {
-                if let Word::Entry(id) = Word::read(word) {
+            if let Holds::Ours(_, handle) = target.holds {
+                if let Some(id) = entry_of(handle) {
                     engine.store.guess(id);
                 }
             }
@@ -349,7 +349,7 @@ impl<'c> Call<'c> {
                 let entry = engine.store.entry(id)?;
                 Some(Left {
                     kind: entry.value().kind(),
-                    word: id.to_word() as usize,
+                    number: id.to_word(),
                     expire_at: entry.expire_at(),
                 })
             });
@@ -384,8 +384,8 @@ impl<'c> Call<'c> {
 
     /// Notes how the string of an open key was written, where its effect does not say so, or there was no effect.
     pub(crate) fn written_as(&self, target: &Target<'_>, form: Form) {
-        if let Holds::Ours(_, word) = target.holds {
-            if let Word::Entry(id) = Word::read(word) {
+        if let Holds::Ours(_, handle) = target.holds {
+            if let Some(id) = entry_of(handle) {
                 engine::with(|engine| engine.store.set_form(id, form));
             }
         }

@@ -1,6 +1,7 @@
 //! A key that a command has opened to write, and the types as which values are read.
 
 use module_api::keys::key::{Holds, Key};
+use module_api::keys::value_handle::ValueHandle;
 use module_api::server::log;
 use module_api::{Refused, Str};
 use mylog_core::value::{Hash, Kind, List, Set, ValueRef, ZSet};
@@ -13,7 +14,8 @@ use crate::engine::value_handle;
 /// What an effect left under its key.
 pub(super) struct Left {
     pub(super) kind: Kind,
-    pub(super) word: usize,
+    /// Of its entry.
+    pub(super) number: u64,
     pub(super) expire_at: i64,
 }
 
@@ -92,10 +94,10 @@ impl<'c> Target<'c> {
             }
             return;
         };
-        let now = Holds::Ours(left.kind, left.word);
+        let now = Holds::Ours(left.kind, ValueHandle::of_number(left.number));
         if self.holds != now {
             let _own = own_op();
-            report(self.key.set_word(left.kind, left.word));
+            report(self.key.set_number(left.kind, left.number));
             self.holds = now;
         }
         if !self.ends_later && self.key.expire_at() != left.expire_at {
@@ -123,8 +125,8 @@ pub(super) fn read_as<T: OfKind + ?Sized, R>(
 ) -> Result<R, Reply> {
     match holds {
         Holds::Nothing => Ok(f(None)),
-        Holds::Ours(kind, word) if kind == T::KIND => {
-            value_handle::with_value(word, |value| f(T::of(value))).ok_or(NOT_STARTED)
+        Holds::Ours(kind, handle) if kind == T::KIND => {
+            value_handle::with_value(handle, |value| f(T::of(value))).ok_or(NOT_STARTED)
         }
         _ => Err(WRONG_TYPE),
     }

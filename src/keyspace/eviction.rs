@@ -36,7 +36,7 @@ pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
     let owned = OwnedStr::new(name);
     let key = Key::open(ctx, owned.lend(), Mode::Write);
     let back = key
-        .set_word(kind, id.to_word() as usize)
+        .set_number(kind, id.to_word())
         .and_then(|()| key.set_expire_at(expire_at));
     if let Err(error) = back {
         log::warning(&format!("an evicted durable key could not be put back: {error}"));

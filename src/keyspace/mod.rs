@@ -1,5 +1,7 @@
 //! What the server does to durable keys: native commands, flushes, evictions, other databases.
 
+#![forbid(unsafe_code)]
+
 pub(crate) mod eviction;
 pub(crate) mod flushes;
 pub(crate) mod native_effects;

@@ -17,13 +17,13 @@ use mylog_core::value::Kind;
 
 use crate::acks::{Author, execution_unit};
 use crate::engine::own_change::{in_own_op, own_op};
-use crate::engine::value_handle::{Loaded, Word};
+use crate::engine::value_handle::{Unnamed, entry_of};
 use crate::keyspace::eviction;
 use crate::keyspace::flushes::Flushed;
 use crate::lifecycle::{loaded_beside, readopt, stale_rdb, startup};
 use crate::{acks, engine, rewrite};
 
-/// The word of a key that is about to go, and whose entry has gone already.
+/// The entry of a key whose value is being taken, and of one that is about to be deleted: none has this number.
 const NO_ENTRY: SlotId = SlotId {
     slot: u32::MAX,
     generation: u32::MAX >> 1,
@@ -257,27 +257,26 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     }
     // Not used by that: RESTORE and a load say how long a key has been idle.
     let key = Key::open(ctx, name, Mode::WriteNoTouch);
-    let Holds::Ours(kind, word) = key.holds() else {
+    let Holds::Ours(kind, handle) = key.holds() else {
         // A native value took the name.
         return settle(Cause::Command);
     };
-    let id = match Word::read(word) {
-        Word::Entry(id) => rename_to(id, db, name.bytes()),
-        Word::Loaded(loaded) => {
+    let id = match entry_of(handle) {
+        Some(id) => rename_to(id, db, name.bytes()),
+        None => {
             // Values that were loaded in vain are counted still: never below zero.
             let _ = LOADED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
                 Some(n.saturating_sub(1))
             });
-            // SAFETY: the word was read from the open key; it is replaced below, in any case, before anything else
-            // can look at the key, so the box is ours.
-            adopt(*unsafe { Loaded::take(loaded) }, db, name.bytes())
+            let unnamed = key.replace_with_number(kind, NO_ENTRY.to_word()).ok().flatten();
+            unnamed.and_then(|unnamed| adopt(*unnamed, db, name.bytes()))
         }
     };
     let Some(id) = id else {
         return take_away(&key, kind, name);
     };
-    if word as u64 != id.to_word() {
-        let _ = key.replace_word(kind, id.to_word() as usize);
+    if entry_of(handle) != Some(id) {
+        let _ = key.replace_with_number::<Unnamed>(kind, id.to_word());
     }
     let expire_at = key.expire_at();
     engine::with(|engine| {
@@ -292,7 +291,7 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     });
 }
 
-/// A key holds what the store could not take, and what its word pointed to is gone: it must not stay.
+/// A key holds what the store could not take, and what it held is gone: it must not stay.
 fn take_away(key: &Key<'_>, kind: Kind, name: Str<'_>) {
     let name = name.bytes().escape_ascii();
     log::warning(&format!(
@@ -300,7 +299,7 @@ fn take_away(key: &Key<'_>, kind: Kind, name: Str<'_>) {
     ));
     let _own = own_op();
     let gone = key
-        .replace_word(kind, NO_ENTRY.to_word() as usize)
+        .replace_with_number::<Unnamed>(kind, NO_ENTRY.to_word())
         .and_then(|_| key.delete());
     if let Err(error) = gone {
         log::warning(&format!("it could not be deleted: {error}"));
@@ -335,7 +334,7 @@ fn rename_to(id: SlotId, db: Db, name: &[u8]) -> Option<SlotId> {
 }
 
 /// A value without a name got this one.
-fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
+fn adopt(unnamed: Unnamed, db: Db, name: &[u8]) -> Option<SlotId> {
     match take_pending() {
         // What the name held is replaced by the effect below.
         Pending::Unlinked(of_db, of, _) if of_db == db && of == name => {}
@@ -344,9 +343,9 @@ fn adopt(loaded: Loaded, db: Db, name: &[u8]) -> Option<SlotId> {
             settle(Cause::Command);
         }
     }
-    engine::with(|engine| match loaded {
-        Loaded::Value(value) => engine.commit_value(db, name, NEVER, value, None).ok(),
-        Loaded::CopyOf(from_db, from) => {
+    engine::with(|engine| match unnamed {
+        Unnamed::Value(value) => engine.commit_value(db, name, NEVER, value, None).ok(),
+        Unnamed::CopyOf(from_db, from) => {
             let copy = Effect::Copy {
                 db: from_db,
                 key: &from,

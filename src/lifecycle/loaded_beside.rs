@@ -10,7 +10,7 @@ use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::Db;
 
 use super::reload;
-use crate::engine::value_handle::Word;
+use crate::engine::value_handle::entry_of;
 use crate::keyspace::native_effects;
 
 struct Beside {
@@ -90,7 +90,7 @@ fn holds_loaded(ctx: Ctx<'_>, db: Db, name: &OwnedStr) -> Option<Option<Db>> {
     ctx.select_db(db).ok()?;
     let holds = Key::open(ctx, name.lend(), Mode::ReadNoTouch).holds();
     let is_new = match holds {
-        Holds::Ours(_, word) => matches!(Word::read(word), Word::Loaded(_)),
+        Holds::Ours(_, handle) => entry_of(handle).is_none(),
         Holds::Nothing | Holds::Foreign => false,
     };
     Some(is_new.then_some(db))

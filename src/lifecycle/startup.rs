@@ -3,7 +3,6 @@
 //! keys is replaced. And the loads that come later: DEBUG RELOAD and full syncs.
 
 use std::collections::BTreeSet;
-use std::ffi::c_int;
 
 use module_api::gil::Gil;
 use module_api::keys::io::Io;
@@ -14,7 +13,6 @@ use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::{self, Db};
 use mylog_core::store::{SlotId, Store};
 use mylog_core::value::Kind;
-use redis_module::raw;
 
 use super::{foreign_slots, readopt, stale_rdb};
 use crate::adopt::census;
@@ -235,7 +233,7 @@ fn enter_one(ctx: Ctx<'_>, db: Db, name: &OwnedStr, kind: Kind, id: SlotId, expi
         let _ = ctx.call(c"DEL", "", &[name.lend().bytes()]);
     }
     let key = Key::open(ctx, name.lend(), Mode::Write);
-    let done = key.set_word(kind, id.to_word() as usize);
+    let done = key.set_number(kind, id.to_word());
     let done = done.and_then(|()| {
         if expire_at < 0 {
             Ok(())
@@ -342,10 +340,7 @@ pub(crate) fn load_missing_changed() {
 }
 
 /// The RDB begins with the lineage of its durable keys.
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-pub(crate) unsafe extern "C" fn aux_save(io: *mut raw::RedisModuleIO, _when: c_int) {
-    // SAFETY: the server hands the stream of this callback.
-    let io = unsafe { Io::from_raw(io) };
+pub(crate) fn aux_save(io: Io<'_>) {
     let (keys, seq) = engine::with(|engine| (engine.store.len(), engine.last_seq())).unwrap_or((0, 0));
     // Nothing is written where there is nothing to tell: a server without the module can load that RDB. A log that
     // had keys tells that it has them no more (`stale_rdb`).
@@ -359,20 +354,11 @@ pub(crate) unsafe extern "C" fn aux_save(io: *mut raw::RedisModuleIO, _when: c_i
     }
 }
 
-/// Reads what `aux_save` wrote.
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-pub(crate) unsafe extern "C" fn aux_load(io: *mut raw::RedisModuleIO, _encver: c_int, _when: c_int) -> c_int {
-    // SAFETY: the server hands the stream of this callback.
-    let io = unsafe { Io::from_raw(io) };
-    let (Some(head), Some(seq)) = (io.load_bytes(), io.load_number()) else {
-        return 1;
-    };
-    let Some((&uuid, adopted)) = head.bytes().split_first_chunk::<16>() else {
-        return 1;
-    };
-    let Some(adopted) = unsynced_adoptions::decode(adopted) else {
-        return 1;
-    };
+/// Reads what `aux_save` wrote; `None` if that is something else.
+pub(crate) fn aux_load(io: Io<'_>) -> Option<()> {
+    let (head, seq) = (io.load_bytes()?, io.load_number()?);
+    let (&uuid, adopted) = head.bytes().split_first_chunk::<16>()?;
+    let adopted = unsynced_adoptions::decode(adopted)?;
     let last = engine::with(|engine| engine.last_seq()).unwrap_or(0);
     let known = engine::with(|engine| engine.store.knows_lineage(&uuid, seq)) == Some(true);
     START.with(|start| {
@@ -384,5 +370,5 @@ pub(crate) unsafe extern "C" fn aux_load(io: *mut raw::RedisModuleIO, _encver: c
         }
         start.rdb = Some((uuid, seq));
     });
-    0
+    Some(())
 }

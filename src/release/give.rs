@@ -51,13 +51,13 @@ fn in_this_db(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     let owned = OwnedStr::new(name);
     native_effects::settle(Cause::Command);
     let key = Key::open(ctx, owned.lend(), Mode::Write);
-    let Holds::Ours(_, word) = key.holds() else {
+    let Holds::Ours(_, handle) = key.holds() else {
         return Given::Gone;
     };
     let expire_at = key.expire_at();
     drop(key);
     native_effects::settle(Cause::Command);
-    let Some(dump) = value_handle::with_value(word, dump::of) else {
+    let Some(dump) = value_handle::with_value(handle, dump::of) else {
         return Given::Gone;
     };
     let ttl = expire_at.max(0).to_string();

@@ -4,25 +4,26 @@
 use std::ffi::CStr;
 
 use module_api::Ctx;
+use module_api::keys::value_handle::ValueHandle;
 use mylog_core::effect::{ExpireAt, NEVER};
 use mylog_core::store::Form;
 use mylog_core::value::integer;
 use mylog_core::value::{Set, ValueRef};
 
-use crate::engine::value_handle::{self, Word};
+use crate::engine::value_handle::{entry_of, with_value};
 use crate::engine::{self, string_encoding};
 
 /// The largest set of integers that is an intset.
 const INTEGERS: usize = 512;
 
 /// The name of the encoding of the value of this handle, under this key.
-pub(super) fn of_word(word: usize, key: &[u8]) -> Option<&'static CStr> {
-    match Word::read(word) {
-        Word::Entry(id) => engine::with(|engine| {
+pub(super) fn of_handle(handle: ValueHandle, key: &[u8]) -> Option<&'static CStr> {
+    match entry_of(handle) {
+        Some(id) => engine::with(|engine| {
             let entry = engine.store.entry(id)?;
             Some(of(entry.value(), key, entry.expire_at(), entry.form()))
         })?,
-        Word::Loaded(_) => value_handle::with_value(word, |value| of(value, key, NEVER, Form::Whole)),
+        None => with_value(handle, |value| of(value, key, NEVER, Form::Whole)),
     }
 }
 

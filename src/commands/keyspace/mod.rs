@@ -49,8 +49,8 @@ pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Reply> {
 pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if call.args.len() == 3 {
         let holds = call.peek_unheard(2);
-        if let (Holds::Ours(_, word), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
-            let name = encoding::of_word(word, call.args.get(2));
+        if let (Holds::Ours(_, handle), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
+            let name = encoding::of_handle(handle, call.args.get(2));
             return Ok(name.map_or(Reply::Null, |name| Reply::Bulk(name.to_bytes().to_vec())));
         }
     }

@@ -65,11 +65,11 @@ fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>
     call.sight.note(call.db, name, holds);
     match (holds, field) {
         (Holds::Nothing, _) => None,
-        (Holds::Ours(Kind::Str, word), None) => {
-            value_handle::with_value(word, |value| <[u8]>::of(value).map(<[u8]>::to_vec))?
+        (Holds::Ours(Kind::Str, handle), None) => {
+            value_handle::with_value(handle, |value| <[u8]>::of(value).map(<[u8]>::to_vec))?
         }
-        (Holds::Ours(Kind::Hash, word), Some(field)) => {
-            value_handle::with_value(word, |value| field_of(value, field))?
+        (Holds::Ours(Kind::Hash, handle), Some(field)) => {
+            value_handle::with_value(handle, |value| field_of(value, field))?
         }
         (Holds::Ours(..), _) => None,
         // The module API reads a native string in place, and would change its encoding. So GET reads it.

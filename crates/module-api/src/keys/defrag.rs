@@ -1,6 +1,6 @@
 //! The server's active defragmentation: it says which blocks of its allocator are worth moving, and moves them.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, align_of, size_of};
 use std::ptr::{self, NonNull};
@@ -28,7 +28,7 @@ impl Mover<'_> {
     ///
     /// # Safety
     /// `raw` is the context of the running callback, alive for the lifetime.
-    pub unsafe fn from_raw(raw: *mut raw::RedisModuleDefragCtx) -> Self {
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleDefragCtx) -> Self {
         Self {
             raw,
             until: None,
@@ -37,7 +37,7 @@ impl Mover<'_> {
     }
 
     /// For a callback that the server gives no end.
-    pub fn stops_after(mut self, time: Duration) -> Self {
+    fn stops_after(mut self, time: Duration) -> Self {
         self.until = Instant::now().checked_add(time);
         self
     }
@@ -52,7 +52,7 @@ impl Mover<'_> {
     }
 
     /// Where this call stops, for the next one. False if the server does not keep it.
-    pub fn set_cursor(&self, cursor: u64) -> bool {
+    pub(crate) fn set_cursor(&self, cursor: u64) -> bool {
         // SAFETY: contract of `from_raw`.
         let set = later!(RedisModule_DefragCursorSet).map(|set| unsafe { set(self.raw, cursor) });
         set == Some(0)
@@ -143,18 +143,37 @@ impl Relocate for Mover<'_> {
     }
 }
 
-/// Has what is in no key defragmented too: by `again` where the server has it, which calls that again while it gives 1,
-/// by `once` elsewhere. In OnLoad only.
-pub fn register(
-    ctx: Ctx<'_>,
-    again: unsafe extern "C" fn(*mut raw::RedisModuleDefragCtx) -> std::ffi::c_int,
-    once: unsafe extern "C" fn(*mut raw::RedisModuleDefragCtx),
-) {
+/// What the module keeps in no key, and wants defragmented too.
+pub trait Tables {
+    /// Longest time of a call, where the server gives it no end.
+    const LONGEST: Duration;
+
+    /// Goes on moving, from where the last call stopped. True once all is done.
+    fn relocate(mover: &mut Mover<'_>) -> bool;
+}
+
+/// Has what is in no key defragmented in each cycle: in parts where the server calls again, in one call elsewhere. In OnLoad
+/// only.
+pub fn register<T: Tables>(ctx: Ctx<'_>) {
     if let Some(register) = later!(RedisModule_RegisterDefragFunc2) {
         // SAFETY: the context is alive, and the function is there for as long as the module is.
-        unsafe { register(ctx.raw(), Some(again)) };
+        unsafe { register(ctx.raw(), Some(tables_again::<T>)) };
     } else if let Some(register) = later!(RedisModule_RegisterDefragFunc) {
         // SAFETY: as above.
-        unsafe { register(ctx.raw(), Some(once)) };
+        unsafe { register(ctx.raw(), Some(tables_once::<T>)) };
     }
+}
+
+// SAFETY: only the server calls it: with a context that is alive during the call. It calls again while it gets 1.
+unsafe extern "C" fn tables_again<T: Tables>(ctx: *mut raw::RedisModuleDefragCtx) -> c_int {
+    // SAFETY: the server hands the context of this callback.
+    let mut mover = unsafe { Mover::from_raw(ctx) };
+    c_int::from(!T::relocate(&mut mover))
+}
+
+// SAFETY: only the server calls it: with a context that is alive during the call.
+unsafe extern "C" fn tables_once<T: Tables>(ctx: *mut raw::RedisModuleDefragCtx) {
+    // SAFETY: the server hands the context of this callback.
+    let mut mover = unsafe { Mover::from_raw(ctx) }.stops_after(T::LONGEST);
+    T::relocate(&mut mover);
 }

@@ -1,6 +1,6 @@
 //! What a type's callbacks read and write: RDB, AOF rewrite, digest, and the names that go with them.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::slice;
 
@@ -42,7 +42,7 @@ impl<'c> Io<'c> {
     ///
     /// # Safety
     /// `raw` is the stream of the running callback, alive for `'c`.
-    pub unsafe fn from_raw(raw: *mut raw::RedisModuleIO) -> Self {
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleIO) -> Self {
         Self {
             raw,
             scope: PhantomData,
@@ -136,7 +136,7 @@ pub struct Digest(*mut raw::RedisModuleDigest);
 impl Digest {
     /// # Safety
     /// `raw` is the state of the running digest callback.
-    pub unsafe fn from_raw(raw: *mut raw::RedisModuleDigest) -> Self {
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleDigest) -> Self {
         Self(raw)
     }
 
@@ -160,7 +160,7 @@ pub struct KeyNames(*mut raw::RedisModuleKeyOptCtx);
 impl KeyNames {
     /// # Safety
     /// `raw` is what the server handed to the running callback, which it stays alive for.
-    pub unsafe fn from_raw(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
+    pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
         Self(raw)
     }
 
@@ -183,9 +183,4 @@ impl KeyNames {
             slice::from_raw_parts(start.cast(), len)
         }
     }
-}
-
-/// The word that the server keeps as a value.
-pub fn word_of(value: *const c_void) -> usize {
-    value as usize
 }

@@ -1,6 +1,6 @@
 //! A key of the server's keyspace, opened.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
@@ -9,6 +9,7 @@ use mylog_core::value::Kind;
 use redis_module::raw;
 
 use super::data_type;
+use super::value_handle::ValueHandle;
 use crate::{Ctx, Refused, Str, api, ok};
 
 /// How a key is opened.
@@ -29,9 +30,8 @@ pub enum Mode {
 pub enum Holds {
     /// Nothing.
     Nothing,
-    /// A value of ours, as the word that stands for it: odd for an entry of the store, even for a value
-    /// loaded from an RDB and not adopted yet.
-    Ours(Kind, usize),
+    /// A value of ours.
+    Ours(Kind, ValueHandle),
     /// A value of the server's or of another module's.
     Foreign,
 }
@@ -80,14 +80,15 @@ impl<'c> Key<'c> {
 
     /// What it holds.
     pub fn holds(&self) -> Holds {
-        // SAFETY: the handle is null or open; the calls allow both. The value is only read as a word.
+        // SAFETY: the handle is null or open; the calls allow both. The value is one of a key of ours.
         unsafe {
             match api!(RedisModule_KeyType)(self.raw) as isize {
                 raw::REDISMODULE_KEYTYPE_EMPTY => Holds::Nothing,
                 raw::REDISMODULE_KEYTYPE_MODULE => {
                     match data_type::kind_of(api!(RedisModule_ModuleTypeGetType)(self.raw)) {
                         Some(kind) => {
-                            Holds::Ours(kind, api!(RedisModule_ModuleTypeGetValue)(self.raw) as usize)
+                            let value = api!(RedisModule_ModuleTypeGetValue)(self.raw);
+                            Holds::Ours(kind, ValueHandle::from_raw(value))
                         }
                         None => Holds::Foreign,
                     }
@@ -97,24 +98,30 @@ impl<'c> Key<'c> {
         }
     }
 
-    /// Gives the key a value of ours. What it held is deleted first, with its end and its callbacks.
-    pub fn set_word(&self, kind: Kind, word: usize) -> Result<(), Refused> {
-        let value = word as *mut c_void;
+    /// Gives the key a value of ours, by its number. What it held is deleted first, with its end and its callbacks.
+    pub fn set_number(&self, kind: Kind, number: u64) -> Result<(), Refused> {
+        let value = ValueHandle::of_number(number).raw();
         // SAFETY: the handle is open to write; the value is never followed by the server, only by the
         // type's callbacks, which know an odd word from a pointer.
         let status = unsafe { api!(RedisModule_ModuleTypeSetValue)(self.raw, data_type::of(kind), value) };
         ok(status, "RedisModule_ModuleTypeSetValue")
     }
 
-    /// Puts another value of the same type in place of the one there; no callback runs, the end stays.
-    /// Returns the old word, which is now the caller's.
-    pub fn replace_word(&self, kind: Kind, word: usize) -> Result<usize, Refused> {
-        let (value, mut old) = (word as *mut c_void, std::ptr::null_mut());
-        // SAFETY: as in `set_word`; `old` is written by the call.
+    /// Puts a number in place of the value there, of the same type; no callback runs, the end stays. Returns what was
+    /// in the old value's box, if it was one, which is now the caller's.
+    pub fn replace_with_number<U: 'static>(
+        &self,
+        kind: Kind,
+        number: u64,
+    ) -> Result<Option<Box<U>>, Refused> {
+        let (value, mut old) = (ValueHandle::of_number(number).raw(), std::ptr::null_mut());
+        // SAFETY: as in `set_number`; `old` is written by the call.
         let status = unsafe {
             api!(RedisModule_ModuleTypeReplaceValue)(self.raw, data_type::of(kind), value, &mut old)
         };
-        ok(status, "RedisModule_ModuleTypeReplaceValue").map(|()| old as usize)
+        ok(status, "RedisModule_ModuleTypeReplaceValue")?;
+        // SAFETY: the old value was this key's and is no key's any more: nobody else takes it.
+        Ok(unsafe { ValueHandle::from_raw(old).take::<U>() })
     }
 
     /// Deletes the key; one that is missing stays so.

@@ -9,3 +9,4 @@ pub mod keyspace_events;
 pub mod native_value;
 pub mod notify;
 pub mod scan;
+pub mod value_handle;
