@@ -230,3 +230,6 @@ impl<'c> Args<'c> {
         (place..self.len()).map(move |place| self.get(place))
     }
 }
+
+#[cfg(test)]
+mod tests;

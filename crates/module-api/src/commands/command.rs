@@ -305,3 +305,6 @@ fn raw_arg(arg: &Arg, kept: &mut Vec<Vec<raw::RedisModuleCommandArg>>) -> raw::R
         display_text: none,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,24 +65,26 @@ impl<'c> Filtered<'c> {
     /// Puts another argument in the place of one.
     pub fn replace(self, index: usize, arg: OwnedStr) -> Result<(), Refused> {
         let index = c_int::try_from(index).unwrap_or(c_int::MAX);
-        let arg = arg.into_raw();
-        // SAFETY: the filter context is alive and takes over the string's share.
-        ok(
-            unsafe { api!(RedisModule_CommandFilterArgReplace)(self.raw, index, arg) },
-            "CommandFilterArgReplace",
-        )
+        // SAFETY: the filter context and the string are alive.
+        let status = unsafe { api!(RedisModule_CommandFilterArgReplace)(self.raw, index, arg.lend().raw()) };
+        taken_over(status, arg, "CommandFilterArgReplace")
     }
 
     /// Puts an argument before one.
     pub fn insert(self, index: usize, bytes: &[u8]) -> Result<(), Refused> {
         let index = c_int::try_from(index).unwrap_or(c_int::MAX);
-        let arg = OwnedStr::new(bytes).into_raw();
+        let arg = OwnedStr::new(bytes);
         // SAFETY: as in `replace`.
-        ok(
-            unsafe { api!(RedisModule_CommandFilterArgInsert)(self.raw, index, arg) },
-            "CommandFilterArgInsert",
-        )
+        let status = unsafe { api!(RedisModule_CommandFilterArgInsert)(self.raw, index, arg.lend().raw()) };
+        taken_over(status, arg, "CommandFilterArgInsert")
     }
+}
+
+/// The server has taken over the share of an argument, unless it refuses.
+fn taken_over(status: c_int, arg: OwnedStr, call: &'static str) -> Result<(), Refused> {
+    ok(status, call)?;
+    arg.into_raw();
+    Ok(())
 }
 
 /// A filter of commands: a type without a value, for which the server's callback is made.
@@ -111,3 +113,6 @@ impl Ctx<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,3 +92,6 @@ impl Ctx<'_> {
         unsafe { api!(RedisModule_ReplyWithSet)(self.raw(), long(len)) };
     }
 }
+
+#[cfg(test)]
+mod tests;

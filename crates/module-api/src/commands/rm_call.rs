@@ -231,3 +231,6 @@ impl Drop for CallReply {
         unsafe { api!(RedisModule_FreeCallReply)(self.0.as_ptr()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

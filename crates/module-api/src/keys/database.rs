@@ -48,3 +48,26 @@ impl Ctx<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Refused, mock};
+
+    #[test]
+    fn the_database_is_the_selected_one_and_inside_exec_that_of_a_key() {
+        let server = mock::start();
+        let context = server.context();
+        context.ctx().select_db(5).unwrap();
+        assert_eq!(context.ctx().db(), 5);
+        is_mistaken_in_exec(true);
+        context.set_flags(Flags::MULTI);
+        assert_eq!(context.ctx().db(), 5);
+        assert_eq!((server.open_keys(), server.strings_alive()), (0, 0));
+        is_mistaken_in_exec(false);
+        let call = "RedisModule_SelectDb";
+        server.refuse(call);
+        assert_eq!(context.ctx().select_db(1), Err(Refused { call }));
+        assert_eq!(context.ctx().db(), 5);
+    }
+}

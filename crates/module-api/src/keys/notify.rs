@@ -111,3 +111,6 @@ unsafe extern "C" fn run_job(ctx: *mut raw::RedisModuleCtx, job: *mut c_void) {
         job(Ctx::from_raw(ctx));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,29 @@
 //! Contexts, and what is asked of them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 
 use redis_module::raw;
 
+use super::reply::Reply;
 use super::server::{Server, status};
 use crate::Ctx;
 
-/// What a context is.
-struct State {
-    db: Cell<u32>,
+/// The one client that there is.
+pub(super) const CLIENT: u64 = 7;
+
+/// What a context is, and what was done with it.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) db: Cell<u32>,
     client: u64,
     flags: Cell<c_int>,
+    pub(super) replies: RefCell<Vec<Reply>>,
+    /// The server asks for keys instead of running the command.
+    pub(super) asks_for_keys: Cell<bool>,
+    pub(super) told_keys: RefCell<Vec<(c_int, c_int)>>,
+    pub(super) modified: RefCell<Vec<Vec<u8>>>,
+    pub(super) replicated: Cell<usize>,
 }
 
 /// A context of this server.
@@ -26,9 +37,8 @@ impl Server {
     pub fn context(&self) -> Context<'_> {
         Context {
             state: Box::new(State {
-                db: Cell::new(0),
-                client: 7,
-                flags: Cell::new(0),
+                client: CLIENT,
+                ..State::default()
             }),
             _server: self,
         }
@@ -46,6 +56,10 @@ impl Context<'_> {
         std::ptr::from_ref::<State>(&self.state).cast_mut().cast()
     }
 
+    pub(super) fn with<R>(&self, f: impl FnOnce(&State) -> R) -> R {
+        f(&self.state)
+    }
+
     /// Sets the conditions it runs under, [`crate::context::Flags`].
     pub fn set_flags(&self, flags: u32) {
         self.state.flags.set(flags as c_int);
@@ -54,7 +68,7 @@ impl Context<'_> {
 
 /// # Safety
 /// `ctx` is a context of this server, alive for the lifetime chosen.
-unsafe fn state<'c>(ctx: *mut raw::RedisModuleCtx) -> &'c State {
+pub(super) unsafe fn state<'c>(ctx: *mut raw::RedisModuleCtx) -> &'c State {
     // SAFETY: contract of this function.
     unsafe { &*ctx.cast::<State>() }
 }
@@ -90,12 +104,19 @@ unsafe extern "C" fn flags(ctx: *mut raw::RedisModuleCtx) -> c_int {
     unsafe { state(ctx) }.flags.get()
 }
 
+/// A context that lives as long as the process.
+// SAFETY: only the API's wrappers call it, with a context of this server.
+unsafe extern "C" fn detached(_ctx: *mut raw::RedisModuleCtx) -> *mut raw::RedisModuleCtx {
+    Box::into_raw(Box::new(State::default())).cast()
+}
+
 pub(super) fn fill() {
     // SAFETY: the caller has the server's global lock.
     unsafe {
         raw::RedisModule_GetSelectedDb = Some(selected_db);
         raw::RedisModule_SelectDb = Some(select_db);
         raw::RedisModule_GetClientId = Some(client_id);
+        raw::RedisModule_GetDetachedThreadSafeContext = Some(detached);
         raw::RedisModule_GetContextFlags = Some(flags);
     }
 }

@@ -6,6 +6,7 @@ use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
 
+use super::contexts::CLIENT;
 use super::server::{Server, is_refused, state};
 use super::strings;
 
@@ -114,6 +115,11 @@ unsafe extern "C" fn insert(
     0
 }
 
+/// All commands are of one client, that of the contexts.
+unsafe extern "C" fn client_id(_command: *mut raw::RedisModuleCommandFilterCtx) -> u64 {
+    CLIENT
+}
+
 // SAFETY: only the API's wrappers call it.
 unsafe extern "C" fn register(
     _ctx: *mut raw::RedisModuleCtx,
@@ -134,6 +140,7 @@ pub(super) fn fill() {
         raw::RedisModule_CommandFilterArgGet = Some(get);
         raw::RedisModule_CommandFilterArgReplace = Some(replace);
         raw::RedisModule_CommandFilterArgInsert = Some(insert);
+        raw::RedisModule_CommandFilterGetClientId = Some(client_id);
         raw::RedisModule_RegisterCommandFilter = Some(register);
     }
 }

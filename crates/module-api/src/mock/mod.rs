@@ -3,20 +3,40 @@
 //!
 //! Whoever has the [`Server`] has the server's global lock: tests that use it run one at a time.
 
+mod calls;
+mod commands;
+mod configs;
 mod contexts;
+mod events;
 mod filters;
+mod keys;
+mod missing;
+mod registered;
+mod replies;
+mod reply;
 mod server;
 mod strings;
+mod timers;
 
 pub use contexts::Context;
 pub use filters::CommandLine;
-pub use server::Server;
+pub use registered::{ArgSpec, KeyPlaces, KeySpec, Registered};
+pub use reply::Reply;
+pub use server::{Answer, Server};
 
 /// Starts the server: one that knows nothing yet and refuses nothing. It waits for the end of the test that has it.
 pub fn start() -> Server {
     let server = Server::alone();
     strings::fill();
     contexts::fill();
+    replies::fill();
     filters::fill();
+    commands::fill();
+    events::fill();
+    timers::fill();
+    keys::fill();
+    configs::fill();
+    calls::fill();
+    missing::fill();
     server
 }

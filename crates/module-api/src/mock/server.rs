@@ -1,14 +1,88 @@
 //! What the server of the unit tests knows.
 
-use std::ffi::c_int;
+use std::collections::BTreeMap;
+use std::ffi::{c_char, c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_module::raw;
 
+use super::registered::Registered;
 use crate::gil::Gil;
 
 /// A filter as it was registered.
 pub(super) type Filter = unsafe extern "C" fn(*mut raw::RedisModuleCommandFilterCtx);
+
+/// What hears of notifications.
+pub(super) type Notified = unsafe extern "C" fn(
+    *mut raw::RedisModuleCtx,
+    c_int,
+    *const c_char,
+    *mut raw::RedisModuleString,
+) -> c_int;
+
+/// What hears of an event.
+pub(super) type Raised =
+    unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);
+
+/// What is run with a context and data of its own.
+pub(super) type Job = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut c_void);
+
+/// A timer that is set.
+#[derive(Clone, Copy)]
+pub(super) struct Timer {
+    pub(super) id: u64,
+    pub(super) due_ms: i64,
+    pub(super) callback: Job,
+    pub(super) data: *mut c_void,
+}
+
+/// What is under a key.
+#[derive(Clone, Copy)]
+pub(super) struct Value {
+    /// Type and word of a value of the module's.
+    pub(super) word: Option<(usize, usize)>,
+    pub(super) expire_at: i64,
+}
+
+/// A config that was registered.
+#[derive(Clone)]
+pub(super) struct Config {
+    pub(super) name: String,
+    pub(super) default: String,
+    pub(super) flags: u32,
+    pub(super) calls: ConfigCalls,
+    pub(super) data: usize,
+}
+
+/// How the module is asked for a config.
+#[derive(Clone, Copy)]
+pub(super) enum ConfigCalls {
+    Number {
+        get: raw::RedisModuleConfigGetNumericFunc,
+        set: raw::RedisModuleConfigSetNumericFunc,
+    },
+    Text {
+        get: raw::RedisModuleConfigGetStringFunc,
+        set: raw::RedisModuleConfigSetStringFunc,
+    },
+}
+
+/// What a command answers that the module calls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A status line.
+    Status(String),
+    /// An error.
+    Error(String),
+    /// An integer.
+    Int(i64),
+    /// A bulk string.
+    Bulk(Vec<u8>),
+    /// Null.
+    Null,
+    /// An array.
+    Array(Vec<Answer>),
+}
 
 /// The global lock of the one server that there is.
 static LOCK: Mutex<()> = Mutex::new(());
@@ -24,6 +98,25 @@ pub(super) struct State {
     pub(super) filters: Vec<Filter>,
     /// Strings that are alive.
     pub(super) strings: usize,
+    pub(super) commands: Vec<(Registered, raw::RedisModuleCmdFunc)>,
+    pub(super) keyspace: Vec<(c_int, Notified)>,
+    pub(super) events: Vec<(u64, Raised)>,
+    /// What waits for the end of the unit.
+    pub(super) jobs: Vec<(Job, *mut c_void)>,
+    pub(super) now_ms: i64,
+    pub(super) last_timer: u64,
+    pub(super) timers: Vec<Timer>,
+    /// What waits for the event loop to wake.
+    pub(super) one_shots: Vec<(unsafe extern "C" fn(*mut c_void), *mut c_void)>,
+    pub(super) keys: BTreeMap<(u32, Vec<u8>), Value>,
+    pub(super) open_keys: usize,
+    /// How many types were created.
+    pub(super) types: usize,
+    pub(super) configs: Vec<Config>,
+    pub(super) answers: Vec<(String, Answer)>,
+    pub(super) calls: Vec<Vec<Vec<u8>>>,
+    /// Replies of calls that are alive.
+    pub(super) replies: usize,
 }
 
 impl State {
@@ -32,6 +125,21 @@ impl State {
             refused: Vec::new(),
             filters: Vec::new(),
             strings: 0,
+            commands: Vec::new(),
+            keyspace: Vec::new(),
+            events: Vec::new(),
+            jobs: Vec::new(),
+            now_ms: 1_000_000,
+            last_timer: 0,
+            timers: Vec::new(),
+            one_shots: Vec::new(),
+            keys: BTreeMap::new(),
+            open_keys: 0,
+            types: 0,
+            configs: Vec::new(),
+            answers: Vec::new(),
+            calls: Vec::new(),
+            replies: 0,
         }
     }
 }

@@ -266,3 +266,6 @@ pub fn c_text(text: &str) -> CString {
     let end = text.find('\0').unwrap_or(text.len());
     CString::new(text.get(..end).unwrap_or_default()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,3 +290,6 @@ unsafe fn changed<'c>(data: *const c_void) -> &'c [*const std::ffi::c_char] {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

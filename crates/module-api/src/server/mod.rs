@@ -89,3 +89,25 @@ pub fn command_ms() -> i64 {
         None => now_ms(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mock;
+
+    #[test]
+    fn what_a_server_lacks_is_named() {
+        let server = mock::start();
+        assert_eq!(lacks(), None);
+        // In the order in which they are asked for: the first of them is told.
+        for name in [
+            "RedisModule_AvoidReplicaTraffic",
+            "RedisModule_SetCommandInfo",
+            "RedisModule_EventLoopAdd",
+            "RedisModule_Alloc",
+        ] {
+            assert!(server.lack(name));
+            assert_eq!(lacks(), Some(name));
+        }
+    }
+}

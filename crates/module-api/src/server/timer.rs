@@ -130,3 +130,6 @@ unsafe extern "C" fn run(_ctx: *mut raw::RedisModuleCtx, number: *mut c_void) {
         (job.run)();
     }
 }
+
+#[cfg(test)]
+mod tests;
