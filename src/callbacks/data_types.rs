@@ -1,8 +1,7 @@
-//! What the server asks of the values of the data types. A value is an entry of the store, or an [`Unnamed`] one that came
-//! with an RDB or a COPY.
+//! The callbacks of the data types, with which the server handles their values. A value is an entry of the store, or an
+//! [`Unnamed`] one that was loaded from an RDB or copied by COPY.
 //!
-//! `free` may run on another thread and after the next generation of values is being loaded: it touches
-//! nothing but an `Unnamed` of its own.
+//! `free` may run on another thread, while the next data set is being loaded: it uses nothing but an `Unnamed` of its own.
 
 use std::ffi::CStr;
 
@@ -30,7 +29,7 @@ struct Durable;
 impl DataType for Durable {
     type Unnamed = Unnamed;
 
-    /// Older ones stay readable for ever.
+    /// The version of the values in an RDB. Older versions stay readable for ever.
     const ENCODING: i32 = 1;
 
     fn name(kind: Kind) -> &'static CStr {
@@ -54,7 +53,7 @@ impl DataType for Durable {
 
     fn save(io: Io<'_>, value: ValueHandle) {
         let saved = with_value(value, |value| value_encoding::save(io, value));
-        // A value without a body would end the next start.
+        // A value without a body would end the server at its next start.
         if saved.is_none() {
             io.save_bytes(&[]);
         }
@@ -78,8 +77,8 @@ impl DataType for Durable {
         }
     }
 
-    /// The store frees its values itself: a `free` on another thread has nothing to do. But the server decides by
-    /// this number also what it defragments in parts.
+    /// The store frees its values itself, so a `free` on another thread has nothing to do. But this number also decides which
+    /// values the server defragments in parts.
     fn free_effort(value: ValueHandle) -> usize {
         with_value(value, |value| value.free_effort()).unwrap_or(1)
     }
@@ -92,7 +91,7 @@ impl DataType for Durable {
 
     fn copy(names: KeyNames, value: ValueHandle) -> Option<Unnamed> {
         let copy = match entry_of(value) {
-            // Of a key that holds nothing there is no copy: COPY answers with an error.
+            // Without an entry there is no copy, and COPY replies with an error.
             Some(id) => engine::with(|engine| engine.store.entry(id).is_some())
                 .filter(|&is_there| is_there)
                 .map(|_| Unnamed::CopyOf(names.db(), names.key().to_vec())),

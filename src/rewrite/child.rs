@@ -32,7 +32,7 @@ pub(super) struct Setup {
     pub(super) run: u64,
     pub(super) fork_seq: u64,
     pub(super) wall_ms: u64,
-    /// Its process id.
+    /// Pid of the parent.
     pub(super) parent: i32,
     /// Durable writes are refused until this rewrite is done: the child does not pause.
     pub(super) urgent: bool,
