@@ -13,6 +13,8 @@
 //! | 2 | `engine`: store, group and log as the event loop sees them |
 //! | 1 | `settings`: what the operator and the server have set |
 
+#![deny(unsafe_code)]
+
 mod acks;
 mod adopt;
 mod callbacks;
@@ -34,6 +36,10 @@ use module_api::on_load::{self, LoadArgCount, LoadArgs, LoadCtx};
 const VERSION: c_int = 1;
 
 /// Loads the module. Called by the server once.
+#[expect(
+    unsafe_code,
+    reason = "the server finds a module's entry by this name, and opens each module with names of its own (RTLD_LOCAL)"
+)]
 #[unsafe(no_mangle)]
 pub extern "C" fn RedisModule_OnLoad(ctx: LoadCtx, args: LoadArgs, count: LoadArgCount) -> c_int {
     on_load::enter((ctx, args, count), c"mylog", VERSION, callbacks::on_load::on_load)

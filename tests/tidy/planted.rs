@@ -147,6 +147,19 @@ fn unsafe_and_the_raw_bindings_are_found_outside_of_the_api() {
 }
 
 #[test]
+fn the_entry_may_have_one_unsafe_line_and_no_more() {
+    let count = |source| {
+        let tree = Tree::of(&[("src/lib.rs", source)]);
+        wall::unsafe_outside(&tree).first().map_or(0, |found| found.count)
+    };
+    assert_eq!(count("#[unsafe(no_mangle)]\nfn entry() {}"), 0);
+    assert_eq!(
+        count("#[unsafe(no_mangle)]\nfn entry() { f(); }\nfn f() { unsafe { g() } }"),
+        2
+    );
+}
+
+#[test]
 fn long_functions_and_files_and_missing_heads_are_found() {
     let body = "    f();\n".repeat(69);
     let long = format!("//! Long.\nimpl A {{\nfn f() {{\n{body}}}\n}}\n");

@@ -161,3 +161,6 @@ impl Drop for Key<'_> {
         unsafe { api!(RedisModule_CloseKey)(self.raw) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,23 @@ impl Server {
         state(|state| state.keys.insert((db, key.to_vec()), value));
     }
 
+    /// Loads a value of the module's from an RDB that has nothing in it: of which of its types, in the order in which they were
+    /// created, and with which encoding. False if the module refuses it.
+    pub fn load(&self, db: u32, key: &[u8], of: usize, encoding: i32) -> bool {
+        let load = state(|state| state.types.get(of).and_then(|methods| methods.rdb_load));
+        // SAFETY: the tests' types read nothing from the stream.
+        let value = load.map_or(null_mut(), |load| unsafe { load(null_mut(), encoding) });
+        if value.is_null() {
+            return false;
+        }
+        let value = Value {
+            word: Some((of + 1, value as usize)),
+            expire_at: NEVER,
+        };
+        state(|state| state.keys.insert((db, key.to_vec()), value));
+        true
+    }
+
     /// True if there is something under a key.
     pub fn has(&self, db: u32, key: &[u8]) -> bool {
         state(|state| state.keys.contains_key(&(db, key.to_vec())))
@@ -68,6 +85,26 @@ unsafe fn write(
         }
     });
     0
+}
+
+/// Frees what was under a key.
+///
+/// # Safety
+/// It is under no key any more.
+unsafe fn free(old: Option<Value>) {
+    let Some((of, word)) = old.and_then(|value| value.word) else {
+        return;
+    };
+    let free = state(|state| {
+        state
+            .types
+            .get(of.wrapping_sub(1))
+            .and_then(|methods| methods.free)
+    });
+    if let Some(free) = free {
+        // SAFETY: the word is the type's, and freed once: contract of this function.
+        unsafe { free(word as *mut c_void) };
+    }
 }
 
 // SAFETY: of this and all below: only the API's wrappers call it, with what the C API wants.
@@ -136,8 +173,17 @@ unsafe extern "C" fn set_value(
         word: Some((of as usize, word as usize)),
         expire_at: NEVER,
     };
+    let mut before = None;
     // SAFETY: as above.
-    unsafe { write(key, "RedisModule_ModuleTypeSetValue", |_| Some(value)) }
+    unsafe {
+        let set = |old| {
+            before = old;
+            Some(value)
+        };
+        let refused = write(key, "RedisModule_ModuleTypeSetValue", set);
+        free(before);
+        refused
+    }
 }
 
 unsafe extern "C" fn replace_value(
@@ -163,8 +209,17 @@ unsafe extern "C" fn replace_value(
 }
 
 unsafe extern "C" fn delete(key: *mut raw::RedisModuleKey) -> c_int {
+    let mut before = None;
     // SAFETY: as above.
-    unsafe { write(key, "RedisModule_DeleteKey", |_| None) }
+    unsafe {
+        let take = |old| {
+            before = old;
+            None
+        };
+        let refused = write(key, "RedisModule_DeleteKey", take);
+        free(before);
+        refused
+    }
 }
 
 unsafe extern "C" fn expire_at(key: *mut raw::RedisModuleKey) -> raw::mstime_t {
@@ -186,16 +241,16 @@ unsafe extern "C" fn create_type(
     _ctx: *mut raw::RedisModuleCtx,
     name: *const c_char,
     _encver: c_int,
-    _methods: *mut raw::RedisModuleTypeMethods,
+    methods: *mut raw::RedisModuleTypeMethods,
 ) -> *mut raw::RedisModuleType {
     // SAFETY: as above.
-    let name = unsafe { CStr::from_ptr(name) };
+    let (name, methods) = unsafe { (CStr::from_ptr(name), *methods) };
     if status("RedisModule_CreateDataType") != 0 || name.count_bytes() != 9 {
         return null_mut();
     }
     let number = state(|state| {
-        state.types += 1;
-        state.types
+        state.types.push(methods);
+        state.types.len()
     });
     number as *mut raw::RedisModuleType
 }

@@ -110,8 +110,8 @@ pub(super) struct State {
     pub(super) one_shots: Vec<(unsafe extern "C" fn(*mut c_void), *mut c_void)>,
     pub(super) keys: BTreeMap<(u32, Vec<u8>), Value>,
     pub(super) open_keys: usize,
-    /// How many types were created.
-    pub(super) types: usize,
+    /// Types in the order in which they were created.
+    pub(super) types: Vec<raw::RedisModuleTypeMethods>,
     pub(super) configs: Vec<Config>,
     pub(super) answers: Vec<(String, Answer)>,
     pub(super) calls: Vec<Vec<Vec<u8>>>,
@@ -135,7 +135,7 @@ impl State {
             one_shots: Vec::new(),
             keys: BTreeMap::new(),
             open_keys: 0,
-            types: 0,
+            types: Vec::new(),
             configs: Vec::new(),
             answers: Vec::new(),
             calls: Vec::new(),
