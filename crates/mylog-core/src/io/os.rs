@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::libc;
+use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::statvfs::statvfs;
 use nix::sys::uio::pwritev;
@@ -71,10 +71,10 @@ impl Fs for OsFs {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
             .open(path)
-            .map_err(|error| match error.raw_os_error() {
-                Some(libc::ELOOP) => io::Error::other("is a symbolic link; put the file itself there"),
+            .map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ELOOP) => io::Error::other("is a symbolic link; put the file itself there"),
                 _ => error,
             })?;
         if file.metadata()?.is_file() {

@@ -4,14 +4,16 @@
 //! can't keep the next server out; flock and OFD locks would. The price: any other open and close of the file
 //! in this process drops it, and two locks in one process don't conflict. Nothing else may touch the file.
 
+use std::ffi::c_short;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+// A lock of `fcntl` is described to `nix` in the words of C alone.
+use nix::libc::{F_UNLCK, F_WRLCK, SEEK_SET, flock};
 use parking_lot::Mutex;
 
 use super::names::LOCK;
@@ -82,14 +84,14 @@ impl FolderLock {
             .write(true)
             .create(true)
             .truncate(false)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
             .open(&path);
         let foreign = |what| LockError::Foreign {
             path: path.clone(),
             what,
         };
         let mut file = match opened {
-            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            Err(error) if error.raw_os_error().map(Errno::from_raw) == Some(Errno::ELOOP) => {
                 return Err(foreign("a symbolic link"));
             }
             opened => opened.map_err(failed("opening"))?,
@@ -164,10 +166,10 @@ fn id_of(found: io::Result<Metadata>, dir: &Path) -> Result<(u64, u64), LockErro
         })
 }
 
-fn whole_file() -> libc::flock {
-    libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
+fn whole_file() -> flock {
+    flock {
+        l_type: F_WRLCK as c_short,
+        l_whence: SEEK_SET as c_short,
         l_start: 0,
         l_len: 0,
         l_pid: 0,
@@ -184,7 +186,7 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 fn holder_of(file: &mut File) -> Option<i32> {
     let mut lock = whole_file();
     let told = fcntl(&*file, FcntlArg::F_GETLK(&mut lock));
-    if told.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short && lock.l_pid > 0 {
+    if told.is_ok() && lock.l_type != F_UNLCK as c_short && lock.l_pid > 0 {
         return Some(lock.l_pid);
     }
     let mut text = String::new();
