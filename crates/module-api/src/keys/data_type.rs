@@ -267,3 +267,6 @@ unsafe extern "C" fn aux_load<T: DataType>(
     // SAFETY: the server hands the stream of this callback.
     c_int::from(!T::aux_load(unsafe { Io::from_raw(io) }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,23 +26,6 @@ impl Server {
         state(|state| state.keys.insert((db, key.to_vec()), value));
     }
 
-    /// Loads a value of the module's from an RDB that has nothing in it: of which of its types, in the order in which they were
-    /// created, and with which encoding. False if the module refuses it.
-    pub fn load(&self, db: u32, key: &[u8], of: usize, encoding: i32) -> bool {
-        let load = state(|state| state.types.get(of).and_then(|methods| methods.rdb_load));
-        // SAFETY: the tests' types read nothing from the stream.
-        let value = load.map_or(null_mut(), |load| unsafe { load(null_mut(), encoding) });
-        if value.is_null() {
-            return false;
-        }
-        let value = Value {
-            word: Some((of + 1, value as usize)),
-            expire_at: NEVER,
-        };
-        state(|state| state.keys.insert((db, key.to_vec()), value));
-        true
-    }
-
     /// True if there is something under a key.
     pub fn has(&self, db: u32, key: &[u8]) -> bool {
         state(|state| state.keys.contains_key(&(db, key.to_vec())))

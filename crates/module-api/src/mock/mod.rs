@@ -15,14 +15,18 @@ mod registered;
 mod replies;
 mod reply;
 mod server;
+mod streams;
 mod strings;
 mod timers;
+mod values;
 
 pub use contexts::Context;
 pub use filters::CommandLine;
 pub use registered::{ArgSpec, KeyPlaces, KeySpec, Registered};
 pub use reply::Reply;
 pub use server::{Answer, Server};
+pub use streams::{Piece, Stream};
+pub use values::Defragmentation;
 
 /// Starts the server: one that knows nothing yet and refuses nothing. It waits for the end of the test that has it.
 pub fn start() -> Server {
@@ -35,6 +39,8 @@ pub fn start() -> Server {
     events::fill();
     timers::fill();
     keys::fill();
+    streams::fill();
+    values::fill();
     configs::fill();
     calls::fill();
     missing::fill();

@@ -110,8 +110,10 @@ pub(super) struct State {
     pub(super) one_shots: Vec<(unsafe extern "C" fn(*mut c_void), *mut c_void)>,
     pub(super) keys: BTreeMap<(u32, Vec<u8>), Value>,
     pub(super) open_keys: usize,
-    /// Types in the order in which they were created.
+    /// The callbacks of the types, in the order in which they were created.
     pub(super) types: Vec<raw::RedisModuleTypeMethods>,
+    /// What the module was given to free.
+    pub(super) buffers: Vec<Vec<u8>>,
     pub(super) configs: Vec<Config>,
     pub(super) answers: Vec<(String, Answer)>,
     pub(super) calls: Vec<Vec<Vec<u8>>>,
@@ -136,6 +138,7 @@ impl State {
             keys: BTreeMap::new(),
             open_keys: 0,
             types: Vec::new(),
+            buffers: Vec::new(),
             configs: Vec::new(),
             answers: Vec::new(),
             calls: Vec::new(),

@@ -7,7 +7,7 @@ use super::*;
 use crate::OwnedStr;
 use crate::keys::defrag::Mover;
 use crate::keys::io::{Digest, Io, KeyNames};
-use crate::mock::{self, Context};
+use crate::mock::{self, Context, Stream};
 
 /// A type whose loaded values are texts.
 struct Texts;
@@ -88,8 +88,11 @@ fn a_loaded_value_is_given_to_whoever_replaces_it_and_freed_with_its_key() {
     let server = mock::start();
     let context = server.context();
     data_type::register::<Texts>(context.ctx()).unwrap();
-    assert!(!server.load(0, b"k", 3, 2), "an encoding that is not known");
-    assert!(server.load(0, b"k", 3, 1));
+    assert!(
+        !server.load(Kind::Set, b"k", 2, &Stream::default()),
+        "an encoding that is not known"
+    );
+    assert!(server.load(Kind::Set, b"k", 1, &Stream::default()));
     let key = open(&context, Mode::Write);
     let Holds::Ours(Kind::Set, value) = key.holds() else {
         panic!("no set");
@@ -108,7 +111,7 @@ fn a_loaded_value_is_given_to_whoever_replaces_it_and_freed_with_its_key() {
     assert_eq!(key.replace_with_number::<String>(Kind::Set, 9).unwrap(), None);
     key.delete().unwrap();
     assert_eq!(FREED.load(Ordering::Relaxed), before);
-    assert!(server.load(0, b"k", 0, 1));
+    assert!(server.load(Kind::Str, b"k", 1, &Stream::default()));
     open(&context, Mode::Write).delete().unwrap();
     assert_eq!(FREED.load(Ordering::Relaxed), before + 1);
 }
