@@ -1,4 +1,14 @@
-//! Decides how the reply of a command waits for the disk: a pure function, with its table in the tests.
+//! Decides how the reply of a command waits for the disk, by a pure function, with its table in the tests; and has it wait so.
+
+use module_api::Ctx;
+use module_api::blocked::held::Held;
+use module_api::context::Flags;
+use module_api::server::server_state;
+
+use super::gated::is_on;
+use super::reply::Reply;
+use super::{gate, held_clients, unheld};
+use crate::engine;
 
 /// The circumstances of a command whose reply acknowledges a change that is not durable yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +46,46 @@ pub(crate) fn way(standing: Standing) -> Way {
         Standing { in_unit: true, .. } => Way::UnitEnd,
         _ => Way::Hold,
     }
+}
+
+/// Flags of a command whose client can't be held: the server would answer it with an error, or end itself.
+const CANT_HOLD: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING;
+
+/// Sends the reply at once, or has it wait until what it acknowledges is durable. `changed` and `seen`: the last change that
+/// the command made, and the last one that it saw, of those that a reply has to wait for.
+pub(crate) fn finish(ctx: Ctx<'_>, reply: Reply, changed: Option<u64>, seen: Option<u64>) {
+    let Some(seq) = changed.max(seen) else {
+        return reply.emit(ctx);
+    };
+    let flags = ctx.flags();
+    let way = way(Standing {
+        replicated: flags.any(Flags::REPLICATED),
+        loading: server_state::is_loading(),
+        in_unit: flags.any(CANT_HOLD),
+        gate: is_on(),
+    });
+    if let (None, true) = (changed, way != Way::Now) {
+        if let Some(reason) = engine::with(|engine| engine.doubt()).flatten() {
+            return held_clients::not_durable(seq, &reason.to_string()).emit(ctx);
+        }
+    }
+    match way {
+        Way::Now => reply.emit(ctx),
+        Way::Gate => {
+            reply.emit(ctx);
+            gate::gate_command(ctx, flags, seq);
+        }
+        Way::Hold => match Held::new(ctx) {
+            Some(client) => held_clients::answer_when_durable(client, reply, seq),
+            None => wait_at_the_end(ctx, &reply, seq),
+        },
+        Way::UnitEnd => wait_at_the_end(ctx, &reply, seq),
+    }
+}
+
+fn wait_at_the_end(ctx: Ctx<'_>, reply: &Reply, seq: u64) {
+    unheld::must_wait(seq);
+    reply.emit(ctx);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use module_api::clients::list;
 use module_api::context::Flags;
 use module_api::server::server_state;
-use module_api::{Ctx, clients, server};
+use module_api::{Ctx, clients, own_context, server};
 
 /// The client of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,14 @@ pub(crate) fn of_callback() -> Author {
     Author::Client(SEEN.load(Ordering::Relaxed))
 }
 
+/// The ids of all clients that get replies: for a command whose client can't be known.
+pub(super) fn everybody() -> Vec<u64> {
+    let text = own_context().map_or_else(String::new, list::of_all);
+    text.lines().filter_map(is_told).collect()
+}
+
 /// The id in a line of CLIENT LIST; `None` for a replica or a primary, which get no replies.
-pub(super) fn is_told(line: &str) -> Option<u64> {
+fn is_told(line: &str) -> Option<u64> {
     let field = |name: &str| list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M']);
     (!spared).then(|| field("id")?.parse().ok())?

@@ -21,7 +21,7 @@ use module_api::gil::Gil;
 use module_api::server::server_settings;
 use module_api::{clients, own_context};
 
-use super::{gate, leavers};
+use super::{gated, leavers};
 
 /// A server that has slept for less did not sleep: it has only polled its sockets.
 const NO_SLEEP: Duration = Duration::from_micros(100);
@@ -134,7 +134,7 @@ fn close() -> Vec<u64> {
     }
     OPEN.store(false, Ordering::Relaxed);
     let mut open = with(|tries| std::mem::take(&mut tries.open));
-    open.retain(|id| gate::holds(*id));
+    open.retain(|id| gated::contains(*id));
     open.iter().for_each(|id| {
         clients::protect(*id);
     });
@@ -147,7 +147,7 @@ fn open() {
         let from = tries.next.len().saturating_sub(READ_AT_ONCE);
         tries.next.split_off(from)
     });
-    for id in next.into_iter().rev().filter(|id| gate::holds(*id)) {
+    for id in next.into_iter().rev().filter(|id| gated::contains(*id)) {
         with(|tries| tries.open.push(id));
         OPEN.store(true, Ordering::Relaxed);
         clients::unprotect(id);
@@ -211,7 +211,7 @@ pub(super) fn turn_ends() {
 
 /// Finds the clients that are to be tried, and how.
 fn begin(now: Instant) {
-    let all = gate::all_gated();
+    let all = gated::all();
     let still = |tried: Option<Tried>| -> Vec<u64> {
         let of = |id: &u64| with(|tries| tries.of.get(id).copied());
         all.iter().copied().filter(|id| of(id) == tried).collect()

@@ -6,20 +6,18 @@
 //! done before the event loop sleeps.
 
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use module_api::clients::{list, sockets};
 use module_api::gil::Gil;
 use module_api::server::log;
-use module_api::server::server_state;
 use module_api::{Ctx, own_context};
 use mylog_core::log::writer::WaitOutcome;
 
-use crate::acks::Author;
-use crate::keyspace::native_effects::{self, Cause};
-use crate::settings::{always_keys, config};
-use crate::{acks, engine};
+use crate::engine;
+use crate::settings::config;
 
 #[derive(Debug, Default)]
 struct Unit {
@@ -38,6 +36,7 @@ static UNIT: Gil<Unit> = Gil::new(Unit {
     held: 0,
 });
 
+static AT_END: OnceLock<fn(Ctx<'_>)> = OnceLock::new();
 static WAITED_USEC: AtomicU64 = AtomicU64::new(0);
 
 /// While it lives, the reply of the running command waits for all changes that callbacks report: no other client needs to.
@@ -55,69 +54,44 @@ impl Drop for HeldCommand {
     }
 }
 
-/// A callback reports that this key, or all keys, have changed, or may have: the log gets that at the unit's end at the
-/// latest. Returns the client to be gated then, where there is a gate. It is not gated at once: an evicted key may be put
-/// back, and the client whose command needs the memory has nothing to do with that key.
-pub(crate) fn watch(name: Option<&[u8]>) -> Option<Author> {
-    let strict = match name {
-        Some(name) => always_keys::is_name(name),
-        None => always_keys::anything(),
-    };
-    if !strict || is_held() {
-        return None;
-    }
-    arm();
-    acks::is_on().then(acks::of_callback)
-}
-
-/// The running unit changed or saw `seq`, and its client can't be held. The client is gated; without a gate the event loop
-/// waits for `seq` at the unit's end. Inside a command with a [`HeldCommand`] that command waits for `seq` as well.
-pub(crate) fn must_wait(seq: u64) {
-    if !waits_for_anybody() || is_held() {
-        return;
-    }
-    if acks::is_on() {
-        return acks::gate_callback(seq);
-    }
-    wait_at_end(seq);
-}
-
 /// Has the event loop wait for `seq` at the unit's end: no client is, or can be, gated for it.
 pub(crate) fn wait_at_end(seq: u64) {
     UNIT.with(|unit| unit.wait = seq.max(unit.wait));
-    arm();
+    expect_end();
 }
 
 /// True inside a command whose reply waits for all changes that callbacks report.
-fn is_held() -> bool {
+pub(super) fn is_held() -> bool {
     UNIT.with(|unit| unit.held > 0)
-}
-
-/// False on a replica, whose primary waits for no reply, and during a load, which has no client.
-fn waits_for_anybody() -> bool {
-    !server_state::is_replica() && !server_state::is_loading()
 }
 
 /// Has [`end`] called at the end of the running unit, where the server can do that.
 pub(crate) fn hear_end() {
     if Ctx::hears_unit_ends() {
-        arm();
+        expect_end();
     }
 }
 
-fn arm() {
+/// As [`hear_end`], on every server.
+pub(super) fn expect_end() {
     if UNIT.with(|unit| std::mem::replace(&mut unit.armed, true)) {
         return;
     }
     let Some(ctx) = own_context() else { return };
     // Refused on a read-only replica, where no client waits. Redis before 7.2 reports no end of a unit: what is left open
     // there is settled before the next command and before the sleep.
-    let _ = ctx.after_unit(end);
+    if let Some(hook) = AT_END.get() {
+        let _ = ctx.after_unit(*hook);
+    }
 }
 
-/// At the end of a unit, before its replies are sent.
+/// What runs at the end of a unit (`callbacks::turn`). In OnLoad only.
+pub(crate) fn attach(hook: fn(Ctx<'_>)) {
+    let _ = AT_END.set(hook);
+}
+
+/// At the end of a unit, before its replies are sent: waits for what the unit has left to wait for.
 pub(crate) fn end(ctx: Ctx<'_>) {
-    native_effects::settle(Cause::Command);
     let wait = UNIT.with(|unit| {
         unit.armed = false;
         std::mem::take(&mut unit.wait)
@@ -125,7 +99,6 @@ pub(crate) fn end(ctx: Ctx<'_>) {
     if wait > 0 {
         wait_for_disk(ctx, wait);
     }
-    acks::unit_ended();
 }
 
 /// Time since the start, in microseconds, for which the event loop has waited for the disk.

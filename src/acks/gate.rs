@@ -7,58 +7,35 @@
 //! and with it that of the gate. So all gated clients are protected again before the server can send anything: before the
 //! next command and in BEFORE_SLEEP.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use module_api::gil::Gil;
+use module_api::context::Flags;
 use module_api::server::{event_loop, latency, log, server_settings};
 use module_api::{Ctx, clients};
 
+use super::author::Author;
+use super::gate_client::gate_client;
+use super::gated::{self, is_on, with};
 use super::io_threads::{self, Place};
-use super::queue::Queue;
-use super::release_pace::Spread;
-use super::{Author, author, busy_loop, client_eviction, everybody, idle_timeout, leavers, settings_aside};
-use crate::acks::{execution_unit, held_clients};
+use super::{
+    author, busy_loop, client_eviction, execution_unit, idle_timeout, leavers, set_aside, sleep_hook,
+};
 use crate::engine;
-use crate::keyspace::native_effects::{self, Cause};
 use crate::settings::config;
 
 /// In a shorter turn the server has protected no client by itself: it does so only after a script or another module has run
 /// for `busy-reply-threshold`, or for a part of a second.
 const LONG_TURN: Duration = Duration::from_millis(1);
-const NOBODY: u64 = u64::MAX;
 
-#[derive(Default)]
-struct State {
-    queue: Queue,
-    /// The clients that were gated in this turn.
-    turn: Vec<u64>,
-    spread: Spread,
-    /// The last time at which all gated clients were known to be protected: no command had run since they were.
-    sure: Option<Instant>,
-    /// When the present trouble of the log began.
-    trouble: Option<Instant>,
-    /// Why the gate can't be used; `None` where it can.
-    off: Option<&'static str>,
-}
-
-static STATE: Gil<Option<State>> = Gil::new(None);
-static ON: AtomicBool = AtomicBool::new(false);
 /// `decide` has run once. It reads the server's settings, which happens when they are first needed.
 static KNOWN: AtomicBool = AtomicBool::new(false);
-/// The lowest seq that a gated client waits for: the writer thread wakes the event loop once it is durable.
-static LEAST: AtomicU64 = AtomicU64::new(NOBODY);
-/// The event loop was woken for `LEAST` and has not come to BEFORE_SLEEP since.
+/// The event loop was woken for a client that can be released, and has not come to BEFORE_SLEEP since.
 static WOKEN: AtomicBool = AtomicBool::new(false);
 /// The server has ended, or may have ended, the protection of a gated client.
 static AGAIN: AtomicBool = AtomicBool::new(false);
 static CLOSED: AtomicU64 = AtomicU64::new(0);
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
-
-fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
-    STATE.with(|state| f(state.get_or_insert_with(State::default)))
-}
 
 /// Decides whether the gate is used, before the first command for which that matters.
 pub(crate) fn prepare() {
@@ -70,7 +47,7 @@ pub(crate) fn prepare() {
 
 /// Decides again after a change of the server's configuration, unless the module itself made the change.
 pub(crate) fn refresh() {
-    if KNOWN.load(Ordering::Relaxed) && !settings_aside::is_own_change() {
+    if KNOWN.load(Ordering::Relaxed) && !set_aside::is_own_change() {
         decide();
     }
 }
@@ -85,36 +62,16 @@ fn decide() {
     // The new decision ends what has kept the replies of gated clients back. These replies must be durable by then, or their
     // clients are closed.
     let is_over = off.is_some() || (io_threads::are_shared() && place != Place::Shared);
-    if is_over && !all_are_durable() {
+    if is_over && !gated::all_are_durable() {
         close_all();
     }
-    ON.store(off.is_none(), Ordering::Relaxed);
+    gated::set_on(off.is_none());
     io_threads::set_shared(place == Place::Shared);
     if let (Some(why), true) = (off, was != off) {
         log::notice(&format!(
             "clients that wait for the disk are held one command at a time: {why}"
         ));
     }
-}
-
-/// Waits on the event loop, if necessary, until all that gated clients wait for is durable. False if the log fails, or takes
-/// longer than `mylog.max-wait`.
-pub(super) fn all_are_durable() -> bool {
-    let last = with(|state| state.queue.last());
-    last.is_none_or(|last| execution_unit::wait_in_place(last).is_none())
-}
-
-/// Why no reply can wait for the disk on this server; `None` where replies can. Without `protectClient` there is no gate,
-/// and the fallback needs to be called at the end of each unit.
-pub(crate) fn impossible() -> Option<&'static str> {
-    (!clients::can_be_protected() && !Ctx::hears_unit_ends()).then_some(
-        "this server has no protectClient among its symbols: nothing would keep a reply back until it is durable",
-    )
-}
-
-/// True where the gate is used: replies wait in their clients' output buffers.
-pub(crate) fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
 }
 
 /// For INFO: the gate, or the fallback with clients that are held.
@@ -127,11 +84,6 @@ pub(crate) fn reason() -> &'static str {
     with(|state| state.off.unwrap_or_default())
 }
 
-/// Number of clients that are gated now.
-pub(crate) fn gated() -> usize {
-    with(|state| state.queue.len())
-}
-
 /// Gated clients that were closed since the start, because their changes were not durable after `mylog.max-wait`.
 pub(crate) fn closed() -> u64 {
     CLOSED.load(Ordering::Relaxed)
@@ -142,19 +94,34 @@ pub(crate) fn unknown() -> u64 {
     UNKNOWN.load(Ordering::Relaxed)
 }
 
+/// Gates the client of a command of the module until `seq`, the last change that the command made or saw, is durable.
+pub(super) fn gate_command(ctx: Ctx<'_>, flags: Flags, seq: u64) {
+    gate(author::of_command(ctx, flags), seq);
+}
+
+/// Gates the client whose native command caused the running callback.
+pub(super) fn gate_callback(seq: u64) {
+    gate(author::of_callback(), seq);
+}
+
+/// Gates the client with this id.
+pub(crate) fn gate_id(id: u64, seq: u64) {
+    gate(Author::Client(id), seq);
+}
+
 /// Gates the client of a command until `seq` is durable; if the client is not known, gates all clients.
-pub(super) fn hold(author: Author, seq: u64) {
+pub(crate) fn gate(author: Author, seq: u64) {
     if io_threads::are_shared() {
         return io_threads::hold(author, seq, &UNKNOWN);
     }
     match author {
         Author::Nobody => return,
-        Author::Client(id) if hold_client(id, seq) => {}
+        Author::Client(id) if gate_client(id, seq) => {}
         // The id of `Client` is not found for a command that another module calls: such a command has a temporary client.
         Author::Client(_) | Author::Unknown => {
             UNKNOWN.fetch_add(1, Ordering::Relaxed);
-            everybody().into_iter().for_each(|id| {
-                hold_client(id, seq);
+            author::everybody().into_iter().for_each(|id| {
+                gate_client(id, seq);
             });
         }
     }
@@ -164,51 +131,8 @@ pub(super) fn hold(author: Author, seq: u64) {
     if author::may_be_put_off() {
         execution_unit::hear_end();
     }
-    if held_clients::past_sleep_hook() {
+    if sleep_hook::is_past() {
         event_loop::wake();
-    }
-}
-
-/// Gates one client until `seq` is durable. False if there is no such client.
-pub(super) fn hold_client(id: u64, seq: u64) -> bool {
-    let is_there = clients::protect(id);
-    if is_there {
-        let is_new = with(|state| {
-            let is_new = state.gate(id, seq);
-            state.publish();
-            is_new
-        });
-        if is_new {
-            engine::with(|engine| engine.client_waits(seq));
-        }
-    }
-    is_there
-}
-
-impl State {
-    /// True if the client was not gated before.
-    fn gate(&mut self, id: u64, seq: u64) -> bool {
-        let is_new = self.queue.add(id, seq);
-        if !is_new {
-            busy_loop::gated_again(id);
-        }
-        if self.turn.last() != Some(&id) {
-            self.turn.push(id);
-        }
-        is_new
-    }
-
-    fn publish(&self) {
-        LEAST.store(self.queue.least().unwrap_or(NOBODY), Ordering::Relaxed);
-    }
-
-    fn forget(&mut self, gone: &[u64]) {
-        gone.iter().for_each(|id| busy_loop::let_go(*id));
-        let gone: HashSet<u64> = gone.iter().copied().collect();
-        self.queue.forget(&gone);
-        // `before_sleep` protects the clients of `turn` again, and the server never frees a protected client.
-        self.turn.retain(|id| !gone.contains(id));
-        self.publish();
     }
 }
 
@@ -217,7 +141,7 @@ pub(crate) fn on_durable(seq: u64) {
     // The writer has published the durable seq and then reads `LEAST`. The event loop publishes `LEAST` and then reads the
     // durable seq. With a fence in between on both sides, one of the two sees the other's value, and no client is forgotten.
     fence(Ordering::SeqCst);
-    if seq >= LEAST.load(Ordering::Relaxed) && !WOKEN.swap(true, Ordering::Relaxed) {
+    if gated::waits_for(seq) && !WOKEN.swap(true, Ordering::Relaxed) {
         event_loop::wake();
     }
 }
@@ -229,11 +153,10 @@ pub(crate) fn next_command(client: impl Fn() -> Option<u64>) {
     // Not before a command that a script or another module calls: the server ends its own protection only after the outer
     // command.
     settle(|| !clients::is_nested(client()));
-    if io_threads::are_shared() && LEAST.load(Ordering::Relaxed) != NOBODY {
-        let is_gated = |id| with(|state| state.queue.contains(id));
+    if io_threads::are_shared() && gated::are_any() {
         // If this command is a slow script, the server ends the client's protection after it. The client must be protected
         // again before a thread reads from it, which is at the end of the unit.
-        if client().is_some_and(is_gated) {
+        if client().is_some_and(gated::contains) {
             execution_unit::hear_end();
         }
     }
@@ -246,13 +169,10 @@ fn between_commands() {
 
 #[inline]
 fn settle(is_between: impl Fn() -> bool) {
-    if native_effects::is_unlinked() {
-        native_effects::settle(Cause::Command);
-    }
     if io_threads::is_put_back_for_a_while() && is_between() {
         io_threads::set_aside_again();
     }
-    if LEAST.load(Ordering::Relaxed) != NOBODY {
+    if gated::are_any() {
         busy_loop::command_comes();
         if may_have_ended_protection() && is_between() {
             protect_all();
@@ -261,19 +181,24 @@ fn settle(is_between: impl Fn() -> bool) {
     }
 }
 
+/// These clients are gated no longer.
+fn forget(gone: &[u64]) {
+    gone.iter().for_each(|id| busy_loop::let_go(*id));
+    with(|state| state.forget(gone));
+}
+
 /// Closes gated clients before the server compares the memory of all clients with `maxmemory-clients` (`client_eviction`).
 fn make_room() {
     let Some(missing) = client_eviction::missing() else {
         return;
     };
-    let closed = client_eviction::make(missing, holds);
-    with(|state| state.forget(&closed));
+    forget(&client_eviction::make(missing, gated::contains));
 }
 
 /// True once a command may have run for so long that the server has protected its client: at the end of that the server ends
 /// the protection, also if the client is gated.
 fn may_have_ended_protection() -> bool {
-    let is_sure = |state: &mut State| state.sure.is_some_and(|at| at.elapsed() < LONG_TURN);
+    let is_sure = |state: &mut gated::State| state.sure.is_some_and(|at| at.elapsed() < LONG_TURN);
     AGAIN.load(Ordering::Relaxed) || !with(is_sure)
 }
 
@@ -326,7 +251,7 @@ pub(crate) fn before_sleep() {
     let all = may_have_ended_protection();
     // Also while no client is gated: the time of a trouble that is over does not count for the next one.
     let trouble = in_trouble_for();
-    if LEAST.load(Ordering::Relaxed) == NOBODY {
+    if !gated::are_any() {
         return;
     }
     WOKEN.store(false, Ordering::Relaxed);
@@ -375,7 +300,7 @@ pub(crate) fn before_sleep() {
     }
     make_room();
     if leavers::were_asked_for() {
-        let_leave(&all_gated());
+        let_leave(&gated::all());
     }
     if trouble.is_some_and(|since| since >= Duration::from_millis(config::max_wait_ms())) {
         close_all();
@@ -388,34 +313,11 @@ pub(crate) fn before_sleep() {
 
 /// From the server's cron.
 pub(crate) fn cron() {
-    look_at_idle();
-    if LEAST.load(Ordering::Relaxed) == NOBODY {
+    idle_timeout::look();
+    if !gated::are_any() {
         return;
     }
     let_leave(&leavers::part());
-}
-
-/// Sets the server's `timeout` aside while a gated client would count as idle, and puts it back after that.
-pub(super) fn look_at_idle() {
-    if idle_timeout::matters() {
-        idle_timeout::look(longest_wait());
-    }
-}
-
-/// The ids of all gated clients.
-pub(super) fn all_gated() -> Vec<u64> {
-    with(|state| state.queue.ids().collect())
-}
-
-/// True if the client with this id is gated.
-pub(super) fn holds(id: u64) -> bool {
-    with(|state| state.queue.contains(id))
-}
-
-/// The longest time for which a client that is still gated has waited.
-fn longest_wait() -> Duration {
-    let oldest = with(|state| state.queue.oldest());
-    oldest.map_or(Duration::ZERO, |since| since.elapsed())
 }
 
 /// Releases those of these gated clients that the server is about to close.
@@ -424,7 +326,7 @@ fn let_leave(gated: &[u64]) {
     if leavers.is_empty() {
         return;
     }
-    with(|state| state.forget(&leavers));
+    forget(&leavers);
     leavers.into_iter().for_each(clients::unprotect);
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use module_api::server::server_settings;
 
-use super::settings_aside::SetAside;
+use super::gated;
+use super::set_aside::SetAside;
 
 /// The server counts whole seconds: a client that has waited for less than one is not closed, whatever `timeout` is.
 const LONG: Duration = Duration::from_millis(500);
@@ -29,15 +30,15 @@ fn deed(longest: Duration, timeout: i64, is_aside: bool) -> Deed {
     }
 }
 
-/// True while the longest wait of a gated client matters: `timeout` is set, or set aside.
-pub(super) fn matters() -> bool {
-    server_settings::idle_timeout_s() > 0 || TIMEOUT.is_aside()
-}
-
-/// From the server's cron, after the server has checked its clients. `longest`: the longest time for which a client that is
-/// still gated has waited.
-pub(super) fn look(longest: Duration) {
-    match deed(longest, server_settings::idle_timeout_s(), TIMEOUT.is_aside()) {
+/// From the server's cron, after the server has checked its clients: sets `timeout` aside while a gated client would count as
+/// idle, and puts it back after that.
+pub(super) fn look() {
+    let timeout = server_settings::idle_timeout_s();
+    // As nearly always: the longest wait of a gated client does not matter.
+    if timeout <= 0 && !TIMEOUT.is_aside() {
+        return;
+    }
+    match deed(gated::longest_wait(), timeout, TIMEOUT.is_aside()) {
         Deed::Nothing => {}
         Deed::SetAside => TIMEOUT.set_aside(b"0"),
         Deed::PutBack => TIMEOUT.put_back(),

@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use module_api::clients;
 use module_api::server::server_settings;
 
-use super::settings_aside::SetAside;
-use super::{Author, gate};
-use crate::acks::execution_unit;
+use super::author::Author;
+use super::gate_client::gate_client;
+use super::set_aside::SetAside;
+use super::{execution_unit, gated};
 use crate::engine;
 use crate::settings::always_keys;
 use crate::settings::server_version::Edition;
@@ -139,7 +140,7 @@ pub(super) fn are_shared() -> bool {
 pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
     match author {
         Author::Nobody => return,
-        Author::Client(id) if can_be_gated(id) && gate::hold_client(id, seq) => {
+        Author::Client(id) if can_be_gated(id) && gate_client(id, seq) => {
             engine::with(|engine| engine.ask_sync(seq));
         }
         Author::Client(_) => execution_unit::wait_at_end(seq),
@@ -163,7 +164,7 @@ pub(super) fn settle() {
     if FOR_A_WHILE.load(Ordering::Relaxed) {
         return;
     }
-    let is_needed = are_shared() && (always_keys::anything() || gate::gated() > 0);
+    let is_needed = are_shared() && (always_keys::anything() || gated::count() > 0);
     if !is_needed {
         APPEND_FSYNC.put_back();
     } else if !server_settings::syncs_aof_always() {
@@ -174,7 +175,7 @@ pub(super) fn settle() {
 /// For a command that has to find the user's `appendfsync`: puts it back until the end of the unit. Until then the server
 /// would send replies that are not durable, so all gated clients wait first. If that fails, nothing is put back.
 pub(super) fn put_back_for_a_while() {
-    if !APPEND_FSYNC.is_aside() || !gate::all_are_durable() {
+    if !APPEND_FSYNC.is_aside() || !gated::all_are_durable() {
         return;
     }
     FOR_A_WHILE.store(true, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use module_api::clients::list::field;
 use module_api::gil::Gil;
 use module_api::own_context;
 
-use super::gate;
+use super::gated;
 
 /// So many clients are inspected in a second: each costs the server some 4 us. The number does not depend on the rate of the
 /// server's cron, which rises with the number of clients: a number for each tick, made for ten ticks a second, took a tenth
@@ -62,7 +62,7 @@ pub(super) fn part() -> Vec<u64> {
     ROUND.with(|round| {
         round
             .get_or_insert_with(Round::default)
-            .part(Instant::now(), gate::all_gated)
+            .part(Instant::now(), gated::all)
     })
 }
 

@@ -11,6 +11,7 @@ use module_api::server::config::c_text;
 use mylog_core::value::Decimal;
 
 use crate::acks::read_barrier::Sight;
+use crate::engine::refusal::Refusal;
 
 /// The reply of a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +92,13 @@ fn emit_double(ctx: Ctx<'_>, value: f64) {
         return ctx.reply_bulk(Decimal::of(value as i64).bytes());
     }
     ctx.reply_double(value);
+}
+
+/// A durable write was refused: that is counted.
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self::error_text(&refusal.counted())
+    }
 }
 
 impl From<&CallReply> for Reply {

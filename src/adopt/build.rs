@@ -7,7 +7,7 @@ use module_api::keys::scan::Cursor;
 use module_api::{Ctx, OwnedStr};
 use mylog_core::value::{Hash, Kind, List, Set, Side, Value, ZSet};
 
-use super::Name;
+use super::name::Name;
 
 /// Elements of a list that are read between two checks of the clock.
 const BETWEEN_LOOKS: usize = 16;

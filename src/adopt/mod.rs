@@ -3,9 +3,11 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod background;
 mod build;
 pub(crate) mod census;
 mod guard;
+mod name;
 pub(crate) mod save;
 mod take;
 pub(crate) mod walk;
@@ -18,15 +20,14 @@ use module_api::gil::Gil;
 use module_api::keys::scan::Found;
 use module_api::server::log;
 use module_api::server::server_state;
-use module_api::{Ctx, own_context, server};
+use module_api::{Ctx, own_context};
 use mylog_core::effect::Db;
 
-use crate::engine::backpressure;
 use crate::keyspace::unsynced_adoptions;
-use crate::lifecycle::startup;
 use crate::settings::captured_keys;
-use crate::{engine, release};
+use background::{Outcome, must_wait};
 use build::{Building, Read};
+use name::{MOST_CHANGES, Name};
 use walk::Walk;
 
 /// Length of one step, and the pause before the next.
@@ -34,9 +35,6 @@ const STEP: Duration = Duration::from_millis(1);
 const PAUSE_MS: i64 = 2;
 /// Pause before the next step while nothing can be adopted.
 const WAIT_MS: i64 = 50;
-/// A value that has changed this often while it was read in parts is read in one step.
-const MOST_CHANGES: u32 = 3;
-
 /// The databases were swapped, flushed or loaded: the walk has to begin again.
 static DISTURBED: AtomicBool = AtomicBool::new(false);
 
@@ -51,17 +49,6 @@ struct Adoption {
     keys: u64,
     /// Number of keys that have no durable form.
     skipped: u64,
-}
-
-/// How an adoption ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// No adoption has ended yet.
-    None,
-    /// The walk has visited every key.
-    Done,
-    /// The adoption was ended before: the text says why.
-    Aborted(&'static str),
 }
 
 /// The progress of adoptions, for INFO.
@@ -131,7 +118,6 @@ pub(crate) fn abort() -> bool {
 pub(crate) fn disturbed() {
     DISTURBED.store(true, Ordering::Relaxed);
     census::disturbed();
-    release::disturbed();
 }
 
 /// Adopts a key in one step, if it contains a native value.
@@ -312,43 +298,4 @@ impl Adoption {
             Read::NoForm | Read::Changed => self.skipped += 1,
         }
     }
-}
-
-/// A key that is to be adopted.
-struct Name {
-    db: Db,
-    bytes: Vec<u8>,
-    /// How often its value has changed while it was read.
-    changes: u32,
-}
-
-impl Name {
-    fn found(db: Db, name: &[u8]) -> Self {
-        Self {
-            db,
-            bytes: name.to_vec(),
-            changes: 0,
-        }
-    }
-
-    fn changed(self) -> Self {
-        Self {
-            changes: self.changes + 1,
-            ..self
-        }
-    }
-
-    fn in_one_step(self) -> Self {
-        Self {
-            changes: MOST_CHANGES,
-            ..self
-        }
-    }
-}
-
-/// True while the log can't take effects, or the server can't execute writes.
-pub(crate) fn must_wait() -> bool {
-    backpressure::look_at_size();
-    let down = engine::with(|engine| engine.down_reason().is_some()) != Some(false);
-    down || server_state::is_loading() || !startup::serves() || server::writes_are_paused()
 }

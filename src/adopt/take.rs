@@ -12,8 +12,7 @@ use crate::engine;
 use crate::engine::own_change::own_op;
 use crate::keyspace::native_effects::Cause;
 use crate::keyspace::unsynced_adoptions::Recent;
-use crate::keyspace::{native_effects, unsynced_adoptions};
-use crate::lifecycle::readopt;
+use crate::keyspace::{lost_adoptions, native_effects, unsynced_adoptions};
 
 /// Approximate size of a record without its value.
 const RECORD_HEAD: usize = 64;
@@ -57,7 +56,7 @@ pub(super) fn take(ctx: Ctx<'_>, built: Building) -> bool {
     }
     // WATCH can't tell an adoption from a change. No keyspace event is sent, since the value is still the same.
     ctx.signal_modified(name.lend());
-    let origin = readopt::origin(seq);
+    let origin = lost_adoptions::origin(seq);
     ctx.replicate(c"MYLOG.APPLY", &[name.lend().bytes(), &record, &origin]);
     true
 }

@@ -8,18 +8,10 @@ use std::time::Duration;
 
 use module_api::Ctx;
 use module_api::keys::defrag::{self, Mover};
-use mylog_core::store::{SlotId, TablesPlace};
+use mylog_core::store::SlotId;
 
 use crate::engine;
 use crate::engine::value_handle::Unnamed;
-
-/// Where the moving of the tables stands.
-#[derive(Debug, Default)]
-pub(crate) struct Tables {
-    store: TablesPlace,
-    /// Of the engine's `changes`, once those of the store are done.
-    changes: Option<usize>,
-}
 
 /// Has the tables defragmented. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) {
@@ -54,16 +46,5 @@ impl defrag::Tables for StoreTables {
 }
 
 fn tables(mover: &mut Mover<'_>) -> bool {
-    let done = engine::with(|engine| {
-        let tables = &mut engine.defrag;
-        if tables.changes.is_none() {
-            if !engine.store.relocate_tables(&mut tables.store, mover) {
-                return false;
-            }
-            tables.changes = Some(0);
-        }
-        tables.changes = engine.changes.relocate(tables.changes.unwrap_or(0), mover);
-        tables.changes.is_none()
-    });
-    done.unwrap_or(true)
+    engine::with(|engine| engine.relocate_tables(mover)).unwrap_or(true)
 }

@@ -8,10 +8,11 @@ use module_api::server::info::{Info, InfoSource};
 use mylog_core::log::failure::Health;
 
 use crate::acks::{execution_unit, held_clients};
-use crate::adopt::{self, Outcome, census};
-use crate::engine::load_report;
+use crate::adopt::background::Outcome;
+use crate::adopt::{self, census};
+use crate::engine::{load_report, refusal};
 use crate::execute::native_fallback;
-use crate::lifecycle::startup;
+use crate::keyspace::load_state;
 use crate::{acks, engine, release, rewrite};
 
 /// The module's part of INFO.
@@ -55,7 +56,7 @@ fn log_fields(info: Info<'_>) {
             marks.oldest_unsynced_age_peak_ms(),
         );
         info.number(c"unwritten_bytes_peak", marks.unwritten_bytes_peak());
-        info.number(c"refused_writes", engine::refused_writes());
+        info.number(c"refused_writes", refusal::refused_writes());
         if let Some(free) = Some(marks.free_bytes()).filter(|free| *free != u64::MAX) {
             info.number(c"free_bytes", free);
         }
@@ -72,7 +73,8 @@ fn log_fields(info: Info<'_>) {
         info.text(c"last_write_status", status(marks.write_health()));
         info.text(c"last_fsync_status", status(marks.fsync_health()));
         let error = engine
-            .down_reason()
+            .refusal()
+            .map(|refusal| refusal.to_string())
             .or_else(|| marks.last_error())
             .unwrap_or_default();
         info.text(c"last_error", &one_line(&error));
@@ -118,7 +120,7 @@ fn rewrite_fields(info: Info<'_>) {
         info.number(c"diff_records_emitted", stats.emitted);
         info.number(c"last_residual_bytes", stats.last_residual_bytes);
     });
-    info.number(c"rebase_pending", u64::from(startup::rebase_pending()));
+    info.number(c"rebase_pending", u64::from(load_state::rebase_pending()));
 }
 
 fn load_fields(info: Info<'_>) {

@@ -28,12 +28,13 @@ use mylog_core::log::replay::Replay;
 use mylog_core::log::writer::{Writer, WriterConfig};
 use mylog_core::store::{Bounds, MAX_DBS, Store};
 
-use crate::acks::held_clients::Releaser;
-use crate::callbacks::{data_types, defrag, info, server_events};
+use crate::acks::execution_unit;
+use crate::callbacks::log_listener::LogListener;
+use crate::callbacks::{config_hooks, data_types, defrag, info, server_events, turn};
 use crate::engine::load_report;
-use crate::keyspace::selected_db;
+use crate::keyspace::{load_state, selected_db};
 use crate::lifecycle::{foreign_slots, save_barrier, startup};
-use crate::settings::config::ConfigError;
+use crate::settings::load_args::{self, ConfigError};
 use crate::settings::server_version::Edition;
 use crate::settings::{captured_keys, config, server_commands};
 use crate::{commands, engine, filter, rewrite};
@@ -119,7 +120,9 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     if ctx.select_db(MAX_DBS).is_ok() {
         return Err(LoadError::Databases);
     }
-    config::register(ctx, args)?;
+    config::attach(config_hooks::changed);
+    execution_unit::attach(turn::unit_ended);
+    load_args::register(ctx, args)?;
     let starting = is_startup(ctx);
     meet(edition);
     server_state::ask();
@@ -230,7 +233,7 @@ fn open_log(bounds: Bounds) -> Result<(), LoadError> {
     let writer = writer(&fs, path.clone(), file, &lock)?;
     engine::start(loading.store, next_seq, writer);
     rewrite::start(Arc::clone(&fs), &dir, identity, run, snapshot_end_offset);
-    startup::log_is_open(identity.uuid, report.created);
+    load_state::log_is_open(identity.uuid, report.created);
     LOCK.with(|slot| *slot = Some(lock));
     sweep_leftovers(fs.as_ref(), &dir);
     Ok(())
@@ -244,7 +247,7 @@ fn writer(fs: &Arc<dyn Fs>, live: PathBuf, file: LogFile, lock: &Arc<Claim>) -> 
         policy: config::fsync_policy(),
         claim: Some(Arc::clone(lock)),
     };
-    Writer::spawn(config, Arc::new(Releaser::new())).map_err(LoadError::Thread)
+    Writer::spawn(config, Arc::new(LogListener::new())).map_err(LoadError::Thread)
 }
 
 /// The folder, absolute: `CONFIG SET dir` moves the server, not the log.

@@ -1,7 +1,7 @@
 //! The server's events and notifications, handed to whom they concern.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use module_api::context::Flags;
 use module_api::keys::keyspace_events::KeyspaceEvents;
@@ -10,18 +10,16 @@ use module_api::server::events::{
     Child, EventLoop, Flush, LoadBeside, Loading, PrimaryLink, Role, Save, ServerEvents,
 };
 use module_api::server::server_state;
-use module_api::server::{latency, log, server_settings};
-use module_api::{Ctx, Refused, Str, clients, own_context};
+use module_api::server::{log, server_settings};
+use module_api::{Ctx, Refused, Str, own_context};
 use mylog_core::effect::Db;
 
-use crate::acks::{execution_unit, held_clients, mylog_wait};
+use crate::callbacks::turn;
 use crate::engine::backpressure;
-use crate::keyspace::{eviction, native_effects, selected_db};
-use crate::lifecycle::{loaded_beside, save_barrier, startup};
+use crate::keyspace::{names_beside, native_effects, selected_db};
+use crate::lifecycle::{loaded_beside, reload, save_barrier};
 use crate::settings::{propagation_targets, server_commands};
-use crate::{acks, adopt, engine, rewrite};
-
-static WAS_DOWN: AtomicBool = AtomicBool::new(false);
+use crate::{acks, adopt, engine, release, rewrite};
 
 /// The second of the last cron that looked at what is looked at once a second.
 static SECOND: AtomicU64 = AtomicU64::new(0);
@@ -63,11 +61,8 @@ struct Events;
 impl ServerEvents for Events {
     fn event_loop(ctx: Ctx<'_>, what: EventLoop) {
         match what {
-            EventLoop::BeforeSleep => before_sleep(ctx),
-            EventLoop::AfterSleep => {
-                acks::woke_up();
-                held_clients::set_past_sleep_hook(false);
-            }
+            EventLoop::BeforeSleep => turn::ends(ctx),
+            EventLoop::AfterSleep => turn::begins(),
         }
     }
 
@@ -76,21 +71,21 @@ impl ServerEvents for Events {
             Loading::Ended | Loading::Failed => {
                 server_state::set_loading(false);
                 acks::load_protects();
-                startup::load_ended(what == Loading::Failed);
-                adopt::disturbed();
+                reload::load_ended(what == Loading::Failed);
+                walks_disturbed();
                 adopt::census::begin();
             }
             Loading::RdbBegins | Loading::AofBegins | Loading::ReplicationBegins => {
                 // Clients are served from the present data set while another one is loaded beside it.
                 server_state::set_loading(Flags::of_server().any(Flags::LOADING));
-                startup::load_begins(what == Loading::RdbBegins);
+                reload::load_begins(what == Loading::RdbBegins);
             }
         }
     }
 
     fn loading_beside(what: LoadBeside) {
         match what {
-            LoadBeside::Begins => loaded_beside::begins(),
+            LoadBeside::Begins => names_beside::begins(),
             LoadBeside::Completed => loaded_beside::swapped_in(),
             LoadBeside::Aborted => loaded_beside::aborted(),
         }
@@ -100,13 +95,15 @@ impl ServerEvents for Events {
         if let Flush::Begins { db } = what {
             acks::load_protects();
             native_effects::flush_begins(db);
-            adopt::disturbed();
+            rewrite::heed();
+            walks_disturbed();
         }
     }
 
     fn swap(first: Db, second: Db) {
         native_effects::swapped(first, second);
-        adopt::disturbed();
+        rewrite::heed();
+        walks_disturbed();
     }
 
     fn cron() {
@@ -131,13 +128,13 @@ impl ServerEvents for Events {
         server_state::set_replica(role == Role::Replica);
         propagation_targets::may_have_come();
         if role == Role::Primary {
-            startup::became_primary();
+            reload::became_primary();
         }
     }
 
     fn primary_link(link: PrimaryLink) {
         if link == PrimaryLink::Up {
-            startup::synced();
+            reload::synced();
         }
     }
 
@@ -160,53 +157,6 @@ impl ServerEvents for Events {
         server_settings::changed(names);
         acks::refresh();
     }
-}
-
-/// The end of a turn of the event loop, in this order.
-fn before_sleep(ctx: Ctx<'_>) {
-    startup::enter(ctx);
-    acks::reads_end();
-    acks::turn_ends();
-    // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
-    //    group, and its clients are gated before anything is sent.
-    mylog_wait::release();
-    clients::run_unblocked();
-    execution_unit::end(ctx);
-    if let Some(own) = own_context() {
-        eviction::tell_replicas(own);
-        own.catch_up();
-    }
-    engine::with(engine::Engine::end_turn);
-    rewrite::turn();
-    sample_fsyncs();
-    release_if_down();
-    backpressure::sample();
-    // 2. Behind all that gates: whoever is let go now, or was never gated, is sent what he was told.
-    acks::before_sleep();
-    held_clients::set_past_sleep_hook(true);
-}
-
-/// The latency monitor takes samples on this thread only; the writer keeps the longest for it.
-fn sample_fsyncs() {
-    let slowest = engine::with(|engine| engine.marks().fsync_times().take_slowest_usec()).unwrap_or(0);
-    if slowest > 0 {
-        latency::sample(c"mylog-fsync", i64::try_from(slowest / 1000).unwrap_or(i64::MAX));
-    }
-}
-
-/// The writer answers those who are held when it fails; those who came just behind are answered here.
-fn release_if_down() {
-    let down = engine::with(|engine| engine.marks().is_down()).unwrap_or(false);
-    if down && (held_clients::waiting() > 0 || !WAS_DOWN.load(Ordering::Relaxed)) {
-        let reason = engine::with(|engine| engine.down_reason())
-            .flatten()
-            .unwrap_or_default();
-        held_clients::give_up_all(&reason);
-        engine::refusal::refresh();
-    } else if !down && WAS_DOWN.load(Ordering::Relaxed) {
-        engine::refusal::refresh();
-    }
-    WAS_DOWN.store(down, Ordering::Relaxed);
 }
 
 /// What the cron does once a second, however often it comes.
@@ -258,4 +208,10 @@ fn shut_down() {
         )),
         None => {}
     }
+}
+
+/// The databases were swapped, flushed or loaded: walks over all keys have lost their place.
+fn walks_disturbed() {
+    adopt::disturbed();
+    release::disturbed();
 }

@@ -5,15 +5,16 @@ use module_api::commands::command::{Keys, Spec};
 use redis_grammar::key_places::key_places;
 use redis_grammar::routes::{self, Keys as Places, ROUTES, Twin};
 
-use super::{FAMILIES, PREFIX};
+use super::FAMILIES;
+use crate::execute::twins::ROUTED;
 
 /// Commands with several forms. The filter knows the keys of one form only, so arity and keys differ.
 const APART: [&str; 2] = ["object", "scan"];
 
 fn native_name(spec: &Spec) -> String {
     let name = spec.name.to_str().unwrap();
-    let (prefix, native) = name.split_at(PREFIX.len());
-    assert!(prefix.as_bytes().eq_ignore_ascii_case(PREFIX));
+    let (prefix, native) = name.split_at(ROUTED.len());
+    assert!(prefix.as_bytes().eq_ignore_ascii_case(ROUTED));
     native.to_owned()
 }
 

@@ -23,10 +23,8 @@ use module_api::{Ctx, Refused};
 
 use crate::engine::string_encoding;
 use crate::execute::permission;
+use crate::execute::twins::ROUTED;
 use crate::settings::server_version::Edition;
-
-/// The prefix of the module's commands, before the native name.
-const PREFIX: &[u8] = b"MYLOG.";
 
 /// The tables, each with the title of its section in `docs/commands.md`.
 const FAMILIES: [(&str, &[Spec]); 12] = [
@@ -50,7 +48,7 @@ const FAMILIES: [(&str, &[Spec]); 12] = [
 /// Registers every command. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     for spec in admin::table::ADMIN {
-        let name = spec.name.to_bytes().get(PREFIX.len()..).unwrap_or_default();
+        let name = spec.name.to_bytes().get(ROUTED.len()..).unwrap_or_default();
         let mut categories = spec.categories.to_bytes().split(|byte| *byte == b' ');
         permission::note_own(name, categories.any(|word| word == b"admin"));
     }

@@ -8,6 +8,15 @@ use mylog_core::rewrite::residual::Residual;
 
 use crate::settings::config;
 
+/// Why a rewrite is to be given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GiveUp {
+    /// More waits for the new log than may.
+    OverLimit(OverLimit),
+    /// Whole databases were flushed or swapped, or the store is another one: a child can't follow that.
+    StoreReplaced,
+}
+
 /// Where sealed groups go beside the log. The bytes that are kept for the new log are limited, in each state.
 #[derive(Debug, Default)]
 pub(crate) enum Feed {
@@ -16,16 +25,18 @@ pub(crate) enum Feed {
     None,
     /// To the child, as fast as it reads them.
     Child(Backlog),
+    /// To no child any more: it has no part in what came since. This is what it had not taken by then.
+    CutOff(Backlog),
     /// The stream to the child has ended: the groups are kept for the switch to the new file.
     Residual(Arc<Residual>),
 }
 
 impl Feed {
     /// Takes a sealed group. After an error the rewrite is to be given up.
-    pub(crate) fn push(&mut self, group: &Arc<Group>) -> Result<(), OverLimit> {
+    pub(super) fn push(&mut self, group: &Arc<Group>) -> Result<(), GiveUp> {
         let limit = config::backlog_limit();
-        match self {
-            Self::None => Ok(()),
+        let pushed = match self {
+            Self::None | Self::CutOff(_) => Ok(()),
             Self::Child(backlog) => backlog.push(Arc::clone(group), limit),
             Self::Residual(residual) => {
                 residual.push(Arc::clone(group));
@@ -36,14 +47,26 @@ impl Feed {
                     Ok(())
                 }
             }
-        }
+        };
+        pushed.map_err(GiveUp::OverLimit)
+    }
+
+    /// The child can't follow what comes: it gets nothing more, neither of the group being built nor of any after it. An error
+    /// means that the rewrite is to be given up. A residual goes on, since a switch that has begun appends it to a whole log.
+    pub(super) fn cut_off(&mut self) -> Result<(), GiveUp> {
+        *self = match std::mem::take(self) {
+            Self::None => return Ok(()),
+            Self::Child(backlog) => Self::CutOff(backlog),
+            other => other,
+        };
+        Err(GiveUp::StoreReplaced)
     }
 
     /// Bytes that are kept now, and the most that were.
     pub(crate) fn bytes(&self) -> (u64, u64) {
         match self {
             Self::None => (0, 0),
-            Self::Child(backlog) => (backlog.bytes(), backlog.peak()),
+            Self::Child(backlog) | Self::CutOff(backlog) => (backlog.bytes(), backlog.peak()),
             Self::Residual(residual) => (residual.held_bytes(), residual.peak_bytes()),
         }
     }

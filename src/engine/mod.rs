@@ -3,17 +3,19 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod backpressure;
+mod defrag_tables;
 pub(crate) mod feed;
 pub(crate) mod lazyfree;
 pub(crate) mod load_report;
 pub(crate) mod own_change;
 pub(crate) mod payload;
+mod pressure;
 pub(crate) mod refusal;
+pub(crate) mod resend;
 pub(crate) mod string_encoding;
 pub(crate) mod value_handle;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use module_api::gil::Gil;
@@ -26,17 +28,17 @@ use mylog_core::log::failure::Healing;
 use mylog_core::log::policy::FsyncPolicy;
 use mylog_core::log::watermarks::Watermarks;
 use mylog_core::log::writer::{WaitOutcome, Writer};
-use mylog_core::rewrite::backlog::OverLimit;
+use mylog_core::relocate::Relocate;
 use mylog_core::rewrite::schedule::space_needed;
 use mylog_core::store::{Applied, ApplyError, Form, SlotId, Store};
 use mylog_core::value::Value;
 
-use crate::acks::reply::Reply;
-use crate::callbacks::defrag::Tables;
-use crate::engine::backpressure::Pressure;
-use crate::engine::feed::Feed;
-use crate::keyspace::eviction;
+use crate::settings::attention::{self, DOWN};
 use crate::settings::{always_keys, config};
+use defrag_tables::Tables;
+use feed::{Feed, GiveUp};
+use pressure::{Gauges, Pressure};
+use refusal::Refusal;
 
 /// All state that a change of a durable key changes.
 pub(crate) struct Engine {
@@ -46,7 +48,7 @@ pub(crate) struct Engine {
     /// Seq of the last change of each key, for readers.
     pub(crate) changes: Changes,
     /// How far the server's defragmentation of `store` and `changes` is.
-    pub(crate) defrag: Tables,
+    defrag: Tables,
     /// Seq of the last effect that is acknowledged as under `always`; 0 before the first.
     strict_seq: u64,
     /// A sync was requested for all seqs up to this one: a client that waits for one of them need not request another.
@@ -61,18 +63,16 @@ pub(crate) struct Engine {
     pub(crate) writer: Writer,
     /// Where sealed groups go beside the log while a rewrite runs.
     pub(crate) feed: Feed,
-    /// Set once the feed is over its limit: the rewrite is given up at the end of the turn.
-    pub(crate) feed_over: Option<OverLimit>,
+    /// Why the rewrite is to be given up at the end of the turn.
+    pub(crate) give_up: Option<GiveUp>,
     /// Set while the store takes effects that the log does not get: keys of an RDB or AOF whose lineage the log does not
     /// have, until it is decided whether they are accepted.
     pub(crate) mute: bool,
     /// Why durable writes are refused although the log works.
-    pub(crate) refusing: Option<String>,
+    pub(crate) refusing: Option<Refusal>,
     /// Whether the disk is too slow for what is written.
-    pub(crate) pressure: Pressure,
+    pressure: Pressure,
 }
-
-static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 static ENGINE: Gil<Option<Engine>> = Gil::new(None);
 
@@ -96,7 +96,7 @@ pub(crate) fn start(store: Store, next_seq: u64, writer: Writer) {
         aof_first: false,
         writer,
         feed: Feed::None,
-        feed_over: None,
+        give_up: None,
         mute: false,
         refusing: None,
         pressure: Pressure::default(),
@@ -166,7 +166,10 @@ impl Engine {
         if always_keys::is_effect(effect) {
             self.strict_seq = seq;
         }
-        eviction::changed_behind(effect);
+        if effect.spans_databases() {
+            self.store_leaves();
+        }
+        resend::changed(effect);
     }
 
     fn give_back_discarded(&mut self) {
@@ -189,6 +192,13 @@ impl Engine {
     /// Seq of the last effect that is acknowledged as under `always`.
     pub(crate) fn strict_seq(&self) -> u64 {
         self.strict_seq
+    }
+
+    /// Whole databases are flushed or swapped, or the store is another one from now on: no child can follow that.
+    pub(crate) fn store_leaves(&mut self) {
+        if let Err(why) = self.feed.cut_off() {
+            self.give_up = Some(why);
+        }
     }
 
     /// The store was replaced by another one, and the log got the difference.
@@ -222,8 +232,8 @@ impl Engine {
         let group = Arc::new(group);
         // Ordering 1 of `mylog_core::rewrite::residual`: the residual gets the group before the writer. Otherwise a switch
         // in between would lose the group with the old file.
-        if let Err(over) = self.feed.push(&group) {
-            self.feed_over.get_or_insert(over);
+        if let Err(why) = self.feed.push(&group) {
+            self.give_up.get_or_insert(why);
         }
         self.writer.submit_for(group, std::mem::take(&mut self.waiting));
         if std::mem::take(&mut self.sync_wanted) {
@@ -294,18 +304,16 @@ impl Engine {
     }
 
     /// Why no new change becomes durable; `None` while the log works.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Refusal> {
         if !self.marks().is_down() {
             return None;
         }
-        let mut reason = self.marks().last_error().unwrap_or_default();
+        let error = self.marks().last_error().unwrap_or_default();
         let (free, needed) = (self.marks().free_bytes(), space_needed(self.store.live_bytes()));
         if self.marks().healing() == Healing::Ready && free < needed {
-            reason.push_str(&format!(
-                "; it waits for room: {free} bytes are free, about {needed} are needed"
-            ));
+            return Some(Refusal::DownForRoom { error, free, needed });
         }
-        Some(reason)
+        Some(Refusal::Down(error))
     }
 
     /// True while no new change becomes durable, or none has for longer than `mylog.max-unsynced-age`.
@@ -314,7 +322,7 @@ impl Engine {
     }
 
     /// Why changes that are not durable yet may never be; `None` while the log is in no trouble.
-    pub(crate) fn doubt(&self) -> Option<String> {
+    pub(crate) fn doubt(&self) -> Option<Refusal> {
         let is_old = || self.pressure.is_old().then(|| self.pressure_reason()).flatten();
         self.trouble().or_else(is_old)
     }
@@ -334,39 +342,35 @@ impl Engine {
     }
 
     /// Why durable writes are refused now; `None` while they are not.
-    pub(crate) fn down_reason(&self) -> Option<String> {
-        if let Some(reason) = &self.refusing {
-            return Some(reason.clone());
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        if let Some(refusal) = &self.refusing {
+            return Some(refusal.clone());
         }
         self.trouble().or_else(|| self.pressure_reason())
     }
-}
 
-/// The error for a durable write while the log can't take it; nothing has changed then.
-pub(crate) fn refusal() -> Option<Reply> {
-    if with(|engine| engine.takes_all()) == Some(true) {
-        return None;
+    fn gauges(&self) -> Gauges {
+        Gauges::read(self.marks(), self.building_bytes())
     }
-    backpressure::look_at_size();
-    let reason = with(|engine| engine.down_reason()).unwrap_or_else(|| Some("the log is not open".into()))?;
-    Some(Reply::error_text(&refused(&reason)))
+
+    /// Why durable writes are refused because of a slow disk; `None` while they are not.
+    fn pressure_reason(&self) -> Option<Refusal> {
+        if !self.pressure.is_on() {
+            return None;
+        }
+        self.pressure.reason(self.gauges())
+    }
+
+    /// Goes on with the defragmentation of the tables. True once all are done.
+    pub(crate) fn relocate_tables(&mut self, mover: &mut impl Relocate) -> bool {
+        self.defrag.relocate(&mut self.store, &mut self.changes, mover)
+    }
 }
 
-/// True while durable writes are taken.
-pub(crate) fn takes_writes() -> bool {
-    backpressure::look_at_size();
-    with(|engine| engine.down_reason().is_none()) == Some(true)
-}
-
-/// The text of a refusal. Counts the refusal.
-pub(crate) fn refused(reason: &str) -> String {
-    REFUSED.fetch_add(1, Ordering::Relaxed);
-    format!("MYLOGDOWN {reason}")
-}
-
-/// Durable writes refused since the start.
-pub(crate) fn refused_writes() -> u64 {
-    REFUSED.load(Ordering::Relaxed)
+/// The log went down, or works again. While it is down, the filter checks for commands that would change durable keys.
+pub(crate) fn refresh_attention() {
+    let down = with(|engine| engine.refusal().is_some());
+    attention::set(DOWN, down == Some(true));
 }
 
 /// True for a key that is durable in any database: not every server tells the filter the client's database.

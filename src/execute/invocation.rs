@@ -1,12 +1,4 @@
-//! A command of the module from the server's entry to the reply. The order of its steps is kept here:
-//!
-//! 1. Check the arguments, open the keys, compute the effect: all that can fail.
-//! 2. Commit. From here on nothing may fail: the log has the effect, and a client that got an error would assume that
-//!    nothing was done.
-//! 3. Make the keyspace follow. Otherwise a client or callback that is notified next would find another state than the log
-//!    has.
-//! 4. Signal the key to the clients that watch it, raise the event, replicate.
-//! 5. Send the reply, or have it wait for the changes that the command made and saw.
+//! A command of ours that runs: its arguments, what it sees and changes, and what replicas get. The order of its steps is in `run`.
 
 use std::ffi::CStr;
 
@@ -14,28 +6,21 @@ use module_api::Ctx;
 use module_api::context::Flags;
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::keys::notify::Class;
-use module_api::server::server_state;
-use module_api::server::{log, server_settings};
+use module_api::server::log;
 use module_api::string::{ArgVector, Args};
 use mylog_core::effect::Effect;
 use mylog_core::store::{ApplyError, Form};
 use mylog_core::value::{Hash, Kind, ValueRef};
 
-use crate::acks::errors::{NOT_STARTED, NOT_STRINGS, WRONG_TYPE};
-use crate::acks::held_clients;
+use crate::acks::errors::{NOT_STARTED, WRONG_TYPE};
 use crate::acks::read_barrier::Sight;
 use crate::acks::reply::{Out, Reply};
 use crate::engine;
+use crate::engine::refusal::Refusal;
 use crate::engine::value_handle::{self, entry_of};
 use crate::execute::open_key::{Left, read_as, read_str, report};
 pub(crate) use crate::execute::open_key::{OfKind, Target};
-use crate::execute::{native_fallback, permission};
-use crate::keyspace::native_effects;
-use crate::lifecycle::startup;
 use crate::settings::propagation_targets;
-
-/// What a command does. `Err` is the reply of a command that has changed nothing.
-pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
 
 /// Whether a command may change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,40 +29,6 @@ pub(crate) enum Access {
     Read,
     /// It writes, or may.
     Write,
-}
-
-/// The server's entry into a command with this handler; with `keys`, a `fn(Ctx, Args) -> Vec<KeyPlace>`, into one that tells
-/// the server its keys.
-macro_rules! entry {
-    ($access:ident, $handler:path $(, $keys:expr)?) => {{
-        struct Entered;
-        impl module_api::commands::command::Command for Entered {
-            $(
-                const KEYS: Option<
-                    fn(
-                        module_api::Ctx<'_>,
-                        module_api::string::Args<'_>,
-                    ) -> Vec<module_api::commands::command::KeyPlace>,
-                > = Some($keys);
-            )?
-
-            fn run(ctx: module_api::Ctx<'_>, args: module_api::string::Args<'_>) {
-                let access = $crate::execute::invocation::Access::$access;
-                $crate::execute::invocation::run(ctx, args, access, $handler);
-            }
-        }
-        module_api::commands::command::Entry::of::<Entered>()
-    }};
-}
-pub(crate) use entry;
-
-/// Runs a command.
-pub(crate) fn run<'c>(ctx: Ctx<'c>, args: Args<'c>, access: Access, handler: Handler) {
-    let done = perform(ctx, args, access, Occasion::Sent, handler);
-    // A client that waits for a key, or for a time to pass, has no reply yet.
-    if !matches!(done.reply, Reply::Later) {
-        held_clients::finish(ctx, done.reply, done.changed, done.seen);
-    }
 }
 
 /// When a command runs.
@@ -89,54 +40,9 @@ pub(crate) enum Occasion {
     Served,
 }
 
-/// What a command did, and the changes that its reply has to wait for.
-pub(crate) struct Done {
-    pub(crate) reply: Reply,
-    /// The last change that it made and for which the reply has to wait.
-    pub(crate) changed: Option<u64>,
-    /// The last change that it saw and for which the reply has to wait.
-    pub(crate) seen: Option<u64>,
-}
-
-/// Runs a command up to its reply, which the caller sends.
-pub(crate) fn perform<'c>(
-    ctx: Ctx<'c>,
-    args: Args<'c>,
-    access: Access,
-    occasion: Occasion,
-    handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
-) -> Done {
-    server_settings::need();
-    // Effects of an earlier command of the unit that are not decided yet come before those of this command.
-    native_effects::settle(native_effects::Cause::Command);
-    let begun = engine::with(|engine| (engine.strict_seq(), Sight::begin(engine)));
-    let (before, sight) = begun.unwrap_or_else(|| (0, Sight::none()));
-    let mut call = Call {
-        ctx,
-        args,
-        db: ctx.db(),
-        sight,
-        occasion,
-        propagation: Propagation::None,
-    };
-    let reply = call.handle(access, handler);
-    call.propagate();
-    // Effects that callbacks committed meanwhile, for a native command that runs inside this one, count as well. Not for a
-    // read: it may find an expired key, for whose deletion no client waits, and its reply may have been sent already.
-    let changed = match access {
-        Access::Read => None,
-        Access::Write => engine::with(|engine| engine.strict_seq()).filter(|&after| after != before),
-    };
-    Done {
-        reply,
-        changed,
-        seen: call.sight.seen(),
-    }
-}
-
 /// The error for an effect that the store has rejected: keyspace and store do not agree on this key.
 fn unfit(error: &ApplyError) -> Reply {
-    let text = engine::refused(&format!("the log can't take this: {error}; nothing was done"));
+    let text = Refusal::Unfit(*error).counted();
     log::warning(&text);
     Reply::error_text(&text)
 }
@@ -163,36 +69,20 @@ pub(crate) struct Call<'c> {
 }
 
 impl<'c> Call<'c> {
-    fn handle(&mut self, access: Access, handler: impl FnOnce(&mut Self) -> Result<Reply, Reply>) -> Reply {
-        if let Some(denied) = permission::refusal(self.ctx, self.args) {
-            return denied;
-        }
-        if access == Access::Write {
-            // The log contains all that the server's AOF could add, so the log wins.
-            if server_state::is_loading() {
-                if startup::skips_loading_command() {
-                    native_fallback::leave_to_the_log(self);
-                    return Reply::Null;
-                }
-            } else if let Some(refusal) = engine::refusal() {
-                // A refusal would make a replica differ from its primary, and no client would be notified.
-                if !self.ctx.flags().any(Flags::REPLICATED) {
-                    return refusal;
-                }
-            }
-        }
-        if let Some(answered) = native_fallback::goes_on_natively(self) {
-            return answered;
-        }
-        match handler(self) {
-            Err(unchanged) if unchanged == WRONG_TYPE || unchanged == NOT_STRINGS => {
-                native_fallback::answer_instead(self, access).unwrap_or(unchanged)
-            }
-            Ok(reply) | Err(reply) => reply,
+    /// A command that begins. It sees what `sight` notes.
+    pub(super) fn new(ctx: Ctx<'c>, args: Args<'c>, sight: Sight, occasion: Occasion) -> Self {
+        Self {
+            ctx,
+            args,
+            db: ctx.db(),
+            sight,
+            occasion,
+            propagation: Propagation::None,
         }
     }
 
-    fn propagate(&self) {
+    /// Has replicas and the server's AOF get what they are to get.
+    pub(super) fn propagate(&self) {
         match &self.propagation {
             Propagation::None => {}
             Propagation::Verbatim => self.ctx.replicate_verbatim(),

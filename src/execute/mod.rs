@@ -7,4 +7,5 @@ pub(crate) mod invocation;
 pub(crate) mod native_fallback;
 pub(crate) mod open_key;
 pub(crate) mod permission;
+pub(crate) mod run;
 pub(crate) mod twins;

@@ -15,13 +15,13 @@ use redis_grammar::prefixes::Standing;
 
 use crate::acks::errors::{NOT_RUN, WRONG_TYPE};
 use crate::acks::reply::Reply;
+use crate::engine;
+use crate::engine::backpressure;
 use crate::engine::own_change::own_op;
 use crate::execute::invocation::{Access, Call};
 use crate::execute::twins;
-use crate::keyspace::selected_db;
-use crate::lifecycle::readopt;
+use crate::keyspace::{hand_back, lost_adoptions, selected_db};
 use crate::settings::captured_keys;
-use crate::{engine, release};
 
 static COMMANDS: AtomicU64 = AtomicU64::new(0);
 
@@ -97,12 +97,15 @@ fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
         .filter(is_ours)
         .map(|&place| call.args.get(place))
         .collect();
-    let may_be =
-        |name: &&[u8]| release::is_released(name) && captured_keys::standing(name) == Standing::Excluded;
-    let allowed = ours.iter().all(may_be) && engine::takes_writes() && !server::writes_are_paused();
+    let may_be = |name: &&[u8]| {
+        captured_keys::is_released(name) && captured_keys::standing(name) == Standing::Excluded
+    };
+    let allowed = ours.iter().all(may_be) && backpressure::takes_writes() && !server::writes_are_paused();
     allowed
         && !server_state::is_replica()
-        && ours.iter().all(|name| release::at_once(call.ctx, call.db, name))
+        && ours
+            .iter()
+            .all(|name| hand_back::at_once(call.ctx, call.db, name))
 }
 
 /// The filter has routed a command here for an excluded key that was durable, in this database or in another one. If none of
@@ -215,10 +218,10 @@ pub(crate) fn leave_to_the_log(call: &Call<'_>) {
     let name = call.args.get(0).to_ascii_lowercase();
     let places = match name.strip_prefix(b"mylog.") {
         Some(b"apply") => {
-            readopt::adopted(call.db, call.args.get(1), call.args.get(3));
+            lost_adoptions::adopted(call.db, call.args.get(1), call.args.get(3));
             vec![1]
         }
-        Some(native @ (b"rename" | b"renamenx")) if readopt::keeps(call.db, call.args.get(1)) => {
+        Some(native @ (b"rename" | b"renamenx")) if lost_adoptions::keeps(call.db, call.args.get(1)) => {
             // The native value stands for the durable one, so it is renamed with its key.
             run_for_the_log(call, native);
             Vec::new()
@@ -228,7 +231,7 @@ pub(crate) fn leave_to_the_log(call: &Call<'_>) {
     };
     for place in places {
         let key = Key::open(call.ctx, call.args.string(place), Mode::Write);
-        if key.native_kind().is_some() && !readopt::keeps(call.db, call.args.get(place)) {
+        if key.native_kind().is_some() && !lost_adoptions::keeps(call.db, call.args.get(place)) {
             let _own = own_op();
             let _ = key.delete();
         }

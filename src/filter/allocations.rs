@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use module_api::mock::{self, Server};
-use redis_grammar::prefixes::{self, Prefixes};
+use redis_grammar::prefixes;
 
 use super::register;
 use crate::settings::captured_keys;
@@ -40,7 +40,7 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
         "order: queue: quota:",
         "order: queue: !queue:*:e quota: !quota:2",
     ] {
-        captured_keys::set_prefixes(Prefixes::of(&prefixes::Words::parse(text.as_bytes()).unwrap()));
+        captured_keys::set_words(&prefixes::Words::parse(text.as_bytes()).unwrap());
         for command in cache {
             let name = command.split(' ').next().unwrap_or_default();
             assert_eq!(
@@ -70,5 +70,5 @@ fn the_filter_allocates_nothing_for_the_cache_nor_for_captured_keys() {
             assert_eq!(filtered(&server, command), (twin.to_owned(), 0), "{command}");
         }
     }
-    captured_keys::set_prefixes(Prefixes::NONE);
+    captured_keys::set_words(&prefixes::Words::default());
 }

@@ -6,7 +6,8 @@ use module_api::server::server_state;
 use redis_grammar::key_places::key_places;
 use redis_grammar::routes;
 
-use super::{lead_to_twin, name_of};
+use super::command_name::name_of;
+use super::lead::lead_to_twin;
 use crate::acks::{self, Needs};
 use crate::engine::is_durable;
 

@@ -12,33 +12,32 @@
 #[cfg(test)]
 mod allocations;
 mod author;
+mod command_name;
+mod lead;
 mod queued;
 mod replica;
 mod stand_in;
 mod unrouted;
+mod while_down;
 
 use module_api::commands::filter::{Filter, Filtered};
 use module_api::commands::rm_call;
 use module_api::server::server_state;
 use module_api::{Ctx, Refused};
 use redis_grammar::key_places::{Places, key_places, number, pattern_places};
-use redis_grammar::prefixes::{Prefixes, Standing};
+use redis_grammar::prefixes::Standing;
 use redis_grammar::routes::{self, Keys, Route, Twin};
 
 use crate::engine::{is_durable, payload};
 use crate::execute::{blocking_pops, twins};
-use crate::keyspace::selected_db;
+use crate::keyspace::{native_effects, selected_db};
 use crate::settings::attention::{self, DOWN, WATCHED};
-use crate::settings::{captured_keys, server_commands};
+use crate::settings::captured_keys;
 use crate::{acks, engine};
+use command_name::name_of;
+use lead::{is_led, lead_to_twin, replace_name};
 use stand_in::reject;
-
-/// Switches the watching on or off: whether replies may have to wait for the disk.
-pub(crate) fn watch(watched: bool) {
-    if !attention::set(WATCHED, watched) {
-        acks::forget_author();
-    }
-}
+use while_down::{refuse, refuse_if_any_is_durable};
 
 /// Registers the filter. This is the last step of OnLoad, because Redis 7.0 can't unregister a filter.
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
@@ -62,6 +61,8 @@ fn see(command: Filtered<'_>) {
     if blocking_pops::are_due() && may_unblock(command) {
         blocking_pops::let_go();
     }
+    // A key that a command before this one has lost is gone for good: its client is known by now.
+    native_effects::settle_unlinked();
     // This runs even while no new reply has to wait, since clients may still be gated.
     acks::next_command(|| command.client_id());
     if acks::is_anything_aside() && !attention::is_on(WATCHED) {
@@ -76,15 +77,6 @@ fn see(command: Filtered<'_>) {
     if len >= 5 && selected_db::leads() {
         lead_copy(command);
     }
-}
-
-/// The name of a command in the server's table, also if `rename-command` has given the command another spelling.
-fn name_of<'c>(command: Filtered<'c>) -> Option<&'c [u8]> {
-    let spelling = command.arg(0)?;
-    if server_commands::are_renamed() {
-        return server_commands::name_of(spelling).map(str::as_bytes);
-    }
-    Some(spelling)
 }
 
 /// Routes COPY to another database to a command of the module, on servers where COPY would leave its client in that database.
@@ -233,15 +225,6 @@ fn captured(command: Filtered<'_>, keys: Places) -> Captured {
     }
 }
 
-/// True for a key whose commands are routed to their twins: a captured key, or an excluded key that is still durable.
-fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
-    match prefixes.standing(key) {
-        Standing::Outside => false,
-        Standing::Held => true,
-        Standing::Excluded => is_durable(key),
-    }
-}
-
 /// True if one of the patterns by which SORT finds other keys has a captured prefix.
 fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
     let arg = |place| command.arg(place).unwrap_or_default();
@@ -285,37 +268,7 @@ fn refuse_while_down(command: Filtered<'_>, route: &Route, keys: Places) {
     unrouted::lead(command);
 }
 
-/// Refuses a command while the log is down, if there is any durable key.
-fn refuse_if_any_is_durable(command: Filtered<'_>) {
-    if attention::is_on(DOWN) && engine::with(|engine| !engine.store.is_empty()) == Some(true) {
-        refuse(command);
-    }
-}
-
-/// Refuses a command, if the log is still down.
-fn refuse(command: Filtered<'_>) {
-    // `DOWN` is updated at the end of each turn only, and the log may work again by now.
-    if let Some(reason) = engine::with(|engine| engine.down_reason()).flatten() {
-        reject(command, &engine::refused(&reason));
-    }
-}
-
 /// True for a RESTORE that would make a durable key.
 fn brings_durable(command: Filtered<'_>, route: &Route) -> bool {
     route.name.starts_with("restore") && command.arg(3).is_some_and(payload::is_ours)
-}
-
-/// Replaces the name of a command with that of its route's twin.
-fn lead_to_twin(command: Filtered<'_>, place: usize) {
-    if queued::is_denied(command) {
-        return;
-    }
-    if let Some(twin) = twins::twin(place) {
-        let _ = command.replace(0, twin);
-    }
-}
-
-/// Replaces the name of a command without a route with that of its twin.
-fn replace_name(command: Filtered<'_>, native: &[u8]) {
-    let _ = command.replace(0, twins::made_twin(native));
 }

@@ -12,6 +12,8 @@ use module_api::commands::filter::Filtered;
 use module_api::gil::Gil;
 use module_api::own_context;
 
+use super::command_name::name_of;
+
 /// A client that has sent MULTI and neither EXEC nor DISCARD. A command that would change its user is queued as well.
 struct Client {
     id: u64,
@@ -37,7 +39,7 @@ static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Notes MULTI, EXEC, DISCARD and RESET.
 pub(super) fn look(command: Filtered<'_>) {
-    let Some(name) = super::name_of(command) else {
+    let Some(name) = name_of(command) else {
         return;
     };
     let is = |known: &[u8]| name.eq_ignore_ascii_case(known);

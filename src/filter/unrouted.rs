@@ -6,11 +6,15 @@ use module_api::own_context;
 use module_api::server::server_state;
 use redis_grammar::key_places::number;
 
-use super::{is_led, name_of, queued, reject, stand_in};
+use super::command_name::name_of;
+use super::lead::is_led;
+use super::stand_in::reject;
+use super::while_down::refuse_if_any_is_durable;
+use super::{queued, stand_in};
 use crate::engine::{is_durable, refusal};
 use crate::settings::attention::{self, DOWN};
 use crate::settings::server_commands::{Command, Treatment};
-use crate::settings::{captured_keys, config, server_commands};
+use crate::settings::{captured_keys, server_commands};
 
 /// The prefix of the module's own commands.
 const OWN: &[u8] = b"mylog.";
@@ -43,7 +47,7 @@ pub(super) fn look(command: Filtered<'_>, len: usize, name: &[u8]) {
                 lead(command);
             }
         }
-        Finding::Slots => super::refuse_if_any_is_durable(command),
+        Finding::Slots => refuse_if_any_is_durable(command),
     }
 }
 
@@ -100,7 +104,7 @@ pub(super) fn look_at_populate(command: Filtered<'_>) {
     if let Some(captured) = captured_keys::with(|prefixes| prefixes.numbered(&stem, count)) {
         reject(
             command,
-            &refusal::no_durable_form("debug populate", &config::captured_by(&captured)),
+            &refusal::no_durable_form("debug populate", &captured_keys::captured_by(&captured)),
         );
     }
 }

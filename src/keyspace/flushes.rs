@@ -9,8 +9,8 @@ use module_api::own_context;
 use mylog_core::effect::{Db, Effect};
 use mylog_core::store::Store;
 
-use crate::lifecycle::startup;
-use crate::{engine, rewrite};
+use super::load_state;
+use crate::engine;
 
 /// A flush that has happened.
 pub(super) struct Flushed {
@@ -48,7 +48,7 @@ impl Flushed {
     pub(super) fn finally(self) {
         // The server counts a command once it is done: none but DEBUG flushes for a load.
         if self.by_sync || self.debugs != debugs() {
-            return startup::flushed_in_vain(self.held);
+            return load_state::flushed_in_vain(self.held);
         }
         engine::with(|engine| {
             // The store is empty already; the old one leaves as any flushed store does.
@@ -56,7 +56,6 @@ impl Flushed {
             // It fits any store.
             let _ = engine.commit(&Effect::FlushAll);
         });
-        rewrite::start_anew();
     }
 }
 

@@ -15,13 +15,13 @@ use mylog_core::effect::{Db, Effect, NEVER};
 use mylog_core::store::{Applied, SlotId, Store};
 use mylog_core::value::Kind;
 
-use crate::acks::{Author, execution_unit};
+use crate::acks::{Author, unheld};
 use crate::engine::own_change::{in_own_op, own_op};
+use crate::engine::resend;
 use crate::engine::value_handle::{Unnamed, entry_of};
-use crate::keyspace::eviction;
 use crate::keyspace::flushes::Flushed;
-use crate::lifecycle::{loaded_beside, readopt, stale_rdb, startup};
-use crate::{acks, engine, rewrite};
+use crate::keyspace::{eviction, load_state, lost_adoptions, names_beside};
+use crate::{acks, engine};
 
 /// The entry of a key whose value is being taken, and of one that is about to be deleted: none has this number.
 const NO_ENTRY: SlotId = SlotId {
@@ -67,9 +67,12 @@ pub(crate) fn is_pending() -> bool {
     PENDING.with(|pending| !matches!(pending, Pending::Nothing))
 }
 
-/// True while a name has lost its entry, and it may still turn out to be something else.
-pub(crate) fn is_unlinked() -> bool {
-    PENDING.with(|pending| matches!(pending, Pending::Unlinked(..)))
+/// Before each command that the filter sees: a name that has lost its entry is final.
+#[inline]
+pub(crate) fn settle_unlinked() {
+    if PENDING.with(|pending| matches!(pending, Pending::Unlinked(..))) {
+        settle(Cause::Command);
+    }
 }
 
 /// True while everything was flushed, and a load may follow that makes it none.
@@ -80,7 +83,7 @@ pub(crate) fn is_flushed() -> bool {
 /// A value is being loaded or copied: a notification with its name follows.
 pub(crate) fn expect_loaded() {
     LOADED.fetch_add(1, Ordering::Relaxed);
-    loaded_beside::value_came();
+    names_beside::value_came();
 }
 
 /// The `unlink` callback: a name has lost its entry.
@@ -97,7 +100,7 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
     if let Some(Some(end)) = end {
         // Nobody waits for what is deleted because its time is over: after a crash it would be gone, too.
         let is_over = end != NEVER && end <= server::now_ms();
-        let author = (!is_over).then(|| execution_unit::watch(Some(key))).flatten();
+        let author = (!is_over).then(|| unheld::watch(Some(key))).flatten();
         AUTHOR.with(|slot| *slot = author);
         set_pending(Pending::Unlinked(db, key.to_vec(), id));
     }
@@ -138,7 +141,7 @@ fn waited_for<R>(change: impl FnOnce() -> R) -> R {
     let done = change();
     let after = strict_seq();
     if after != before {
-        execution_unit::must_wait(after);
+        unheld::must_wait(after);
     }
     done
 }
@@ -187,16 +190,16 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
         settle(Cause::Command);
     }
     match event {
-        b"rename_from" | b"move_from" => readopt::left(ctx.db(), key.bytes()),
+        b"rename_from" | b"move_from" => lost_adoptions::left(ctx.db(), key.bytes()),
         b"rename_to" | b"move_to" | b"copy_to" | b"restore" => {
-            readopt::arrived(ctx.db(), key.bytes());
+            lost_adoptions::arrived(ctx.db(), key.bytes());
             if is_pending() || LOADED.load(Ordering::Relaxed) > 0 {
                 reconcile(ctx, key);
             }
         }
-        b"loaded" if loaded_beside::came(ctx.db(), key.bytes()) => {}
+        b"loaded" if names_beside::came(ctx.db(), key.bytes()) => {}
         b"loaded" => {
-            stale_rdb::came(ctx.db(), key.bytes());
+            load_state::key_loaded(ctx.db(), key.bytes());
             if LOADED.load(Ordering::Relaxed) > 0 {
                 // 7.0 keeps this name on its stack, and ends itself when a key is opened with it.
                 reconcile(ctx, OwnedStr::new(key.bytes()).lend());
@@ -220,7 +223,7 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
 fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
     settle(Cause::Command);
     // A native key of this name, of the time before: not the log's.
-    if startup::skips_loading_command() {
+    if load_state::skips_loading_command() {
         return;
     }
     let db = ctx.db();
@@ -252,7 +255,7 @@ fn reconcile(ctx: Ctx<'_>, name: Str<'_>) {
 
 fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     let db = ctx.db();
-    if startup::takes_loaded(db, name.bytes()) {
+    if load_state::takes_loaded(db, name.bytes()) {
         return;
     }
     // Not used by that: RESTORE and a load say how long a key has been idle.
@@ -361,14 +364,13 @@ fn adopt(unnamed: Unnamed, db: Db, name: &[u8]) -> Option<SlotId> {
 pub(crate) fn flush_begins(db: Option<Db>) {
     settle(Cause::Command);
     // The server's AOF repeats it. The log has it, and what came behind it, which must not be flushed.
-    if startup::skips_loading_command() {
+    if load_state::skips_loading_command() {
         return;
     }
     match db {
         Some(db) => {
             if engine::with(|engine| engine.store.db_len(db) > 0) == Some(true) {
                 waited_for(|| engine::with(|engine| take_effect(engine, &Effect::FlushDb { db })));
-                rewrite::start_anew();
             }
         }
         None => {
@@ -376,9 +378,9 @@ pub(crate) fn flush_begins(db: Option<Db>) {
                 (!engine.store.is_empty()).then(|| Box::new(std::mem::take(&mut engine.store)))
             });
             // A load that has begun, or one that failed, has a part in it: what it is to replace is kept elsewhere.
-            if let Some(old) = old.flatten().and_then(startup::flushed_by_load) {
+            if let Some(old) = old.flatten().and_then(load_state::flushed_by_load) {
                 set_pending(Pending::Flushed(Flushed::now(old)));
-                let author = execution_unit::watch(None);
+                let author = unheld::watch(None);
                 AUTHOR.with(|slot| *slot = author);
             }
         }
@@ -396,15 +398,14 @@ pub(crate) fn swapped(a: Db, b: Db) {
         other => set_pending(other),
     }
     settle(Cause::Command);
-    eviction::swapped(a, b);
+    resend::swapped(a, b);
     // The server's AOF repeats it, and the log has it.
-    if startup::swaps_loaded(a, b) {
-        return;
+    if load_state::swaps_loaded(a, b) {
+        return lost_adoptions::swapped(a, b);
     }
     let changes = engine::with(|engine| a != b && (engine.store.db_len(a) > 0 || engine.store.db_len(b) > 0));
     if changes == Some(true) {
         waited_for(|| engine::with(|engine| take_effect(engine, &Effect::SwapDb { a, b })));
-        rewrite::start_anew();
     }
 }
 

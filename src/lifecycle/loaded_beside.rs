@@ -4,65 +4,22 @@
 //! The values that come are not in the keyspace yet, so none can be taken into the store under its name. Their names
 //! are kept until the server has put the new data set in place of the old one; if it never does, they are forgotten.
 
-use module_api::gil::Gil;
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::Db;
 
 use super::reload;
 use crate::engine::value_handle::entry_of;
-use crate::keyspace::native_effects;
-
-struct Beside {
-    loading: bool,
-    /// A value of ours was read, and its name has not been told yet.
-    value_came: bool,
-    names: Vec<(Db, Vec<u8>)>,
-}
-
-static BESIDE: Gil<Beside> = Gil::new(Beside {
-    loading: false,
-    value_came: false,
-    names: Vec::new(),
-});
-
-/// A load beside the present data set begins.
-pub(crate) fn begins() {
-    BESIDE.with(|beside| {
-        beside.loading = true;
-        beside.names.clear();
-    });
-}
-
-/// True until it has ended.
-pub(super) fn is_loading() -> bool {
-    BESIDE.with(|beside| beside.loading)
-}
-
-/// A value of ours was read.
-pub(crate) fn value_came() {
-    BESIDE.with(|beside| beside.value_came = beside.loading);
-}
-
-/// A key was loaded. True: it is no key of the keyspace yet.
-pub(crate) fn came(db: Db, name: &[u8]) -> bool {
-    BESIDE.with(|beside| {
-        // One that has expired on the way is not told of: then this is another's name, and is looked at later.
-        if std::mem::take(&mut beside.value_came) {
-            beside.names.push((db, name.to_vec()));
-        }
-        beside.loading
-    })
-}
+use crate::keyspace::{names_beside, native_effects};
 
 /// The load has come to nothing, and the server drops what was loaded.
 pub(crate) fn aborted() {
-    take();
+    names_beside::take();
 }
 
 /// The server has put what was loaded in place of what there was.
 pub(crate) fn swapped_in() {
-    let names = take();
+    let names = names_beside::take();
     reload::replaced();
     let Some(ctx) = own_context() else { return };
     let was = ctx.db();
@@ -94,12 +51,4 @@ fn holds_loaded(ctx: Ctx<'_>, db: Db, name: &OwnedStr) -> Option<Option<Db>> {
         Holds::Nothing | Holds::Foreign => false,
     };
     Some(is_new.then_some(db))
-}
-
-fn take() -> Vec<(Db, Vec<u8>)> {
-    BESIDE.with(|beside| {
-        beside.loading = false;
-        beside.value_came = false;
-        std::mem::take(&mut beside.names)
-    })
 }

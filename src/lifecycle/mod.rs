@@ -4,8 +4,10 @@
 
 pub(crate) mod foreign_slots;
 pub(crate) mod loaded_beside;
-pub(crate) mod readopt;
+mod log_difference;
+pub(crate) mod missing_log;
+mod readopt;
 pub(crate) mod reload;
 pub(crate) mod save_barrier;
-pub(crate) mod stale_rdb;
+mod stale_rdb;
 pub(crate) mod startup;

@@ -2,18 +2,17 @@
 //! the difference. Until then the log keeps what was before, and wins if the load comes to nothing.
 
 use module_api::context::Flags;
-use module_api::keys::key::{Key, Mode};
+use module_api::own_context;
 use module_api::server::log;
-use module_api::server::server_state;
-use module_api::{Ctx, OwnedStr, own_context};
-use mylog_core::effect::Effect;
 use mylog_core::store::Store;
 
-use super::startup::{Phase, START, decide_unlogged, enter_all, follow};
-use super::{loaded_beside, stale_rdb};
-use crate::acks::execution_unit;
-use crate::engine::{lazyfree, own_change, refusal};
-use crate::keyspace::native_effects;
+use super::log_difference::{append_difference, remember_lineage};
+use super::missing_log::decide_unlogged;
+use super::stale_rdb;
+use crate::acks::unheld;
+use crate::engine::lazyfree;
+use crate::keyspace::load_state::{Phase, START, reload, replace, stands_by_itself};
+use crate::keyspace::{all_keys, names_beside, native_effects};
 use crate::settings::always_keys;
 use crate::{engine, rewrite};
 
@@ -31,7 +30,7 @@ pub(crate) fn load_begins(of_rdb: bool) {
         return follow();
     }
     // What there is stays until then, for the clients and for the log.
-    if loaded_beside::is_loading() {
+    if names_beside::is_loading() {
         return;
     }
     let flushed = native_effects::load_begins();
@@ -45,18 +44,25 @@ pub(crate) fn load_begins(of_rdb: bool) {
         // It adds to what is there (DEBUG RELOAD NOFLUSH), or will flush that once it has seen the head of the file.
         Phase::Serving => START.with(|start| start.phase = Phase::Serving),
     }
+    rewrite::heed();
 }
 
-/// What is loaded will replace what the store held.
-fn replace(held: Box<Store>) {
-    // While nobody has decided about them, the log has none of the keys.
-    let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
-    reload(if undecided { Box::default() } else { held });
-}
-
-fn reload(before: Box<Store>) {
-    START.with(|start| start.phase = Phase::Reloading(before));
-    rewrite::start_anew();
+/// A replica that starts is about to load its RDB, and will ask its primary to go on from where that ends. The log has
+/// more: to have that and to be sent it again would apply it twice. So the RDB counts until the sync is done, and the
+/// log keeps what it has.
+///
+/// The store is emptied now, so that each value is taken in while it is loaded: behind the load, a key whose expire time
+/// has passed opens as a missing one, and its primary may have renewed that time since.
+fn follow() {
+    let before = engine::with(|engine| {
+        // A new log has nothing, nor has the store.
+        engine.mute = true;
+        std::mem::take(&mut engine.store)
+    });
+    START.with(|start| {
+        start.follows = true;
+        start.phase = Phase::Broken(Box::new(before.unwrap_or_default()));
+    });
 }
 
 /// A data set that was loaded beside it has taken the place of what the store held.
@@ -70,56 +76,7 @@ pub(super) fn replaced() {
             reload(before);
         }
     }
-}
-
-/// Everything was flushed. `None`: that belongs to a load, which keeps what is to be kept.
-pub(crate) fn flushed_by_load(held: Box<Store>) -> Option<Box<Store>> {
-    match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
-        // What was loaded so far.
-        Phase::Reloading(before) => reload(before),
-        Phase::Broken(before) => START.with(|start| start.phase = Phase::Broken(before)),
-        Phase::Serving if server_state::is_loading() => {
-            replace(held);
-            return None;
-        }
-        as_it_was => {
-            START.with(|start| start.phase = as_it_was);
-            return Some(held);
-        }
-    }
-    lazyfree::give_back(held);
-    None
-}
-
-/// Everything was flushed for a load that does not begin.
-pub(crate) fn flushed_in_vain(held: Box<Store>) {
-    if !stands_by_itself() {
-        let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
-        let before = if undecided { Box::default() } else { held };
-        START.with(|start| start.phase = Phase::Broken(before));
-        return rewrite::start_anew();
-    }
-    put_back(held);
-    log::warning("everything was flushed for a load that did not begin: the durable keys are put back");
-}
-
-/// False on a replica that waits for its primary's data set: whatever it has until then is of no worth.
-fn stands_by_itself() -> bool {
-    !server_state::is_replica() || Flags::of_server().any(Flags::REPLICA_IS_ONLINE)
-}
-
-/// The store becomes what it was, and so does the keyspace. The log has it.
-fn put_back(before: Box<Store>) {
-    let Some(ctx) = own_context() else { return };
-    let was = ctx.db();
-    delete_all(ctx);
-    let unfinished = engine::with(|engine| {
-        engine.store_replaced();
-        std::mem::replace(&mut engine.store, *before)
-    });
-    lazyfree::give_back(unfinished);
-    enter_all(ctx);
-    let _ = ctx.select_db(was);
+    rewrite::heed();
 }
 
 /// A load has ended: the store is what the keyspace holds, and the log gets the difference.
@@ -131,7 +88,7 @@ pub(crate) fn load_ended(failed: bool) {
             lazyfree::give_back(before);
         }
         Phase::Reloading(before) if stands_by_itself() => {
-            put_back(before);
+            all_keys::put_back(before);
             engine::with(|engine| engine.mute = false);
             log::warning("a load has failed: the durable keys are those of the log");
         }
@@ -169,7 +126,7 @@ fn rebase(before: &Store) {
     });
     if refused {
         engine::with(|engine| engine.refusing = None);
-        refusal::refresh();
+        engine::refresh_attention();
     }
     let (keys, changes, seq) = engine::with(|engine| {
         engine.mute = false;
@@ -191,7 +148,7 @@ fn rebase(before: &Store) {
         rewrite::schedule();
         // Whoever sent DEBUG RELOAD is told of another data set than the log has. On a replica nobody waits.
         if always_keys::anything() {
-            execution_unit::must_wait(seq);
+            unheld::must_wait(seq);
         }
     }
 }
@@ -215,63 +172,9 @@ pub(crate) fn became_primary() {
         return decide_unlogged();
     }
     let was = ctx.db();
-    put_back(before);
+    all_keys::put_back(before);
     engine::with(|engine| engine.mute = false);
     stale_rdb::drop_outdated(ctx);
     let _ = ctx.select_db(was);
     log::warning("promoted while a sync was unfinished: the durable keys are those of the log");
-}
-
-/// Takes every durable key out of the keyspace. The store stays.
-fn delete_all(ctx: Ctx<'_>) {
-    let names = engine::with(|engine| {
-        let names = engine
-            .store
-            .entries()
-            .map(|entry| (engine.store.db_of(entry), OwnedStr::new(entry.key())));
-        names.collect::<Vec<_>>()
-    });
-    let _own = own_change::own_op();
-    for (db, name) in names.into_iter().flatten() {
-        if ctx.select_db(db).is_ok() {
-            let _ = Key::open(ctx, name.lend(), Mode::Write).delete();
-        }
-    }
-}
-
-/// What the RDB last read brought is the log's now: found again beside the log, it is no stranger. Noted each time,
-/// since it also tells what the log had before that (`stale_rdb`).
-pub(super) fn remember_lineage(engine: &mut engine::Engine) {
-    let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
-    if let Some((uuid, seq)) = rdb.filter(|(uuid, _)| *uuid != own) {
-        // It fits any store.
-        let _ = engine.commit(&Effect::Lineage { uuid, seq });
-    }
-}
-
-/// Appends what makes `before` into the store's present state. All of it is one group.
-pub(super) fn append_difference(engine: &mut engine::Engine, before: &Store) -> usize {
-    let mut records: Vec<Vec<u8>> = Vec::new();
-    let now = &engine.store;
-    for old in before.entries() {
-        let (db, key) = (before.db_of(old), old.key());
-        if now.find(db, key).is_none() {
-            let mut record = Vec::new();
-            Effect::Del { db, key }.encode(&mut record);
-            records.push(record);
-        }
-    }
-    for entry in now.entries() {
-        let (db, key) = (now.db_of(entry), entry.key());
-        let old = before.get(db, key);
-        if old.is_none_or(|old| old.value() != entry.value() || old.expire_at() != entry.expire_at()) {
-            let mut record = Vec::new();
-            mylog_core::effect::encode_put(&mut record, db, key, entry.expire_at(), entry.value());
-            records.push(record);
-        }
-    }
-    for record in &records {
-        engine.append_record(record);
-    }
-    records.len()
 }

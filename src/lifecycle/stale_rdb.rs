@@ -18,29 +18,9 @@ use mylog_core::log::names::CURRENT;
 use mylog_core::log::replay::Replay;
 use mylog_core::log::scan::scan;
 
-use super::startup::{Phase, START};
 use crate::engine::own_change;
-use crate::settings::captured_keys;
+use crate::keyspace::load_state::START;
 use crate::{engine, rewrite};
-
-/// The server loads its RDB, and a key has come.
-pub(crate) fn came(db: Db, name: &[u8]) {
-    if !captured_keys::is_captured(name) {
-        return;
-    }
-    let in_store = engine::with(|engine| engine.store.find(db, name).is_some()) == Some(true);
-    START.with(|start| {
-        let in_log = match &start.phase {
-            Phase::Starting if !start.fresh && start.rdb_at_start => in_store,
-            // A replica's: the log has what it may have to go on from.
-            Phase::Broken(log) if start.follows && !start.fresh => log.find(db, name).is_some(),
-            _ => return,
-        };
-        if !in_log {
-            start.captured.push((db, name.to_vec()));
-        }
-    });
-}
 
 /// Takes those of the names that came away which the log has had since the RDB was saved.
 pub(super) fn drop_outdated(ctx: Ctx<'_>) {

@@ -6,10 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-mod crc64;
-mod dump;
-mod give;
-
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -22,10 +18,12 @@ use module_api::{Ctx, own_context};
 use mylog_core::effect::Db;
 use redis_grammar::prefixes::Words;
 
-use crate::adopt::{Outcome, must_wait, save, walk::Walk};
+use crate::adopt::background::{Outcome, must_wait};
+use crate::adopt::walk::Walk;
+use crate::adopt::{census, save};
 use crate::engine;
-use crate::settings::config;
-pub(crate) use give::at_once;
+use crate::keyspace::hand_back::{self, Given};
+use crate::settings::{captured_keys, config};
 
 /// Length of one step, and the pause before the next.
 const STEP: Duration = Duration::from_millis(1);
@@ -77,24 +75,18 @@ struct State {
     running: Option<Box<Release>>,
     /// A timer for the next step is set.
     waits: bool,
-    /// The prefixes of all releases that have begun since `mylog.capture` was last set. A durable key with such a prefix, left
-    /// over or made by a command that was queued before, still has its commands routed to the durable type.
-    released: Vec<Vec<u8>>,
     scanned: u64,
     keys: u64,
     skipped: u64,
-    all_keys: u64,
     last: Outcome,
 }
 
 static STATE: Gil<State> = Gil::new(State {
     running: None,
     waits: false,
-    released: Vec::new(),
     scanned: 0,
     keys: 0,
     skipped: 0,
-    all_keys: 0,
     last: Outcome::None,
 });
 
@@ -115,15 +107,22 @@ pub(crate) fn begin(prefix: &[u8]) -> Result<(), NotBegun> {
     let words = config::capture().excluding(prefix).ok_or(NotBegun::NoWord)?;
     let waits = STATE.with(|state| {
         state.running = Some(Box::new(Release::new(prefix)));
-        state.released.push(prefix.to_vec());
         (state.scanned, state.keys, state.skipped) = (0, 0, 0);
         std::mem::replace(&mut state.waits, true)
     });
-    config::put_capture(&words);
+    captured_keys::release(prefix);
+    capture(&words);
     if let (false, Some(ctx)) = (waits, own_context()) {
         ctx.after_ms(0, step);
     }
     Ok(())
+}
+
+/// Gives `mylog.capture` these words.
+fn capture(words: &Words) {
+    config::put_capture(words);
+    captured_keys::set_words(words);
+    census::begin();
 }
 
 /// Ends the running release: native keys stay native, durable keys stay durable. False if no release runs.
@@ -151,25 +150,12 @@ pub(crate) fn capture_was_set(words: &Words) {
         if again {
             state.running = None;
         }
-        state.released = running.filter(|_| !again).into_iter().collect();
+        captured_keys::keep_released(running.filter(|_| !again));
         again
     });
     if again {
         ended(Outcome::Aborted("mylog.capture holds the prefix again"));
     }
-}
-
-/// The words of `mylog.capture`, and those that find the durable keys of released prefixes.
-pub(crate) fn with_released(words: &Words) -> Words {
-    let released = STATE.with(|state| state.released.clone());
-    released
-        .iter()
-        .fold(words.clone(), |words, prefix| words.and_released(prefix))
-}
-
-/// True for a key with a released prefix: it is native, or may become so.
-pub(crate) fn is_released(name: &[u8]) -> bool {
-    STATE.with(|state| state.released.iter().any(|prefix| name.starts_with(prefix)))
 }
 
 /// The present progress.
@@ -179,7 +165,7 @@ pub(crate) fn progress() -> Progress {
         scanned: state.scanned,
         keys: state.keys,
         skipped: state.skipped,
-        all_keys: state.all_keys,
+        all_keys: hand_back::all_keys(),
         last: state.last.clone(),
     })
 }
@@ -208,7 +194,7 @@ fn step() {
         }
         Step::Over(outcome) => {
             if outcome == Outcome::Done {
-                config::put_capture(&config::capture().without(&release.prefix));
+                capture(&config::capture().without(&release.prefix));
             }
             ended(outcome);
         }
@@ -291,10 +277,10 @@ impl Release {
     /// Releases a found key, or walks on. False if nothing is left to do.
     fn advance(&mut self, ctx: Ctx<'_>) -> bool {
         if let Some((db, name)) = self.found.pop_front() {
-            match give::one(ctx, db, &name) {
-                give::Given::Native => self.keys += 1,
-                give::Given::Refused => self.skipped += 1,
-                give::Given::Gone => {}
+            match hand_back::one(ctx, db, &name) {
+                Given::Native => self.keys += 1,
+                Given::Refused => self.skipped += 1,
+                Given::Gone => {}
             }
             return true;
         }
@@ -321,9 +307,4 @@ fn is_on_disk(seq: u64) -> bool {
         engine.marks().durable() >= seq
     });
     done != Some(false)
-}
-
-/// Counts a released key: `all_keys` includes those that were released outside of the steps.
-fn count_one() {
-    STATE.with(|state| state.all_keys += 1);
 }

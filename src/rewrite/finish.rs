@@ -13,8 +13,8 @@ use mylog_core::rewrite::switch_plan::SwitchPlan;
 use mylog_core::rewrite::wire::Report;
 use parking_lot::Mutex;
 
-use super::run::{Phase, Running};
-use super::{Aborted, failed, with};
+use super::rewriter::{Aborted, failed, with};
+use super::running::{Phase, Running};
 use crate::engine;
 use crate::engine::feed::Feed;
 use crate::engine::lazyfree;
@@ -26,7 +26,7 @@ static SWITCHED: Mutex<Option<SwitchOutcome>> = Mutex::new(None);
 pub(super) fn hand_over(mut running: Running, report: Report) {
     let residual = engine::with(|engine| match &engine.feed {
         Feed::Residual(residual) => Some((Arc::clone(residual), Arc::clone(engine.writer.queue()))),
-        Feed::None | Feed::Child(_) => None,
+        Feed::None | Feed::Child(_) | Feed::CutOff(_) => None,
     });
     let Some(Some((residual, queue))) = residual else {
         return;

@@ -9,93 +9,32 @@ mod child;
 mod finish;
 mod pipes;
 pub(crate) mod progress_page;
+mod rewriter;
 mod run;
+mod running;
 pub(crate) mod server_children;
 mod space;
 mod stats;
 pub(crate) mod yielding;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use module_api::context::Flags;
-use module_api::gil::Gil;
 use module_api::server::log;
-use mylog_core::format::header::Identity;
-use mylog_core::io::Fs;
 use mylog_core::log::failure::Healing;
-use mylog_core::rewrite::courtesy::Courtesy;
-use mylog_core::rewrite::healing::HealingSchedule;
-use mylog_core::rewrite::schedule::{BackOff, space_needed};
+use mylog_core::rewrite::schedule::space_needed;
 
 use crate::engine;
-use crate::keyspace::native_effects;
-use crate::lifecycle::startup;
+use crate::keyspace::{load_state, native_effects};
 use crate::settings::config;
-use run::{BeginError, Phase, Running};
-use server_children::Waiting;
+pub(crate) use rewriter::{Aborted, schedule, start, with};
+use rewriter::{Reason, failed, healing};
+use run::BeginError;
+use running::Running;
 pub(crate) use space::Shortage;
-pub(crate) use stats::Stats;
 
 /// For how long no fork is tried after the server has refused one: the server logs each refusal.
 const BUSY_REST: Duration = Duration::from_secs(1);
-
-/// The state of rewrites, owned by the event loop.
-pub(crate) struct Rewriter {
-    pub(crate) fs: Arc<dyn Fs>,
-    pub(crate) dir: PathBuf,
-    /// The identity of the live file.
-    pub(crate) identity: Identity,
-    pub(crate) run: u64,
-    /// The epoch of the last rewrite that was begun, `>= identity.epoch`. Each attempt has its own epoch and so its own file
-    /// name: a thread removes the file of an aborted attempt, and must not remove the file of the next one.
-    last_epoch: u64,
-    /// Size of the live file's header and snapshot section: growth is measured against this size.
-    pub(crate) base_size: u64,
-    running: Option<Running>,
-    /// A rewrite begins as soon as the server can fork.
-    scheduled: bool,
-    back_off: BackOff,
-    healing: HealingSchedule,
-    /// Whether the rewrite stands back for the server's other children.
-    courtesy: Courtesy,
-    /// The server refused to fork because it saves: the next try is not before this time.
-    busy_until: Option<Duration>,
-    /// An automatic rewrite waits for room on the disk, and the server's log already has the line about it.
-    short_of_room: bool,
-    epoch_of_clock: Instant,
-    pub(crate) stats: Stats,
-}
-
-static REWRITER: Gil<Option<Rewriter>> = Gil::new(None);
-
-/// Runs `f` with the rewriter; `None` before the log is open.
-pub(crate) fn with<R>(f: impl FnOnce(&mut Rewriter) -> R) -> Option<R> {
-    REWRITER.with(|rewriter| rewriter.as_mut().map(f))
-}
-
-/// Creates the rewriter, once OnLoad has opened the log.
-pub(crate) fn start(fs: Arc<dyn Fs>, dir: &Path, identity: Identity, run: u64, base_size: u64) {
-    let rewriter = Rewriter {
-        fs,
-        dir: dir.to_owned(),
-        identity,
-        run,
-        last_epoch: identity.epoch,
-        base_size,
-        running: None,
-        scheduled: false,
-        back_off: BackOff::default(),
-        healing: HealingSchedule::default(),
-        courtesy: Courtesy::default(),
-        busy_until: None,
-        short_of_room: false,
-        epoch_of_clock: Instant::now(),
-        stats: Stats::default(),
-    };
-    REWRITER.with(|slot| *slot = Some(rewriter));
-}
 
 /// The answer to `MYLOG.REWRITE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,58 +58,6 @@ enum Begun {
     Later,
     NoRoom(Shortage),
     No,
-}
-
-/// Why a rewrite begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// A client asked with `MYLOG.REWRITE`.
-    Asked,
-    /// The log has grown.
-    Growth,
-    /// The log's file can't be used any more, and only a new file, written from memory, helps.
-    Healing,
-    /// The rewrite was scheduled.
-    Scheduled,
-}
-
-impl Rewriter {
-    fn now(&self) -> Duration {
-        self.epoch_of_clock.elapsed()
-    }
-
-    /// True from the fork to the end of the switch.
-    pub(crate) fn in_progress(&self) -> bool {
-        self.running.is_some()
-    }
-
-    /// True if a rewrite is scheduled.
-    pub(crate) fn is_scheduled(&self) -> bool {
-        self.scheduled
-    }
-
-    /// For how long automatic rewrites are still held back after failures.
-    pub(crate) fn next_retry(&self) -> Duration {
-        match healing() {
-            Healing::NotNeeded => self.back_off.remaining(self.now()),
-            Healing::Waiting | Healing::Ready => self.healing.wait(self.now()),
-        }
-    }
-
-    /// Progress of the running rewrite, 0 to 1: the fraction of the entries that the child has passed.
-    pub(crate) fn progress(&self) -> f64 {
-        match self.running.as_ref().map(|running| &running.phase) {
-            None => 0.0,
-            Some(Phase::Switching(..)) => 1.0,
-            Some(_) => progress_page::progress(),
-        }
-    }
-
-    /// Which of the server's own children wait for the rewrite's child.
-    pub(crate) fn in_the_way_of(&self) -> Waiting {
-        let running = self.running.as_ref().filter(|running| running.has_child());
-        running.map_or_else(Waiting::default, |running| running.waiting)
-    }
 }
 
 /// `MYLOG.REWRITE`. `in_unit`: the command is inside MULTI or a script, where a fork would copy half a unit.
@@ -206,13 +93,8 @@ pub(crate) fn request(in_unit: bool) -> Requested {
     }
 }
 
-/// Schedules a rewrite: `turn` begins it as soon as the server can fork.
-pub(crate) fn schedule() {
-    with(|rewriter| rewriter.scheduled = true);
-}
-
 fn can_fork() -> bool {
-    startup::serves() && !Flags::of_server().any(Flags::ACTIVE_CHILD | Flags::LOADING)
+    load_state::serves() && !Flags::of_server().any(Flags::ACTIVE_CHILD | Flags::LOADING)
 }
 
 fn begin(reason: Reason) -> Begun {
@@ -327,30 +209,10 @@ pub(crate) fn cron() {
     }
 }
 
-/// Whether the log needs a new file, and whether one can be written.
-fn healing() -> Healing {
-    engine::with(|engine| engine.marks().healing()).unwrap_or(Healing::NotNeeded)
-}
-
-/// Aborts the running child and schedules a rewrite: the data set was flushed or its databases were swapped, and the child
-/// can't follow that. It is no failure.
-pub(crate) fn start_anew() {
-    let feeding = with(|rewriter| rewriter.running.as_ref().is_some_and(Running::has_child));
-    if feeding == Some(true) {
-        run::abort("the data set was flushed or its databases swapped; it begins anew");
-        schedule();
-    }
-}
-
-/// The answer to `MYLOG.REWRITE ABORT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Aborted {
-    /// The rewrite is aborted.
-    Done,
-    /// No rewrite runs.
-    None,
-    /// The switch is in its last step.
-    TooLate,
+/// Whole databases may have been flushed or swapped, or the store be another one: a child of ours that can't follow is given up
+/// now, not only at the end of the turn.
+pub(crate) fn heed() {
+    run::heed_feed();
 }
 
 /// Aborts the running or scheduled rewrite.
@@ -377,15 +239,4 @@ pub(crate) fn abort() -> Aborted {
 /// At shutdown, after which the server calls no fork-done callback.
 pub(crate) fn shut_down() {
     run::shut_down();
-}
-
-/// Counts a failure, and starts the back-off.
-fn failed(why: &str) {
-    with(|rewriter| {
-        rewriter.stats.failed(why);
-        rewriter.courtesy.reset();
-        let now = rewriter.now();
-        rewriter.back_off.failed(now);
-        rewriter.healing.failed(now);
-    });
 }

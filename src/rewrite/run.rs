@@ -12,18 +12,18 @@ use mylog_core::format::header::Identity;
 use mylog_core::log::names;
 use mylog_core::rewrite::ack_up::{AckUp, Garbled, Said};
 use mylog_core::rewrite::backlog::{Backlog, OverLimit};
-use mylog_core::rewrite::cancel_flag::CancelFlag;
 use mylog_core::rewrite::residual::Residual;
-use mylog_core::rewrite::wire::{REPORT_BYTES, Report, answer};
+use mylog_core::rewrite::wire::{REPORT_BYTES, answer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::pipes::{self, ParentEnds, Taken, give, take};
+use super::pipes::{self, Taken, give, take};
+use super::rewriter::{Aborted, Reason, failed, schedule, with};
+use super::running::{Phase, Running, Watch};
 use super::server_children::Waiting;
-use super::yielding::Watch;
-use super::{Aborted, Reason, child, failed, finish, progress_page, with};
+use super::{child, finish, progress_page};
 use crate::engine;
-use crate::engine::feed::Feed;
+use crate::engine::feed::{Feed, GiveUp};
 use crate::engine::lazyfree;
 use crate::settings::config;
 
@@ -31,49 +31,6 @@ use crate::settings::config;
 const SENDS_PER_TURN: usize = 4;
 /// Enough reads for all that a child ever sends through ack up: its question, its report, and the end of the file.
 const ACK_READS: usize = 3;
-
-/// The state of a rewrite. The child passes `Feeding`, `Stopped` and `Reported` in this order.
-pub(super) enum Phase {
-    /// The child writes, and gets the groups that are sealed meanwhile.
-    Feeding,
-    /// The child has asked for the end of the stream, and the parent has answered with this `H`.
-    Stopped(u64),
-    /// The child's report was received, for this `H`.
-    Reported(u64, Report),
-    /// The child was killed; the server's fork-done callback has yet to report its end.
-    Aborted,
-    /// The child has exited well, and the switch to the new file runs.
-    Switching(Arc<CancelFlag>, Report),
-}
-
-/// A running rewrite.
-pub(super) struct Running {
-    pub(super) phase: Phase,
-    pid: i32,
-    /// `None` once the child has ended or was aborted.
-    ends: Option<ParentEnds>,
-    /// The event loop watches the data pipe for being writable.
-    sending: bool,
-    /// The bytes that ack up has received so far.
-    up: AckUp,
-    pub(super) watch: Watch,
-    /// Which of the server's own children wait for this one.
-    pub(super) waiting: Waiting,
-    pub(super) path: PathBuf,
-    pub(super) identity: Identity,
-    pub(super) started: Instant,
-    forked: Instant,
-}
-
-impl Running {
-    /// True while a child writes.
-    pub(super) fn has_child(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Feeding | Phase::Stopped(_) | Phase::Reported(..)
-        )
-    }
-}
 
 /// Why a rewrite could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +126,7 @@ fn sealed_setup() -> Result<child::Setup, BeginError> {
         fork_seq,
         wall_ms: engine::wall_ms(),
         parent: nix::unistd::getpid().as_raw(),
-        urgent: engine::with(|engine| engine.down_reason().is_some()) == Some(true),
+        urgent: engine::with(|engine| engine.refusal().is_some()) == Some(true),
     })
 }
 
@@ -194,16 +151,30 @@ fn log_begun(reason: Reason, epoch: u64, pid: i32, fork_seq: u64, fork_took: Dur
 
 /// Runs after each seal: sends the new groups, or aborts if the feed has passed its limit.
 pub(super) fn after_seal() {
-    let (waiting, over) = engine::with(|engine| {
-        let waiting = matches!(&engine.feed, Feed::Child(backlog) if !backlog.is_empty());
-        (waiting, engine.feed_over.take())
-    })
-    .unwrap_or((false, None));
-    if let Some(over) = over {
-        return over_limit(over);
-    }
-    if waiting {
+    heed_feed();
+    let waits =
+        |engine: &mut engine::Engine| matches!(&engine.feed, Feed::Child(backlog) if !backlog.is_empty());
+    if engine::with(waits) == Some(true) {
         with(|rewriter| rewriter.running.as_mut().map(Running::send_when_writable));
+    }
+}
+
+/// The feed may have said that the rewrite is to be given up.
+pub(super) fn heed_feed() {
+    match engine::with(|engine| engine.give_up.take()).flatten() {
+        None => {}
+        Some(GiveUp::OverLimit(over)) => over_limit(over),
+        Some(GiveUp::StoreReplaced) => start_anew(),
+    }
+}
+
+/// The store was flushed, its databases swapped, or it is another one, which a child can't follow: what runs is given up, and
+/// one begins anew. That is no failure.
+fn start_anew() {
+    let feeding = with(|rewriter| rewriter.running.as_ref().is_some_and(Running::has_child));
+    if feeding == Some(true) {
+        abort("the data set was flushed or its databases swapped; it begins anew");
+        schedule();
     }
 }
 
@@ -369,6 +340,7 @@ fn give_up(why: &str) {
 
 /// The server's fork-done callback: the child has ended.
 fn ended(exit_code: i32, signal: i32) {
+    heed_feed();
     let began = Instant::now();
     // After a long turn the report may still be unread although the child has ended: the report is read first.
     let garbled = (0..ACK_READS).find_map(|_| hear());
@@ -401,7 +373,11 @@ fn ended(exit_code: i32, signal: i32) {
 
 /// Drops the groups that were kept for the new log, on the thread that frees: they may be many, or large.
 fn drop_feed() {
-    if let Some(feed) = engine::with(|engine| std::mem::take(&mut engine.feed)) {
+    let feed = engine::with(|engine| {
+        engine.give_up = None;
+        std::mem::take(&mut engine.feed)
+    });
+    if let Some(feed) = feed {
         lazyfree::give_back(feed);
     }
 }
@@ -449,7 +425,7 @@ fn remove_elsewhere(path: PathBuf) {
 
 /// Ends a child that is older than `mylog.rewrite-timeout`.
 pub(super) fn watch_age() {
-    let limit = Duration::from_millis(config::rewrite_timeout_ms());
+    let limit = Duration::from_secs(config::rewrite_timeout_s());
     let old = with(|rewriter| {
         rewriter
             .running

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use mylog_core::rewrite::schedule::space_needed;
 
-use super::with;
+use super::rewriter::with;
 use crate::engine;
 
 /// The disk has too little room for a rewrite. The error's text is the reply to a client, and a line of the server's log.

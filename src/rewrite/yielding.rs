@@ -1,53 +1,15 @@
 //! The server's other children and the rewrite: which of them wait for the rewrite's child is noted and logged, and with
 //! `mylog.rewrite-yield` the rewrite gives way and begins anew after them.
 
-use std::time::{Duration, Instant};
-
 use module_api::context::Flags;
 use module_api::own_context;
 use module_api::server::log;
 use mylog_core::log::failure::Healing;
 
+use super::rewriter::{healing, schedule, with};
 use super::server_children::Waiting;
-use super::{healing, run, schedule, server_children, with};
+use super::{run, server_children};
 use crate::settings::config;
-
-/// Time between two checks: each check makes the event loop build three sections of INFO.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// The checks on the server's waiting children, for one rewrite.
-pub(super) struct Watch {
-    /// The number of BGSAVEs at the fork.
-    bgsaves: u64,
-    next: Instant,
-}
-
-impl Watch {
-    /// Begins the checks, at a fork.
-    pub(super) fn begin() -> Self {
-        Self {
-            bgsaves: own_context().map_or(0, server_children::bgsaves),
-            next: Instant::now() + LOOK_EVERY,
-        }
-    }
-
-    /// True once a second.
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let due = now >= self.next;
-        if due {
-            self.next = now + LOOK_EVERY;
-        }
-        due
-    }
-
-    /// True if a client asked for a BGSAVE since the fork. CONFIG RESETSTAT sets the server's count to zero; the comparison then
-    /// starts from there.
-    fn has_seen_bgsave(&mut self, counted: u64) -> bool {
-        self.bgsaves = self.bgsaves.min(counted);
-        counted > self.bgsaves
-    }
-}
 
 /// Runs in the cron, while a child writes.
 pub(super) fn watch() {

@@ -1,6 +1,6 @@
 //! The module's own context, for callbacks to which the server gives none.
 
-use super::context::Ctx;
+use crate::context::Ctx;
 use crate::gil::Gil;
 
 static CONTEXT: Gil<Option<Ctx<'static>>> = Gil::new(None);

@@ -13,11 +13,11 @@ use module_api::string::Args;
 use redis_grammar::prefixes::Standing;
 
 use crate::acks::reply::Reply;
-use crate::engine::{self, payload, refusal};
+use crate::engine::{backpressure, payload, refusal};
 use crate::execute::invocation::Call;
 use crate::execute::{native_fallback, permission, twins};
 use crate::settings::server_commands::{Known, Treatment};
-use crate::settings::{captured_keys, config, server_commands};
+use crate::settings::{captured_keys, server_commands};
 
 const FOR_THE_FILTER: Reply =
     Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
@@ -82,8 +82,8 @@ impl Checked<'_> {
         let key = name.bytes();
         let holds = Key::open(call.ctx, name, Mode::Write).holds();
         if matches!(holds, Holds::Ours(..)) && !reads {
-            if let Some(refusal) = engine::refusal() {
-                return Err(refusal);
+            if let Some(refusal) = backpressure::refusal() {
+                return Err(refusal.into());
             }
         }
         let is_restore = matches!(&*self.known.name, "restore" | "restore-asking");
@@ -120,6 +120,6 @@ impl Checked<'_> {
 
     fn refusal(&self, key: &[u8]) -> Reply {
         let name = self.known.name.replace('|', " ");
-        Reply::error_text(&refusal::no_durable_form(&name, &config::captured_by(key)))
+        Reply::error_text(&refusal::no_durable_form(&name, &captured_keys::captured_by(key)))
     }
 }

@@ -17,7 +17,7 @@ use crate::acks::reply::Reply;
 use crate::engine;
 use crate::execute::invocation::Call;
 use crate::execute::permission;
-use crate::lifecycle::startup;
+use crate::keyspace::load_state;
 use crate::rewrite::{self, Aborted, Requested, progress_page};
 use crate::settings::server_commands;
 
@@ -157,7 +157,7 @@ pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// written to the AOF. For an adoption `origin` names the log that has the record, for the server that reads its own AOF.
 pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
     const BAD: Reply = Reply::error(c"ERR not a record of this key");
-    if !call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) || startup::rebase_pending() {
+    if !call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) || load_state::rebase_pending() {
         return Err(Reply::error(c"ERR MYLOG.APPLY is for replication"));
     }
     let mut record = call.args.get(2);

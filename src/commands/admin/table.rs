@@ -8,7 +8,7 @@ use super::checked;
 use super::release::release;
 use super::wait::wait;
 use crate::commands::admin::{apply, debug, reject, rewrite};
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 /// What is said of a command, and the command.
 const REFUSED: &[Arg] = &[

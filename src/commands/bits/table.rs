@@ -5,7 +5,7 @@ use module_api::commands::table_words::{KEY, OVERWRITE, READ, READ_UPDATE, arg, 
 
 use super::{bitfield, bitop};
 use crate::commands::bits;
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 /// How the ends of a range are counted.
 const UNIT: Arg = arg(

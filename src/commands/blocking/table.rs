@@ -5,7 +5,7 @@ use module_api::commands::table_words::{ADD, KEY, TAKE, arg, key_at, keys_counte
 
 use crate::commands::blocking;
 use crate::commands::shared::counted_keys::counted;
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 const TIMEOUT: Arg = arg(c"timeout", ArgKind::Double);
 const NUMKEYS: Arg = arg(c"numkeys", ArgKind::Integer);

@@ -6,7 +6,7 @@ use module_api::commands::table_words::{
 };
 
 use super::{random, read, write};
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 /// The table.
 pub(in crate::commands) static HASH: &[Spec] = &[

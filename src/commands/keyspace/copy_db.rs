@@ -5,7 +5,7 @@
 use super::new_name;
 use crate::acks::errors::NOT_RUN;
 use crate::acks::reply::Reply;
-use crate::engine;
+use crate::engine::{self, backpressure};
 use crate::execute::invocation::Call;
 use crate::execute::twins;
 use crate::keyspace::selected_db;
@@ -20,8 +20,8 @@ pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
             .into_iter()
             .any(|place| engine::is_durable(call.args.get(place)))
     };
-    if let Some(refusal) = engine::refusal().filter(|_| durable()) {
-        return Err(refusal);
+    if let Some(refusal) = backpressure::refusal().filter(|_| durable()) {
+        return Err(refusal.into());
     }
     let args: Vec<&[u8]> = call.args.from(1).collect();
     let home = selected_db::stay_in(call.db);

@@ -12,9 +12,9 @@ use super::{by_key, new_name};
 use crate::acks::errors::NOT_RUN;
 use crate::acks::execution_unit;
 use crate::acks::reply::Reply;
-use crate::commands::PREFIX;
 use crate::engine;
 use crate::execute::invocation::Call;
+use crate::execute::twins::ROUTED;
 use crate::keyspace::native_effects::Cause;
 use crate::keyspace::{native_effects, selected_db};
 use crate::settings::config::{self, FlushPolicy};
@@ -28,7 +28,7 @@ const UNKNOWN_SPELLING: Reply = Reply::error(
 pub(super) fn forward(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let name = call.args.get(0);
     let native = c_text(&String::from_utf8_lossy(
-        &name.get(PREFIX.len()..).unwrap_or_default().to_ascii_lowercase(),
+        &name.get(ROUTED.len()..).unwrap_or_default().to_ascii_lowercase(),
     ));
     let args: Vec<&[u8]> = call.args.from(1).collect();
     if let Some(refusal) = new_name::refusal(call, native.to_bytes()) {

@@ -9,7 +9,7 @@ use super::copy_db::{copy_db, copy_for_all};
 use super::forward::flush;
 use super::lifetime::{del, expire, expireat, persist, pexpire, pexpireat};
 use super::rename::{copy, rename, renamenx};
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 /// Under which the EXPIRE family does anything.
 const CONDITION: Arg = arg(

@@ -8,7 +8,7 @@ use mylog_core::value::integer;
 
 use crate::acks::reply::Reply;
 use crate::execute::invocation::Call;
-use crate::settings::{captured_keys, config};
+use crate::settings::captured_keys;
 
 /// The refusal of a command with this native name, if the command would make a native key under a captured prefix.
 pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
@@ -37,7 +37,10 @@ pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
         Holds::Ours(..) if !replaces => None,
         Holds::Nothing if !copies && captured_keys::is_captured(from.bytes()) => None,
         Holds::Nothing | Holds::Ours(..) => {
-            let (name, prefix) = (String::from_utf8_lossy(native), config::captured_by(to.bytes()));
+            let (name, prefix) = (
+                String::from_utf8_lossy(native),
+                captured_keys::captured_by(to.bytes()),
+            );
             Some(Reply::error_text(&format!(
                 "ERR '{}' would make a native key of a name that mylog.capture holds by '{prefix}'; nothing was done",
                 name.to_ascii_lowercase()

@@ -4,7 +4,7 @@ use module_api::commands::command::{ArgKind, Spec};
 use module_api::commands::table_words::{KEY, LOOK, arg, key_at};
 
 use crate::commands::keyspace::{object, scan, type_of};
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 /// The table.
 pub(in crate::commands) static KEYSPACE: &[Spec] = &[

@@ -7,7 +7,7 @@ use module_api::commands::table_words::{
 
 use super::{moves, read, write};
 use crate::commands::shared::counted_keys::counted;
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 const TAKE_COUNTED: &[Keys] = &[keys_counted_at(1, TAKE)];
 

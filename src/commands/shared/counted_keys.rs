@@ -7,7 +7,7 @@ use module_api::string::Args;
 /// The server's entry into a command with this handler, if the command has counted keys.
 macro_rules! counted {
     ($access:ident, $handler:path, $keys:expr) => {
-        $crate::execute::invocation::entry!($access, $handler, |_, args| {
+        $crate::execute::run::entry!($access, $handler, |_, args| {
             $crate::commands::shared::counted_keys::places(args, $keys)
         })
     };

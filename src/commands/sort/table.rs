@@ -7,7 +7,8 @@ use module_api::string::Args;
 use redis_grammar::sort_clauses::destination;
 
 use crate::commands::sort::{sort, sort_ro};
-use crate::execute::invocation::{self, Access, Handler};
+use crate::execute::invocation::Access;
+use crate::execute::run::{self, Handler};
 
 const BY: Arg = arg(c"by-pattern", ArgKind::Pattern).after(c"BY").optional();
 const GET: Arg = arg(c"get-pattern", ArgKind::Pattern)
@@ -37,7 +38,7 @@ fn run(ctx: Ctx<'_>, args: Args<'_>, handler: Handler) {
         Some(_) => Access::Write,
         None => Access::Read,
     };
-    invocation::run(ctx, args, access, handler);
+    run::run(ctx, args, access, handler);
 }
 
 /// MYLOG.SORT

@@ -8,7 +8,7 @@ use module_api::commands::table_words::{
 
 use super::{lcs, range, set};
 use crate::commands::string;
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 /// The table.
 pub(in crate::commands) static STRING: &[Spec] = &[

@@ -6,7 +6,7 @@ use module_api::commands::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at
 use super::table::{BY, REV};
 use super::{combine, range};
 use crate::commands::shared::counted_keys::counted;
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 const WITHSCORES: Arg = token(c"withscores", c"WITHSCORES").optional();
 const WEIGHTS: Arg = arg(c"weight", ArgKind::Integer)

@@ -7,7 +7,7 @@ use module_api::commands::table_words::{
 
 use super::{pop, range, read, write};
 use crate::commands::shared::counted_keys::counted;
-use crate::execute::invocation::entry;
+use crate::execute::run::entry;
 
 const EXISTENCE: Arg = arg(
     c"condition",

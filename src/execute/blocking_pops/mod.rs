@@ -9,34 +9,33 @@
 //! While no write is taken, because of the disk or in a pause, a client that could be served waits on, and is tried again
 //! afterwards (`retry`): no client gets an error for having waited, and no element leaves the list.
 
+mod queue;
 pub(crate) mod ready_to_answer;
 pub(crate) mod retry;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
 use module_api::blocked::on_keys::{OnKeys, Wish};
 use module_api::context::Flags;
-use module_api::gil::Gil;
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::server::timer::{Alarm, Sleeper};
 use module_api::string::Args;
 use module_api::{Ctx, Str, own_context};
 use mylog_core::value::Kind;
 
-use crate::acks::execution_unit;
 use crate::acks::read_barrier::Sight;
 use crate::acks::reply::Reply;
-use crate::execute::invocation::{Access, Call, Done, Occasion};
-use crate::execute::{invocation, twins};
+use crate::acks::unheld;
+use crate::execute::invocation::{Access, Call, Occasion};
+use crate::execute::run::{Done, perform};
+use crate::execute::twins;
 use crate::settings::captured_keys;
 use crate::{acks, engine};
-pub(crate) use ready_to_answer::{are_due, let_go};
-
-/// Serves a blocking command with one of the keys at these places. `None`: none of these keys exists.
-pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
+pub(crate) use queue::{Attempt, are_due};
+use queue::{STATE, Waiter};
+pub(crate) use ready_to_answer::let_go;
 
 /// What a blocking command asks for.
 pub(crate) struct Pop {
@@ -50,33 +49,6 @@ pub(crate) struct Pop {
     /// The reply to a client that can't wait.
     pub(crate) at_once: Reply,
 }
-
-/// A client that waits for one of its keys.
-struct Waiter {
-    id: u64,
-    /// The client's id, as CLIENT LIST has it.
-    client_id: u64,
-    attempt: Attempt,
-    places: Range<usize>,
-    kind: Kind,
-    db: u32,
-    names: Vec<Vec<u8>>,
-    client: Cell<Option<OnKeys>>,
-    alarm: Cell<Option<Alarm>>,
-    /// Set once the client was served: its reply, which is sent at the end of the turn.
-    answer: RefCell<Option<Reply>>,
-}
-
-#[derive(Default)]
-struct State {
-    last_id: u64,
-    waiting: BTreeMap<u64, Rc<Waiter>>,
-}
-
-static STATE: Gil<State> = Gil::new(State {
-    last_id: 0,
-    waiting: BTreeMap::new(),
-});
 
 /// Serves the client of a blocking command, or blocks it.
 pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
@@ -143,7 +115,7 @@ impl Wish for Share {
         }
         drop(opened);
         let keys = self.0.places_to_try(args, key.bytes());
-        let done = invocation::perform(ctx, args, Access::Write, Occasion::Served, |call| {
+        let done = perform(ctx, args, Access::Write, Occasion::Served, |call| {
             (self.0.attempt)(call, keys).map(|reply| reply.unwrap_or(Reply::Later))
         });
         if done.reply != Reply::Later {
@@ -188,31 +160,8 @@ impl Waiter {
     /// Its reply waits until `seq` is durable.
     fn waits_for(&self, seq: u64) {
         match acks::is_on() {
-            true => acks::gate_client(self.client_id, seq),
-            false => execution_unit::must_wait(seq),
-        }
-    }
-
-    /// The client waits no more.
-    fn leave(&self) {
-        self.stop_alarm();
-        STATE.with(|state| state.waiting.remove(&self.id));
-        if self.answer.borrow().is_some() {
-            ready_to_answer::forget(self.id);
-        }
-    }
-
-    fn stop_alarm(&self) {
-        if let (Some(alarm), Some(ctx)) = (self.alarm.take(), own_context()) {
-            alarm.stop(ctx);
-        }
-    }
-
-    /// Has the server answer the client.
-    fn end(&self) {
-        self.leave();
-        if let Some(client) = self.client.take() {
-            client.end();
+            true => acks::gate_id(self.client_id, seq),
+            false => unheld::must_wait(seq),
         }
     }
 }

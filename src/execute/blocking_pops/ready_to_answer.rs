@@ -11,40 +11,20 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use module_api::gil::Gil;
 use module_api::own_context;
 use module_api::server::{event_loop, server_settings};
 
-use super::Waiter;
-use crate::acks::held_clients;
+use super::queue::{self, Waiter};
 use crate::acks::reply::Reply;
+use crate::acks::sleep_hook;
 
-static DUE: Gil<Vec<Rc<Waiter>>> = Gil::new(Vec::new());
-/// `DUE` is not empty: the filter asks before every command.
-static ANY: AtomicBool = AtomicBool::new(false);
 /// `release` is scheduled.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// True if a client is to be released at the end of this turn.
-pub(crate) fn are_due() -> bool {
-    ANY.load(Ordering::Relaxed)
-}
-
 /// Answers this client at the end of the turn.
 pub(super) fn answer(waiter: &Rc<Waiter>, reply: Reply) {
-    *waiter.answer.borrow_mut() = Some(reply);
-    DUE.with(|due| due.push(Rc::clone(waiter)));
-    ANY.store(true, Ordering::Relaxed);
+    queue::admit(waiter, reply);
     release_soon();
-}
-
-/// This client waits no more.
-pub(super) fn forget(id: u64) {
-    let any = DUE.with(|due| {
-        due.retain(|waiter| waiter.id != id);
-        !due.is_empty()
-    });
-    ANY.store(any, Ordering::Relaxed);
 }
 
 /// Has `release` called between the last command of this turn and the server's unblock pass.
@@ -53,7 +33,7 @@ fn release_soon() {
     if !ASKED.swap(true, Ordering::Relaxed) {
         ctx.after_commands(release);
         // Redis 7.0 has decided already how long it will sleep.
-        if held_clients::past_sleep_hook() {
+        if sleep_hook::is_past() {
             event_loop::wake();
         }
     }
@@ -64,8 +44,7 @@ fn release() {
     if server_settings::may_run_commands_before_sleep() {
         let_go();
     }
-    ANY.store(false, Ordering::Relaxed);
-    for waiter in DUE.with(std::mem::take) {
+    for waiter in queue::take() {
         waiter.end();
     }
 }
@@ -73,7 +52,7 @@ fn release() {
 /// Before a command that ends waits, or could tell that they have not ended: ends them now.
 pub(crate) fn let_go() {
     let Some(ctx) = own_context() else { return };
-    for waiter in DUE.with(|due| due.clone()) {
+    for waiter in queue::due() {
         let id = waiter.client_id.to_string();
         // The only way to end a wait at once. The server asks for the client's answer then.
         ctx.call(c"CLIENT", "", &[b"UNBLOCK", id.as_bytes(), b"TIMEOUT"]);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use module_api::gil::Gil;
 use module_api::{own_context, server};
 
-use crate::engine;
+use crate::engine::backpressure;
 
 /// Interval, in ms, at which it is checked whether writes are taken.
 const LOOK_MS: i64 = 10;
@@ -15,7 +15,7 @@ static KEYS: Gil<BTreeSet<(u32, Vec<u8>)>> = Gil::new(BTreeSet::new());
 
 /// True while a pop would have to be refused: writes are paused, or the log does not take them.
 pub(super) fn is_too_early() -> bool {
-    server::writes_are_paused() || !engine::takes_writes()
+    server::writes_are_paused() || !backpressure::takes_writes()
 }
 
 /// Has the clients that wait for this key tried again later.

@@ -7,9 +7,11 @@ use redis_module::raw;
 
 use crate::{Ctx, OwnedStr, Refused, Str, api, ok};
 
-/// A config that CONFIG SET can't change.
+/// Flags of a config that is like most.
+pub const PLAIN: u32 = raw::REDISMODULE_CONFIG_DEFAULT;
+/// A config that CONFIG SET does not change.
 pub const IMMUTABLE: u32 = raw::REDISMODULE_CONFIG_IMMUTABLE;
-/// A config that is a size, with a unit.
+/// A number of bytes, with the units of redis.conf.
 pub const MEMORY: u32 = raw::REDISMODULE_CONFIG_MEMORY;
 
 /// A config that is a number.
@@ -22,7 +24,7 @@ pub struct Number {
     pub min: i64,
     /// The largest value that is taken.
     pub max: i64,
-    /// [`IMMUTABLE`], [`MEMORY`].
+    /// [`PLAIN`], [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> i64,
@@ -38,7 +40,7 @@ pub struct Word {
     pub words: &'static [&'static CStr],
     /// What it is when nobody has set it.
     pub default: i32,
-    /// [`IMMUTABLE`], [`MEMORY`].
+    /// [`PLAIN`], [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> i32,
@@ -52,7 +54,7 @@ pub struct Text {
     pub name: &'static CStr,
     /// What it is when nobody has set it.
     pub default: &'static CStr,
-    /// [`IMMUTABLE`], [`MEMORY`].
+    /// [`PLAIN`], [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> Vec<u8>,
@@ -66,7 +68,7 @@ pub struct Switch {
     pub name: &'static CStr,
     /// What it is when nobody has set it.
     pub default: bool,
-    /// [`IMMUTABLE`], [`MEMORY`].
+    /// [`PLAIN`], [`IMMUTABLE`], [`MEMORY`].
     pub flags: u32,
     /// Tells the value.
     pub get: fn() -> bool,

@@ -17,16 +17,7 @@ pub mod timer;
 
 use std::ffi::c_int;
 
-use super::{api, later};
-
-/// The end of the process for want of an API function: only reached if [`lacks`] was not asked.
-pub fn missing(name: &str) -> ! {
-    // The log itself may be what is missing.
-    let message = format!("mylog: this server has no {name}, Redis 7.0 or later is needed\n");
-    // SAFETY: the buffer is alive and of that length. The result does not matter: the process ends.
-    unsafe { libc::write(2, message.as_ptr().cast(), message.len()) };
-    std::process::abort()
-}
+use crate::{api, later};
 
 macro_rules! first_missing {
     ($($name:ident),* $(,)?) => {

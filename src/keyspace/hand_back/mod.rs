@@ -2,6 +2,11 @@
 //! durable one, then the log deletes the key, both in one unit. After a crash the log still contains the durable key, or the
 //! native one is lost as any key of a cache. Replicas and the server's AOF get the RESTORE, with the value.
 
+mod crc64;
+mod dump;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use module_api::commands::rm_call::ReplyType;
 use module_api::context::Flags;
 use module_api::keys::key::{Holds, Key, Mode};
@@ -9,15 +14,21 @@ use module_api::server::log;
 use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::{Db, Effect};
 
-use super::dump;
+use super::native_effects::{self, Cause};
 use crate::engine;
 use crate::engine::own_change::own_op;
 use crate::engine::value_handle;
-use crate::keyspace::native_effects::{self, Cause};
+
+static ALL_KEYS: AtomicU64 = AtomicU64::new(0);
+
+/// Keys that were made native since the start.
+pub(crate) fn all_keys() -> u64 {
+    ALL_KEYS.load(Ordering::Relaxed)
+}
 
 /// The result of the release of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Given {
+pub(crate) enum Given {
     /// The key is native, or its expire time has passed.
     Native,
     /// The server refused the value: the key is still durable.
@@ -27,13 +38,13 @@ pub(super) enum Given {
 }
 
 /// Releases a key of any database.
-pub(super) fn one(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
+pub(crate) fn one(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     if ctx.select_db(db).is_err() {
         return Given::Gone;
     }
     let given = in_this_db(ctx, db, name);
     if given == Given::Native {
-        super::count_one();
+        ALL_KEYS.fetch_add(1, Ordering::Relaxed);
     }
     given
 }
@@ -42,7 +53,7 @@ pub(super) fn one(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
 pub(crate) fn at_once(ctx: Ctx<'_>, db: Db, name: &[u8]) -> bool {
     let given = in_this_db(ctx, db, name);
     if given == Given::Native {
-        super::count_one();
+        ALL_KEYS.fetch_add(1, Ordering::Relaxed);
     }
     given != Given::Refused
 }

@@ -1,0 +1,94 @@
+//! A rewrite that runs: where it stands, and what belongs to it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use module_api::own_context;
+use mylog_core::format::header::Identity;
+use mylog_core::rewrite::ack_up::AckUp;
+use mylog_core::rewrite::cancel_flag::CancelFlag;
+use mylog_core::rewrite::wire::Report;
+
+use super::pipes::ParentEnds;
+use super::server_children::{self, Waiting};
+
+/// The state of a rewrite. The child passes `Feeding`, `Stopped` and `Reported` in this order.
+pub(super) enum Phase {
+    /// The child writes, and gets the groups that are sealed meanwhile.
+    Feeding,
+    /// The child has asked for the end of the stream, and the parent has answered with this `H`.
+    Stopped(u64),
+    /// The child's report was received, for this `H`.
+    Reported(u64, Report),
+    /// The child was killed; the server's fork-done callback has yet to report its end.
+    Aborted,
+    /// The child has exited well, and the switch to the new file runs.
+    Switching(Arc<CancelFlag>, Report),
+}
+
+/// A running rewrite.
+pub(super) struct Running {
+    pub(super) phase: Phase,
+    pub(super) pid: i32,
+    /// `None` once the child has ended or was aborted.
+    pub(super) ends: Option<ParentEnds>,
+    /// The event loop watches the data pipe for being writable.
+    pub(super) sending: bool,
+    /// The bytes that ack up has received so far.
+    pub(super) up: AckUp,
+    pub(super) watch: Watch,
+    /// Which of the server's own children wait for this one.
+    pub(super) waiting: Waiting,
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) started: Instant,
+    pub(super) forked: Instant,
+}
+
+impl Running {
+    /// True while a child writes.
+    pub(super) fn has_child(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Feeding | Phase::Stopped(_) | Phase::Reported(..)
+        )
+    }
+}
+
+/// Time between two checks: each check makes the event loop build three sections of INFO.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The checks on the server's waiting children, for one rewrite.
+pub(super) struct Watch {
+    /// The number of BGSAVEs at the fork.
+    bgsaves: u64,
+    next: Instant,
+}
+
+impl Watch {
+    /// Begins the checks, at a fork.
+    pub(super) fn begin() -> Self {
+        Self {
+            bgsaves: own_context().map_or(0, server_children::bgsaves),
+            next: Instant::now() + LOOK_EVERY,
+        }
+    }
+
+    /// True once a second.
+    pub(super) fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = now >= self.next;
+        if due {
+            self.next = now + LOOK_EVERY;
+        }
+        due
+    }
+
+    /// True if a client asked for a BGSAVE since the fork. CONFIG RESETSTAT sets the server's count to zero; the comparison then
+    /// starts from there.
+    pub(super) fn has_seen_bgsave(&mut self, counted: u64) -> bool {
+        self.bgsaves = self.bgsaves.min(counted);
+        counted > self.bgsaves
+    }
+}
