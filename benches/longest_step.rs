@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use mylog_core::effect::{Effect, Ttl};
+use mylog_core::effect::{Change, Effect, Ttl};
 use mylog_core::store::Store;
 
 use crate::report::{Section, count, two};
@@ -29,22 +29,23 @@ pub fn section(scale: &Scale) -> Section {
     ];
     let mut section = Section::new("The longest step of the engine", &about, &head);
     let set = |db, key: &[u8], store: &mut Store| {
-        let effect = Effect::StrSet {
-            db,
-            key,
+        let effect = Change::StrSet {
             ttl: Ttl::Keep,
             value: VALUE,
-        };
+        }
+        .of(db, key);
         store.apply(&effect).expect("it fits");
     };
     let field = |field: &[u8], store: &mut Store| {
         let pairs = [(field, VALUE)];
         let pairs = (&pairs[..]).into();
         let (db, key) = (0, &b"hash"[..]);
-        store.apply(&Effect::HashSet { db, key, pairs }).expect("it fits");
+        store
+            .apply(&Change::HashSet { pairs }.of(db, key))
+            .expect("it fits");
     };
     let (flush_all, flush_db) = (Effect::FlushAll, Effect::FlushDb { db: 0 });
-    let del = Effect::Del { db: 0, key: b"hash" };
+    let del = Change::Del.of(0, b"hash");
     section.row(row("keys, FLUSHALL", steps, &flush_all, |name, store| {
         set(0, name, store)
     }));

@@ -22,7 +22,7 @@ use module_api::gil::Gil;
 use module_api::server;
 use module_api::server::event_loop;
 use mylog_core::changes::Changes;
-use mylog_core::effect::{Db, Effect, ExpireAt};
+use mylog_core::effect::{Change, Db, Effect, ExpireAt};
 use mylog_core::group::GroupBuilder;
 use mylog_core::log::failure::Healing;
 use mylog_core::log::policy::FsyncPolicy;
@@ -127,7 +127,7 @@ impl Engine {
         Ok(applied)
     }
 
-    /// As [`Engine::commit`] of an [`Effect::Put`], for a value that was built already: it may be large, and to decode it
+    /// As [`Engine::commit`] of a [`Change::Put`], for a value that was built already: it may be large, and to decode it
     /// from a record again would take as long as loading it did. `record` is the value's record, if it was built already for
     /// another purpose.
     pub(crate) fn commit_value(
@@ -146,13 +146,12 @@ impl Engine {
                 None => self.group.append_put(db, key, expire_at, value),
             };
             let (kind, body) = (value.kind(), &[][..]);
-            let effect = Effect::Put {
-                db,
-                key,
+            let effect = Change::Put {
                 expire_at,
                 kind,
                 body,
-            };
+            }
+            .of(db, key);
             self.note(&effect, Some(id), seq);
         }
         self.give_back_discarded();

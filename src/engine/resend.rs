@@ -24,7 +24,7 @@ pub(super) fn changed(effect: &Effect<'_>) {
     if !ANY.load(Ordering::Relaxed) {
         return;
     }
-    let keys = effect.names().into_iter().flatten();
+    let keys = effect.keys().into_iter().flatten();
     KEYS.with(|waiting| waiting.extend(keys.map(|(db, key)| (db, key.to_vec()))));
 }
 

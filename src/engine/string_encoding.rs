@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use mylog_core::effect::{Effect, ExpireAt, NEVER};
+use mylog_core::effect::{Change, Effect, ExpireAt, NEVER};
 use mylog_core::store::{Entry, Form, Store};
 use mylog_core::value::ValueRef;
 use mylog_core::value::integer;
@@ -101,14 +101,16 @@ fn is_driven_out(entry: Entry<'_>) -> bool {
 /// True if the string that this effect leaves gets a block of its own and keeps it, even if its key becomes shorter or loses
 /// its expire time.
 pub(crate) fn drives_out(store: &Store, effect: &Effect<'_>) -> bool {
+    let Effect::Key { db, key, change } = effect else {
+        return false;
+    };
     let rule = rule();
-    match (rule, effect) {
+    match (rule, change) {
         (Rule::Value, _) => false,
-        (
-            _,
-            Effect::Expire { db, key, .. } | Effect::Rename { db, key, .. } | Effect::Copy { db, key, .. },
-        ) => store.get(*db, key).is_some_and(is_driven_out),
-        (_, Effect::StrSet { db, key, value, .. }) => {
+        (_, Change::Expire { .. } | Change::Rename { .. } | Change::Copy { .. }) => {
+            store.get(*db, key).is_some_and(is_driven_out)
+        }
+        (_, Change::StrSet { value, .. }) => {
             let (key_len, len) = (key.len(), value.len());
             let had_end = || {
                 store

@@ -8,7 +8,7 @@ use module_api::keys::key::{Holds, Key, Mode};
 use module_api::keys::notify::Class;
 use module_api::server::log;
 use module_api::string::{ArgVector, Args};
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Change, Effect};
 use mylog_core::store::{ApplyError, Form};
 use mylog_core::value::{Hash, Kind, ValueRef};
 
@@ -215,15 +215,29 @@ impl<'c> Call<'c> {
         target
     }
 
-    /// Commits an effect on an open key, and makes the keyspace follow. Nothing may fail after this. An effect that the
+    /// Commits a change of an open key, and makes the keyspace follow. Nothing may fail after this. A change that the
     /// store rejects has changed nothing, and is an error for the client.
-    pub(crate) fn commit(&mut self, target: &mut Target<'_>, effect: &Effect<'_>) -> Result<(), Reply> {
-        self.commit_members(target, effect).map(drop)
+    pub(crate) fn commit<'v, 'k: 'v>(
+        &mut self,
+        target: &mut Target<'k>,
+        change: Change<'v>,
+    ) -> Result<(), Reply> {
+        self.commit_members(target, change).map(drop)
     }
 
-    /// As `commit`, of an effect on the members of a set: returns how many were added or removed, so that the command need
+    /// As `commit`, of a change of the members of a set: returns how many were added or removed, so that the command need
     /// not search for them before. With 0 nothing has happened.
-    pub(crate) fn commit_members(
+    pub(crate) fn commit_members<'v, 'k: 'v>(
+        &mut self,
+        target: &mut Target<'k>,
+        change: Change<'v>,
+    ) -> Result<usize, Reply> {
+        let effect = change.of(self.db, target.name());
+        self.commit_effect(target, &effect)
+    }
+
+    /// As `commit`, of an effect that gives the open key the value of another one.
+    pub(crate) fn commit_effect(
         &mut self,
         target: &mut Target<'_>,
         effect: &Effect<'_>,
@@ -255,16 +269,16 @@ impl<'c> Call<'c> {
         Ok(members.unwrap_or(0))
     }
 
-    /// As `commit`, of an effect that gives the key an expire time in the past. The server deletes such a key as soon as it
+    /// As `commit`, of a change that gives the key an expire time in the past. The server deletes such a key as soon as it
     /// accesses it, and what it sends to replicas for that must follow the command. So the key gets its expire time only
     /// with `end`.
-    pub(crate) fn commit_before_end(
+    pub(crate) fn commit_before_end<'v, 'k: 'v>(
         &mut self,
-        target: &mut Target<'_>,
-        effect: &Effect<'_>,
+        target: &mut Target<'k>,
+        change: Change<'v>,
     ) -> Result<(), Reply> {
         target.ends_later = true;
-        self.commit(target, effect)
+        self.commit(target, change)
     }
 
     /// Sets the key's expire time.
@@ -284,8 +298,7 @@ impl<'c> Call<'c> {
     /// Deletes a key of any type: the log has no records of native ones.
     pub(crate) fn delete(&mut self, target: &mut Target<'_>) -> Result<(), Reply> {
         if target.is_ours() {
-            let key = target.name();
-            return self.commit(target, &Effect::Del { db: self.db, key });
+            return self.commit(target, Change::Del);
         }
         target.follow(None);
         if matches!(self.propagation, Propagation::None) {

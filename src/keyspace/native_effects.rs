@@ -11,7 +11,7 @@ use module_api::gil::Gil;
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr, Str, server};
-use mylog_core::effect::{Db, Effect, NEVER};
+use mylog_core::effect::{Change, Db, Effect, NEVER};
 use mylog_core::store::{Applied, SlotId, Store};
 use mylog_core::value::Kind;
 
@@ -153,7 +153,7 @@ fn finally(pending: Pending, cause: Cause) {
             engine::with(|engine| {
                 if engine.store.find(db, &key) == Some(id) {
                     let last = engine.changes.of_entry(db, id.slot);
-                    take_effect(engine, &Effect::Del { db, key: &key });
+                    take_effect(engine, &Change::Del.of(db, &key));
                     // Its end took it away, and would do so again after a crash: a reader need not wait for
                     // more than the change that gave it this end.
                     if cause == Cause::Expired {
@@ -242,7 +242,7 @@ fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
             let key = key.bytes();
             let old = engine.store.get(db, key).map(|entry| entry.expire_at());
             if old.is_some_and(|old| old != expire_at) {
-                take_effect(engine, &Effect::Expire { db, key, expire_at });
+                take_effect(engine, &Change::Expire { expire_at }.of(db, key));
             }
         })
     });
@@ -289,7 +289,7 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
             .is_some_and(|entry| entry.expire_at() != expire_at)
         {
             let key = name.bytes();
-            take_effect(engine, &Effect::Expire { db, key, expire_at });
+            take_effect(engine, &Change::Expire { expire_at }.of(db, key));
         }
     });
 }
@@ -326,12 +326,7 @@ fn rename_to(id: SlotId, db: Db, name: &[u8]) -> Option<SlotId> {
         if (from_db, &*from) == (db, name) {
             return Some(id);
         }
-        let rename = Effect::Rename {
-            db: from_db,
-            key: &from,
-            to_db: db,
-            to: name,
-        };
+        let rename = Change::Rename { to_db: db, to: name }.of(from_db, &from);
         take_effect(engine, &rename)?.entry
     })?
 }
@@ -349,12 +344,7 @@ fn adopt(unnamed: Unnamed, db: Db, name: &[u8]) -> Option<SlotId> {
     engine::with(|engine| match unnamed {
         Unnamed::Value(value) => engine.commit_value(db, name, NEVER, value, None).ok(),
         Unnamed::CopyOf(from_db, from) => {
-            let copy = Effect::Copy {
-                db: from_db,
-                key: &from,
-                to_db: db,
-                to: name,
-            };
+            let copy = Change::Copy { to_db: db, to: name }.of(from_db, &from);
             take_effect(engine, &copy)?.entry
         }
     })?

@@ -12,7 +12,7 @@ use module_api::context::Flags;
 use module_api::keys::key::{Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr};
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 
 use crate::engine;
 use crate::engine::own_change;
@@ -51,7 +51,7 @@ pub(super) fn drop_those_of_others(ctx: Ctx<'_>) {
     let names = names.unwrap_or_default();
     for (db, name) in &names {
         engine::with(|engine| {
-            let _ = engine.commit(&Effect::Del { db: *db, key: name });
+            let _ = engine.commit(&Change::Del.of(*db, name));
         });
         if ctx.select_db(*db).is_ok() {
             let _own = own_change::own_op();

@@ -1,6 +1,6 @@
 //! The difference between two states, for the log: it goes from one whole state to the other.
 
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Change, Effect};
 use mylog_core::store::Store;
 
 use crate::engine::Engine;
@@ -24,7 +24,7 @@ pub(super) fn append_difference(engine: &mut Engine, before: &Store) -> usize {
         let (db, key) = (before.db_of(old), old.key());
         if now.find(db, key).is_none() {
             let mut record = Vec::new();
-            Effect::Del { db, key }.encode(&mut record);
+            Change::Del.of(db, key).encode(&mut record);
             records.push(record);
         }
     }

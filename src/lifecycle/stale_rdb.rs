@@ -182,7 +182,7 @@ impl Known {
     }
 
     fn find(&self, effect: &Effect<'_>) -> impl Iterator<Item = Name> + use<> {
-        let named = effect.names().map(|name| {
+        let named = effect.keys().map(|name| {
             let name = name.map(|(db, name)| (db, name.to_vec()))?;
             self.names.contains_key(&name).then_some(name)
         });

@@ -42,7 +42,7 @@ pub(crate) fn is_effect(effect: &Effect<'_>) -> bool {
         || (ANY_PREFIX.load(Ordering::Relaxed)
             && (effect.spans_databases()
                 || PREFIXES.with(|prefixes| {
-                    let mut names = effect.names().into_iter().flatten();
+                    let mut names = effect.keys().into_iter().flatten();
                     names.any(|(_, name)| prefixes.hold(name))
                 })))
 }

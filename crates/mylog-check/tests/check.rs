@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, NEVER, Ttl};
 use mylog_core::format::frame::{FrameHeader, Kind};
 use mylog_core::format::header::Identity;
 use mylog_core::format::padding;
@@ -70,12 +70,11 @@ fn frame(kind: Kind, seq: u64, count: u32, durable_seq: u64, payload: &[u8]) -> 
 fn records(keys: &[&[u8]]) -> Vec<u8> {
     let mut payload = Vec::new();
     for key in keys {
-        Effect::StrSet {
-            db: 0,
-            key,
+        Change::StrSet {
             ttl: Ttl::Set(NEVER),
             value: b"v",
         }
+        .of(0, key)
         .encode(&mut payload);
     }
     payload

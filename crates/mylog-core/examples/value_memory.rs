@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, Effect, NEVER, Ttl};
 use mylog_core::store::Store;
 use mylog_core::value::Side;
 
@@ -45,12 +45,13 @@ fn measure(what: &str, keys: u32, of: impl Fn(&[u8], &mut dyn FnMut(&Effect<'_>)
 
 fn main() -> io::Result<()> {
     measure("string of 100 bytes", KEYS * 10, |key, apply| {
-        apply(&Effect::StrSet {
-            db: 0,
-            key,
-            ttl: Ttl::Set(NEVER),
-            value: &[b'x'; 100],
-        });
+        apply(
+            &Change::StrSet {
+                ttl: Ttl::Set(NEVER),
+                value: &[b'x'; 100],
+            }
+            .of(0, key),
+        );
     })?;
     for (members, keys) in [(10, KEYS * 5), (100, KEYS), (100_000, 20)] {
         let all = names(members);
@@ -59,24 +60,19 @@ fn main() -> io::Result<()> {
         let scored: Vec<(f64, &[u8])> = (0u32..).map(f64::from).zip(all.iter().copied()).collect();
         measure(&format!("hash of {members} fields"), keys, |key, apply| {
             let pairs = pairs.as_slice().into();
-            apply(&Effect::HashSet { db: 0, key, pairs });
+            apply(&Change::HashSet { pairs }.of(0, key));
         })?;
         measure(&format!("list of {members} elements"), keys, |key, apply| {
             let (side, elements) = (Side::Tail, all.as_slice().into());
-            apply(&Effect::ListPush {
-                db: 0,
-                key,
-                side,
-                elements,
-            });
+            apply(&Change::ListPush { side, elements }.of(0, key));
         })?;
         measure(&format!("set of {members} members"), keys, |key, apply| {
             let members = all.as_slice().into();
-            apply(&Effect::SetAdd { db: 0, key, members });
+            apply(&Change::SetAdd { members }.of(0, key));
         })?;
         measure(&format!("sorted set of {members} members"), keys, |key, apply| {
             let members = scored.as_slice().into();
-            apply(&Effect::ZSetSet { db: 0, key, members });
+            apply(&Change::ZSetSet { members }.of(0, key));
         })?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::effect::{Db, Effect};
+use crate::effect::{Change, Db, Effect};
 use crate::relocate::{self, Relocate};
 use crate::store::{MAX_DBS, SlotId};
 
@@ -104,11 +104,13 @@ impl Changes {
                 self.mark(a, |marks| marks.all = seq);
                 self.mark(b, |marks| marks.all = seq);
             }
-            Effect::Rename { db, key, to_db, to } if (db, key) != (to_db, to) => {
-                self.is_gone(db, key, seq, durable);
-            }
+            Effect::Key {
+                db,
+                key,
+                change: Change::Rename { to_db, to },
+            } if (db, key) != (to_db, to) => self.is_gone(db, key, seq, durable),
             _ => {
-                if let (None, Some((db, key))) = (left, effect.names()[0]) {
+                if let (None, Some((db, key))) = (left, effect.keys()[0]) {
                     self.is_gone(db, key, seq, durable);
                 }
             }
@@ -232,7 +234,7 @@ mod tests {
 
         fn set(&mut self, db: Db, key: &[u8]) {
             let (ttl, value) = (Ttl::Keep, &b"v"[..]);
-            self.apply(&Effect::StrSet { db, key, ttl, value });
+            self.apply(&Change::StrSet { ttl, value }.of(db, key));
         }
 
         fn of(&self, db: Db, key: &[u8]) -> u64 {
@@ -249,19 +251,9 @@ mod tests {
         for key in [b"a", b"b", b"c"] {
             world.set(0, key);
         }
-        world.apply(&Effect::Del { db: 0, key: b"b" });
-        world.apply(&Effect::Rename {
-            db: 0,
-            key: b"c",
-            to_db: 1,
-            to: b"d",
-        });
-        world.apply(&Effect::Copy {
-            db: 0,
-            key: b"a",
-            to_db: 0,
-            to: b"e",
-        });
+        world.apply(&Change::Del.of(0, b"b"));
+        world.apply(&Change::Rename { to_db: 1, to: b"d" }.of(0, b"c"));
+        world.apply(&Change::Copy { to_db: 0, to: b"e" }.of(0, b"a"));
         let seqs = [
             world.of(0, b"a"),
             world.of(0, b"b"),

@@ -96,9 +96,9 @@ impl GroupBuilder {
         self.counted()
     }
 
-    /// Appends the [`Effect::Put`] of a value, without making its body first, and says its seq.
+    /// Appends the [`Change::Put`] of a value, without making its body first, and says its seq.
     ///
-    /// [`Effect::Put`]: crate::effect::Effect::Put
+    /// [`Change::Put`]: crate::effect::Change::Put
     pub fn append_put(&mut self, db: Db, key: &[u8], expire_at: ExpireAt, value: ValueRef<'_>) -> u64 {
         encode_put(&mut self.payload, db, key, expire_at, value);
         self.counted()

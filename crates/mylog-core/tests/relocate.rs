@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 use model::{Model, Rng, Shape};
 use mylog_core::changes::Changes;
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, Effect, NEVER, Ttl};
 use mylog_core::relocate::Relocate;
 use mylog_core::store::{SlotId, Store, TablesPlace};
 use mylog_core::value::Side;
@@ -198,16 +198,17 @@ fn store_of_all_forms() -> Store {
     for (number, len) in (0..3000).zip([8, 40, 300, 900, 20_000].into_iter().cycle()) {
         let key = text(number, if number % 3 == 0 { 300 } else { 8 });
         let (db, value) = ((number % 2) as u32, text(number, len));
-        apply(Effect::StrSet {
-            db,
-            key: &key,
-            ttl: if number % 5 == 0 {
-                Ttl::Set(1 << 41)
-            } else {
-                Ttl::Keep
-            },
-            value: &value,
-        });
+        apply(
+            Change::StrSet {
+                ttl: if number % 5 == 0 {
+                    Ttl::Set(1 << 41)
+                } else {
+                    Ttl::Keep
+                },
+                value: &value,
+            }
+            .of(db, &key),
+        );
     }
     for count in [1, 100, 700, 20_000] {
         let members: Vec<Vec<u8>> = (0..count).map(|number| text(number, 7)).collect();
@@ -218,34 +219,30 @@ fn store_of_all_forms() -> Store {
             .map(|(score, member)| (f64::from(score % 900), *member))
             .collect();
         let key = |kind: &str| format!("{kind}{count}").into_bytes();
-        apply(Effect::HashSet {
-            db: 0,
-            key: &key("hash"),
-            pairs: pairs.into(),
-        });
-        apply(Effect::SetAdd {
-            db: 1,
-            key: &key("set"),
-            members: refs.clone().into(),
-        });
-        apply(Effect::ZSetSet {
-            db: 1,
-            key: &key("zset"),
-            members: scores.into(),
-        });
-        apply(Effect::ListPush {
-            db: 0,
-            key: &key("list"),
-            side: Side::Tail,
-            elements: refs.into(),
-        });
+        apply(Change::HashSet { pairs: pairs.into() }.of(0, &key("hash")));
+        apply(
+            Change::SetAdd {
+                members: refs.clone().into(),
+            }
+            .of(1, &key("set")),
+        );
+        apply(
+            Change::ZSetSet {
+                members: scores.into(),
+            }
+            .of(1, &key("zset")),
+        );
+        apply(
+            Change::ListPush {
+                side: Side::Tail,
+                elements: refs.into(),
+            }
+            .of(0, &key("list")),
+        );
     }
     for number in (0..3000).filter(|number| number % 4 == 1) {
         let key = text(number, if number % 3 == 0 { 300 } else { 8 });
-        apply(Effect::Del {
-            db: (number % 2) as u32,
-            key: &key,
-        });
+        apply(Change::Del.of((number % 2) as u32, &key));
     }
     store
 }
@@ -269,11 +266,7 @@ fn every_block_of_the_changes_is_moved() {
     let mut changes = Changes::default();
     for slot in 0..200_000 {
         let id = SlotId { slot, generation: 0 };
-        let effect = Effect::Expire {
-            db: 0,
-            key: b"key",
-            expire_at: NEVER,
-        };
+        let effect = Change::Expire { expire_at: NEVER }.of(0, b"key");
         changes.note(&effect, Some(id), u64::from(slot) + 1, 0);
     }
     let held = BLOCKS.load(Ordering::Relaxed) - before;

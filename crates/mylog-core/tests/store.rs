@@ -4,17 +4,16 @@
 mod model;
 
 use model::{Model, Rng, Shape};
-use mylog_core::effect::{Db, Effect, Fields, MAX_GAP, NEVER, Ttl};
+use mylog_core::effect::{Change, Db, Effect, Fields, MAX_GAP, NEVER, Ttl};
 use mylog_core::store::{Bounds, MAX_DBS, SlotId, Store};
 use mylog_core::value::{Kind, Side};
 
 fn set(db: Db, key: &[u8]) -> Effect<'_> {
-    Effect::StrSet {
-        db,
-        key,
+    Change::StrSet {
         ttl: Ttl::Keep,
         value: b"value",
     }
+    .of(db, key)
 }
 
 #[test]
@@ -78,12 +77,7 @@ fn an_id_from_before_a_flush_never_names_a_later_entry() {
         let mut store = Store::new();
         let mut seen = std::collections::HashSet::new();
         for _ in 0..4 {
-            for effect in [
-                set(0, b"a"),
-                set(0, b"b"),
-                Effect::Del { db: 0, key: b"a" },
-                set(0, b"c"),
-            ] {
+            for effect in [set(0, b"a"), set(0, b"b"), Change::Del.of(0, b"a"), set(0, b"c")] {
                 if let Some(id) = store.apply(&effect).unwrap().entry {
                     assert!(seen.insert(id.to_word()), "{id:?} twice");
                 }
@@ -95,58 +89,44 @@ fn an_id_from_before_a_flush_never_names_a_later_entry() {
 
 /// Effects on parts of values that do not fit a string `s`, a hash `h`, a list `l` of three, a set `t` and a
 /// sorted set `z`.
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
-fn misfits() -> Vec<Effect<'static>> {
+fn misfits_of_parts() -> Vec<Effect<'static>> {
     let (db, one) = (0, vec![&b"a"[..]]);
     let mut all = Vec::new();
     for key in [&b"none"[..], b"h", b"t", b"z", b"l"] {
         let (count, index) = (if key == b"l" { 4 } else { 1 }, if key == b"l" { 3 } else { 0 });
         let element = b"x";
         for side in [Side::Head, Side::Tail] {
-            all.push(Effect::ListPop { db, key, side, count });
+            all.push(Change::ListPop { side, count }.of(db, key));
         }
         all.extend([
-            Effect::ListSet {
-                db,
-                key,
-                index,
-                element,
-            },
-            Effect::ListInsert {
-                db,
-                key,
+            Change::ListSet { index, element }.of(db, key),
+            Change::ListInsert {
                 index: index + 1,
                 element,
-            },
-            Effect::ListRemove {
-                db,
-                key,
+            }
+            .of(db, key),
+            Change::ListRemove {
                 start: index,
                 count: 1,
-            },
-            Effect::ListRemoveAt {
-                db,
-                key,
+            }
+            .of(db, key),
+            Change::ListRemoveAt {
                 indexes: vec![0, index].into(),
-            },
+            }
+            .of(db, key),
         ]);
     }
     let key = &b"l"[..];
     let bad_runs = [vec![1, 0], vec![1, 1], vec![0, 1, 3], vec![u64::MAX]];
     all.extend(bad_runs.map(|indexes| {
         let indexes = indexes.into();
-        Effect::ListRemoveAt { db, key, indexes }
+        Change::ListRemoveAt { indexes }.of(db, key)
     }));
     for (start, count) in [(0, 0), (1, u64::MAX), (u64::MAX, 1), (2, 2)] {
-        all.push(Effect::ListRemove {
-            db,
-            key,
-            start,
-            count,
-        });
+        all.push(Change::ListRemove { start, count }.of(db, key));
     }
     let (side, count) = (Side::Tail, 0);
-    all.push(Effect::ListPop { db, key, side, count });
+    all.push(Change::ListPop { side, count }.of(db, key));
     let bytes = b"x";
     for (key, offset) in [
         (&b"s"[..], MAX_GAP + 6),
@@ -154,146 +134,86 @@ fn misfits() -> Vec<Effect<'static>> {
         (b"s", u64::MAX),
         (b"l", 0),
     ] {
-        all.push(Effect::StrRange {
-            db,
-            key,
-            offset,
-            bytes,
-        });
+        all.push(Change::StrRange { offset, bytes }.of(db, key));
     }
     for key in [&b"s"[..], b"h", b"l", b"z"] {
         let members: Fields<'_> = one.clone().into();
-        all.push(Effect::SetAdd { db, key, members });
+        all.push(Change::SetAdd { members }.of(db, key));
         let members = one.clone().into();
-        all.push(Effect::SetRemove { db, key, members });
+        all.push(Change::SetRemove { members }.of(db, key));
     }
     for key in [&b"s"[..], b"h", b"l", b"t"] {
         let members = vec![(1.0, &b"a"[..])].into();
-        all.push(Effect::ZSetSet { db, key, members });
+        all.push(Change::ZSetSet { members }.of(db, key));
         let members = one.clone().into();
-        all.push(Effect::ZSetRemove { db, key, members });
+        all.push(Change::ZSetRemove { members }.of(db, key));
     }
     let (key, side) = (&b"z"[..], Side::Head);
     let elements = one.into();
-    all.push(Effect::ListPush {
-        db,
-        key,
-        side,
-        elements,
-    });
+    all.push(Change::ListPush { side, elements }.of(db, key));
     let members = vec![(2.0, &b"b"[..]), (f64::NAN, b"a")].into();
-    all.push(Effect::ZSetSet { db, key, members });
+    all.push(Change::ZSetSet { members }.of(db, key));
     all
 }
 
-#[test]
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
-fn an_effect_that_does_not_fit_changes_nothing() {
-    let mut store = Store::new();
-    const HASH: &[(&[u8], &[u8])] = &[(b"f", b"v")];
-    let pairs = HASH.into();
-    store.apply(&set(0, b"s")).unwrap();
-    store
-        .apply(&Effect::HashSet {
-            db: 0,
-            key: b"h",
-            pairs,
-        })
-        .unwrap();
-    let (a, b, c) = (&b"a"[..], &b"b"[..], &b"c"[..]);
-    for made in [
-        Effect::ListPush {
-            db: 0,
-            key: b"l",
-            side: Side::Tail,
-            elements: vec![a, b, c].into(),
-        },
-        Effect::SetAdd {
-            db: 0,
-            key: b"t",
-            members: vec![a].into(),
-        },
-        Effect::ZSetSet {
-            db: 0,
-            key: b"z",
-            members: vec![(1.0, a)].into(),
-        },
-    ] {
-        store.apply(&made).unwrap();
-    }
-    let pairs = HASH.into();
-    let before = Model::of(&store);
-    for bad in [
-        Effect::Del { db: 0, key: b"none" },
-        Effect::Expire {
-            db: 0,
-            key: b"none",
-            expire_at: 5,
-        },
-        Effect::Rename {
-            db: 0,
-            key: b"none",
-            to_db: 0,
-            to: b"s",
-        },
-        Effect::Copy {
-            db: 0,
-            key: b"none",
-            to_db: 0,
-            to: b"s",
-        },
-        Effect::Rename {
-            db: 0,
-            key: b"s",
-            to_db: MAX_DBS,
-            to: b"s",
-        },
-        Effect::Copy {
-            db: 0,
-            key: b"s",
-            to_db: MAX_DBS,
-            to: b"s",
-        },
+/// Effects on whole values that do not fit the same keys.
+fn misfits() -> Vec<Effect<'static>> {
+    let pairs = vec![(&b"f"[..], &b"v"[..])].into();
+    let (to_db, to) = (MAX_DBS, &b"s"[..]);
+    let (expire_at, kind) = (5, Kind::Hash);
+    let mut all = vec![
+        Change::Del.of(0, b"none"),
+        Change::Expire { expire_at }.of(0, b"none"),
+        Change::Rename { to_db: 0, to }.of(0, b"none"),
+        Change::Copy { to_db: 0, to }.of(0, b"none"),
+        Change::Rename { to_db, to }.of(0, b"s"),
+        Change::Copy { to_db, to }.of(0, b"s"),
         Effect::SwapDb { a: 0, b: MAX_DBS },
-        Effect::StrAppend {
-            db: 0,
-            key: b"h",
-            tail: b"x",
-        },
-        Effect::HashSet {
-            db: 0,
-            key: b"s",
-            pairs,
-        },
-        Effect::HashDel {
-            db: 0,
-            key: b"none",
-            fields: vec![&b"f"[..]].into(),
-        },
-        Effect::HashDel {
-            db: 0,
-            key: b"s",
-            fields: vec![&b"f"[..]].into(),
-        },
-        Effect::Put {
-            db: 0,
-            key: b"s",
-            expire_at: 5,
-            kind: Kind::Hash,
-            body: b"\0",
-        },
-        Effect::Put {
-            db: 0,
-            key: b"s",
-            expire_at: 5,
-            kind: Kind::Hash,
-            body: b"\x02\x01f\0\x01f\0",
-        },
+        Change::StrAppend { tail: b"x" }.of(0, b"h"),
+        Change::HashSet { pairs }.of(0, b"s"),
         set(MAX_DBS, b"s"),
-    ]
-    .into_iter()
-    .chain(misfits())
-    {
+    ];
+    for key in [&b"none"[..], b"s"] {
+        let fields = vec![&b"f"[..]].into();
+        all.push(Change::HashDel { fields }.of(0, key));
+    }
+    for body in [&b"\0"[..], b"\x02\x01f\0\x01f\0"] {
+        all.push(
+            Change::Put {
+                expire_at,
+                kind,
+                body,
+            }
+            .of(0, b"s"),
+        );
+    }
+    all
+}
+
+/// The keys that no misfit fits.
+fn one_of_each_type() -> Store {
+    let (a, b, c) = (&b"a"[..], &b"b"[..], &b"c"[..]);
+    let (side, elements) = (Side::Tail, vec![a, b, c].into());
+    let pairs = vec![(&b"f"[..], &b"v"[..])].into();
+    let (members, scored) = (vec![a].into(), vec![(1.0, a)].into());
+    let mut store = Store::new();
+    for made in [
+        set(0, b"s"),
+        Change::HashSet { pairs }.of(0, b"h"),
+        Change::ListPush { side, elements }.of(0, b"l"),
+        Change::SetAdd { members }.of(0, b"t"),
+        Change::ZSetSet { members: scored }.of(0, b"z"),
+    ] {
+        assert!(store.apply(&made).is_ok());
+    }
+    store
+}
+
+#[test]
+fn an_effect_that_does_not_fit_changes_nothing() {
+    let mut store = one_of_each_type();
+    let before = Model::of(&store);
+    for bad in misfits().into_iter().chain(misfits_of_parts()) {
         store.apply(&bad).unwrap_err();
         assert_eq!(Model::of(&store), before, "{bad:?}");
         assert_eq!(store.len(), 5, "{bad:?}");
@@ -303,7 +223,7 @@ fn an_effect_that_does_not_fit_changes_nothing() {
 #[test]
 fn only_in_a_snapshot_may_a_name_be_deleted_that_is_not_there() {
     let mut record = Vec::new();
-    Effect::Del { db: 0, key: b"none" }.encode(&mut record);
+    Change::Del.of(0, b"none").encode(&mut record);
     assert!(
         Store::new()
             .load_snapshot(&record, 1, &mut Bounds::none())
@@ -311,12 +231,7 @@ fn only_in_a_snapshot_may_a_name_be_deleted_that_is_not_there() {
     );
     assert!(Store::new().load_group(&record, 1, &mut Bounds::none()).is_err());
     record.clear();
-    Effect::Expire {
-        db: 0,
-        key: b"none",
-        expire_at: 5,
-    }
-    .encode(&mut record);
+    Change::Expire { expire_at: 5 }.of(0, b"none").encode(&mut record);
     assert!(
         Store::new()
             .load_snapshot(&record, 1, &mut Bounds::none())
@@ -348,11 +263,7 @@ fn large_store(n: u32) -> Store {
             let (key, field) = (format!("key:{i}"), i.to_le_bytes());
             let pairs = [(&field[..], &b"value"[..])];
             let pairs = (&pairs[..]).into();
-            let hash_set = Effect::HashSet {
-                db,
-                key: b"hash",
-                pairs,
-            };
+            let hash_set = Change::HashSet { pairs }.of(db, b"hash");
             for effect in [set(db, key.as_bytes()), hash_set] {
                 assert!(store.apply(&effect).is_ok());
             }
@@ -366,28 +277,28 @@ fn what_is_large_is_left_to_the_owner_whatever_effect_takes_it_away() {
     const N: u32 = 20_000;
     let whole = large_store(N);
     let long = vec![7; 3 << 20];
-    let put_long = Effect::StrSet {
-        db: 0,
-        key: b"hash",
+    let put_long = Change::StrSet {
         ttl: Ttl::Keep,
         value: &long,
-    };
+    }
+    .of(0, b"hash");
     let (db, key, to_db, to) = (0, &b"key:1"[..], 0, &b"hash"[..]);
     let cases: Vec<(Vec<Effect<'_>>, usize)> = vec![
-        (vec![Effect::Del { db, key: to }], 1),
+        (vec![Change::Del.of(db, to)], 1),
         (vec![set(0, to)], 1),
         (vec![put_long.clone(), set(0, to)], 2),
-        (vec![put_long.clone(), Effect::Del { db, key: to }], 2),
-        (vec![Effect::Rename { db, key, to_db, to }], 1),
-        (vec![Effect::Copy { db, key, to_db, to }], 1),
+        (vec![put_long.clone(), Change::Del.of(db, to)], 2),
+        (vec![Change::Rename { to_db, to }.of(db, key)], 1),
+        (vec![Change::Copy { to_db, to }.of(db, key)], 1),
         (
-            vec![Effect::Put {
-                db,
-                key: to,
-                expire_at: 5,
-                kind: Kind::Str,
-                body: b"x",
-            }],
+            vec![
+                Change::Put {
+                    expire_at: 5,
+                    kind: Kind::Str,
+                    body: b"x",
+                }
+                .of(db, to),
+            ],
             1,
         ),
         (vec![Effect::FlushDb { db: 1 }], 2),
@@ -413,7 +324,7 @@ fn an_end_is_that_of_its_entry_and_of_no_other_in_its_slot() {
         store.apply(&effect).unwrap();
     }
     let (db, key, expire_at) = (0, &b"b"[..], 1234);
-    store.apply(&Effect::Expire { db, key, expire_at }).unwrap();
+    store.apply(&Change::Expire { expire_at }.of(db, key)).unwrap();
     assert_eq!(
         [b"a", b"b", b"c"].map(|key| end(&store, 0, key)),
         [Some(NEVER), Some(1234), Some(NEVER)]
@@ -421,7 +332,7 @@ fn an_end_is_that_of_its_entry_and_of_no_other_in_its_slot() {
     let slot = store.find(0, b"b").map(|id| id.slot);
     // It goes where its entry goes.
     let (to_db, to) = (1, &b"moved"[..]);
-    store.apply(&Effect::Rename { db, key, to_db, to }).unwrap();
+    store.apply(&Change::Rename { to_db, to }.of(db, key)).unwrap();
     assert_eq!(end(&store, 1, b"moved"), Some(1234));
     store.apply(&set(0, b"d")).unwrap();
     assert_eq!(store.find(0, b"d").map(|id| id.slot), slot);
@@ -456,7 +367,7 @@ fn a_flush_of_one_of_several_databases_leaves_the_others_and_its_slots_are_used_
     }
     // A key that moved to another database stays when its old one is flushed.
     let (db, key, to_db, to) = (1, &b"key:7"[..], 0, &b"moved"[..]);
-    store.apply(&Effect::Rename { db, key, to_db, to }).unwrap();
+    store.apply(&Change::Rename { to_db, to }.of(db, key)).unwrap();
     store.apply(&Effect::FlushDb { db: 1 }).unwrap();
     assert_eq!(
         store.get(0, b"moved").map(|entry| entry.key()),

@@ -8,7 +8,7 @@ mod wait;
 
 use module_api::context::Flags;
 use module_api::server::config::c_text;
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Change, Effect};
 use mylog_core::store::Store;
 use mylog_core::value::ValueRef;
 
@@ -162,31 +162,17 @@ pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
     let mut record = call.args.get(2);
     let effect = Effect::decode(&mut record).ok_or(BAD)?;
-    let Effect::Put {
-        key,
-        expire_at,
-        kind,
-        body,
-        ..
-    } = effect
-    else {
+    let Effect::Key { key, change, .. } = effect else {
         return Err(BAD);
     };
+    if !matches!(change, Change::Put { .. }) {
+        return Err(BAD);
+    }
     let mut target = call.open(1);
     if key != target.name() || !record.is_empty() {
         return Err(BAD);
     }
-    let db = call.db;
-    call.commit(
-        &mut target,
-        &Effect::Put {
-            db,
-            key,
-            expire_at,
-            kind,
-            body,
-        },
-    )?;
+    call.commit(&mut target, change)?;
     // Clients of this server that watch or cache the key have not been notified yet.
     call.ctx.signal_modified(target.name_string());
     Ok(Reply::OK)

@@ -1,7 +1,7 @@
 //! BITOP: bitwise operations on strings.
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, NEVER, Ttl};
 use mylog_core::store::Form;
 use redis_grammar::c_text::option;
 
@@ -78,9 +78,8 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
         remove(call, &mut target)?;
         return Ok(Reply::Int(0));
     }
-    let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(NEVER), &*result);
-    let effect = Effect::StrSet { db, key, ttl, value };
-    overwritten::commit(call, &mut target, &effect)?;
+    let (ttl, value) = (Ttl::Set(NEVER), &*result);
+    overwritten::commit(call, &mut target, Change::StrSet { ttl, value })?;
     call.written_as(&target, Form::Grown);
     call.changed(&target, Class::String, c"set");
     Ok(Reply::Int(result.len() as i64))
@@ -91,14 +90,13 @@ fn remove(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
     if !target.exists() {
         return Err(Reply::Int(0));
     }
-    let (db, key) = (call.db, target.name());
+    let key = target.name();
     if !target.is_ours() {
         // The log can delete only what it contains, so a native value is replaced by an empty durable string first.
         let (ttl, value) = (Ttl::Set(NEVER), &[][..]);
-        #[rustfmt::skip]
-        call.commit(target, &Effect::StrSet { db, key, ttl, value })?;
+        call.commit(target, Change::StrSet { ttl, value })?;
     }
-    call.commit(target, &Effect::Del { db, key })?;
+    call.commit(target, Change::Del)?;
     call.changed(target, Class::Generic, c"del");
     call.replicate_as(c"MYLOG.DEL", [key]);
     Ok(())

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
 
@@ -32,15 +32,7 @@ fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
         }
     };
     let before = target.read_hash(|hash| hash.map_or(0, |hash| hash.len()))?;
-    let key = target.name();
-    call.commit(
-        &mut target,
-        &Effect::HashSet {
-            db: call.db,
-            key,
-            pairs,
-        },
-    )?;
+    call.commit(&mut target, Change::HashSet { pairs })?;
     let after = target
         .read_hash(|hash| hash.map_or(0, |hash| hash.len()))
         .unwrap_or(before);
@@ -72,9 +64,9 @@ fn set_field(
     value: &[u8],
     event: &CStr,
 ) -> Result<(), Reply> {
-    let (db, key, pairs) = (call.db, target.name(), [(field, value)]);
+    let pairs = [(field, value)];
     let pairs = pairs[..].into();
-    call.commit(target, &Effect::HashSet { db, key, pairs })?;
+    call.commit(target, Change::HashSet { pairs })?;
     call.changed(target, Class::Hash, event);
     Ok(())
 }
@@ -105,15 +97,8 @@ pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if fields.is_empty() {
         return Err(Reply::Int(0));
     }
-    let (key, deleted) = (target.name(), fields.len());
-    call.commit(
-        &mut target,
-        &Effect::HashDel {
-            db: call.db,
-            key,
-            fields: fields.into(),
-        },
-    )?;
+    let (deleted, fields) = (fields.len(), fields.into());
+    call.commit(&mut target, Change::HashDel { fields })?;
     call.changed(&target, Class::Hash, c"hdel");
     if !target.exists() {
         call.notify(&target, c"del");

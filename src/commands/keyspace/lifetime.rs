@@ -4,7 +4,7 @@
 use module_api::keys::notify::Class;
 use module_api::server::command_ms;
 use module_api::server::server_state;
-use mylog_core::effect::{Effect, NEVER};
+use mylog_core::effect::{Change, NEVER};
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
@@ -73,9 +73,7 @@ fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
     let key = target.name();
     // A replica may get any expire time from its primary; one before 1970 is stored as 0.
     let expire_at = end.max(0);
-    let db = call.db;
-    #[rustfmt::skip]
-    call.commit(&mut target, &Effect::Expire { db, key, expire_at })?;
+    call.commit(&mut target, Change::Expire { expire_at })?;
     call.changed(&target, Class::Generic, c"expire");
     call.replicate_as(c"MYLOG.PEXPIREAT", [key, expire_at.to_string().as_bytes()]);
     Ok(Reply::Int(1))
@@ -143,9 +141,8 @@ pub(super) fn persist(call: &mut Call<'_>) -> Result<Reply, Reply> {
     if target.expire_at() == NEVER {
         return Err(Reply::Int(0));
     }
-    let (db, key, expire_at) = (call.db, target.name(), NEVER);
-    #[rustfmt::skip]
-    call.commit(&mut target, &Effect::Expire { db, key, expire_at })?;
+    let expire_at = NEVER;
+    call.commit(&mut target, Change::Expire { expire_at })?;
     call.changed(&target, Class::Generic, c"persist");
     Ok(Reply::Int(1))
 }

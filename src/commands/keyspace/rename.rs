@@ -4,7 +4,7 @@
 use module_api::keys::key::Holds;
 use module_api::keys::notify::Class;
 use module_api::server::server_state;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
@@ -35,7 +35,7 @@ fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Reply> {
         return forward(call);
     }
     let done = |done| if nx { Reply::Int(done) } else { Reply::OK };
-    let (db, key, to) = (call.db, source.name(), call.args.get(2));
+    let (key, to) = (source.name(), call.args.get(2));
     if key == to {
         return Err(done(0));
     }
@@ -44,9 +44,8 @@ fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Reply> {
         return Err(Reply::Int(0));
     }
     let overwritten = Overwritten::by(source.kind(), &target);
-    let to_db = db;
-    #[rustfmt::skip]
-    call.commit(&mut target, &Effect::Rename { db, key, to_db, to })?;
+    let rename = Change::Rename { to_db: call.db, to };
+    call.commit_effect(&mut target, &rename.of(call.db, key))?;
     call.lost_to_another_name(&mut source);
     call.ctx.signal_modified(source.name_string());
     call.ctx.signal_modified(target.name_string());
@@ -76,9 +75,8 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Err(Reply::Int(0));
     }
     let overwritten = Overwritten::by(Some(kind), &target);
-    let (db, to_db) = (call.db, call.db);
-    #[rustfmt::skip]
-    call.commit(&mut target, &Effect::Copy { db, key, to_db, to })?;
+    let copy = Change::Copy { to_db: call.db, to };
+    call.commit_effect(&mut target, &copy.of(call.db, key))?;
     call.changed(&target, Class::Generic, c"copy_to");
     overwritten.tell(call, &target);
     Ok(Reply::Int(1))

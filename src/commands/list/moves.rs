@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use module_api::keys::notify::Class;
 use module_api::string::Args;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use mylog_core::value::{List, Side};
 use redis_grammar::c_text::option;
 
@@ -54,17 +54,9 @@ pub(in crate::commands) fn move_one(
     let Some((element, len)) = moved else {
         return Ok(None);
     };
-    let db = call.db;
-    let pop = Effect::ListPop {
-        db,
-        key: source.name(),
-        side: from,
-        count: 1,
-    };
+    let pop = Change::ListPop { side: from, count: 1 };
     let elements = [&*element];
-    let push = Effect::ListPush {
-        db,
-        key: call.args.get(2),
+    let push = Change::ListPush {
         side: to,
         elements: elements[..].into(),
     };
@@ -72,8 +64,8 @@ pub(in crate::commands) fn move_one(
         // One handle: of two handles of the same key, one would not see the other's changes. A single element is not moved: the
         // pop would delete the key, and so lose its expire time.
         if from != to && len > 1 {
-            call.commit(&mut source, &pop)?;
-            call.commit(&mut source, &push)?;
+            call.commit(&mut source, pop)?;
+            call.commit(&mut source, push)?;
         }
         call.changed(&source, Class::List, pushed(to));
         call.changed(&source, Class::List, popped(from));
@@ -81,8 +73,8 @@ pub(in crate::commands) fn move_one(
     }
     let mut target = call.open(2);
     target.read(|_: Option<&List>| ())?;
-    call.commit(&mut target, &push)?;
-    call.commit(&mut source, &pop)?;
+    call.commit(&mut target, push)?;
+    call.commit(&mut source, pop)?;
     call.changed(&target, Class::List, pushed(to));
     tell(call, &source, popped(from));
     Ok(Some(Reply::Bulk(element)))

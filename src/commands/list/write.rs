@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use module_api::keys::notify::Class;
 use module_api::server;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use mylog_core::value::{List, Side, integer};
 use redis_grammar::c_text::option;
 
@@ -43,22 +43,12 @@ fn push(call: &mut Call<'_>, side: Side, missing_too: bool) -> Result<Reply, Rep
     if before.is_none() && !missing_too {
         return Err(Reply::Int(0));
     }
-    let key = target.name();
     let one = [call.args.get(2)];
     let elements = match call.args.len() {
         3 => one[..].into(),
         _ => call.args.from(2).collect::<Vec<_>>().into(),
     };
-    let db = call.db;
-    call.commit(
-        &mut target,
-        &Effect::ListPush {
-            db,
-            key,
-            side,
-            elements,
-        },
-    )?;
+    call.commit(&mut target, Change::ListPush { side, elements })?;
     call.changed(&target, Class::List, pushed(side));
     Ok(Reply::Int((before.unwrap_or(0) + call.args.len() - 2) as i64))
 }
@@ -111,8 +101,8 @@ pub(super) fn take(
     side: Side,
     count: usize,
 ) -> Result<(), Reply> {
-    let (db, key, count) = (call.db, target.name(), count as u64);
-    call.commit(target, &Effect::ListPop { db, key, side, count })?;
+    let count = count as u64;
+    call.commit(target, Change::ListPop { side, count })?;
     tell(call, target, popped(side));
     Ok(())
 }
@@ -166,16 +156,8 @@ pub(super) fn lset(call: &mut Call<'_>) -> Result<Reply, Reply> {
         .ok_or(NO_SUCH_KEY)?;
     let index = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     let index = place(index, len).ok_or(INDEX_OUT_OF_RANGE)? as u64;
-    let (db, key, element) = (call.db, target.name(), call.args.get(3));
-    call.commit(
-        &mut target,
-        &Effect::ListSet {
-            db,
-            key,
-            index,
-            element,
-        },
-    )?;
+    let element = call.args.get(3);
+    call.commit(&mut target, Change::ListSet { index, element })?;
     call.changed(&target, Class::List, c"lset");
     Ok(Reply::OK)
 }
@@ -195,16 +177,7 @@ pub(super) fn linsert(call: &mut Call<'_>) -> Result<Reply, Reply> {
         })?
         .ok_or(Reply::Int(0))?;
     let index = (at.ok_or(Reply::Int(-1))? + behind) as u64;
-    let (db, key) = (call.db, target.name());
-    call.commit(
-        &mut target,
-        &Effect::ListInsert {
-            db,
-            key,
-            index,
-            element,
-        },
-    )?;
+    call.commit(&mut target, Change::ListInsert { index, element })?;
     call.changed(&target, Class::List, c"linsert");
     Ok(Reply::Int(len as i64 + 1))
 }
@@ -237,15 +210,8 @@ pub(super) fn lrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     let indexes = target.read(|list: Option<&List>| list.map(|list| found(list, call.args.get(3), count)))?;
     let indexes = indexes.filter(|found| !found.is_empty()).ok_or(Reply::Int(0))?;
-    let (db, key, removed) = (call.db, target.name(), indexes.len());
-    call.commit(
-        &mut target,
-        &Effect::ListRemoveAt {
-            db,
-            key,
-            indexes: indexes.into(),
-        },
-    )?;
+    let (removed, indexes) = (indexes.len(), indexes.into());
+    call.commit(&mut target, Change::ListRemoveAt { indexes })?;
     tell(call, &target, c"lrem");
     Ok(Reply::Int(removed as i64))
 }
@@ -263,11 +229,10 @@ pub(super) fn ltrim(call: &mut Call<'_>) -> Result<Reply, Reply> {
         true => [(Side::Head, len), (Side::Tail, 0)],
         false => [(Side::Head, kept.start), (Side::Tail, len - kept.end)],
     };
-    let (db, key) = (call.db, target.name());
     for (side, count) in cut {
         let count = count as u64;
         if count > 0 {
-            call.commit(&mut target, &Effect::ListPop { db, key, side, count })?;
+            call.commit(&mut target, Change::ListPop { side, count })?;
         }
     }
     // The native command sends the event also if no element was removed.

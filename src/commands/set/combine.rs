@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::{Effect, NEVER};
+use mylog_core::effect::{Change, NEVER};
 use mylog_core::value::{Kind, Member, Set, Value};
 use redis_grammar::c_text::option;
 
@@ -81,10 +81,9 @@ fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, R
     })?;
     let mut target = call.open(1);
     if len > 0 {
-        let (db, key, body) = (call.db, target.name(), &*body);
-        let (expire_at, kind) = (NEVER, Kind::Set);
+        let (expire_at, kind, body) = (NEVER, Kind::Set, &*body);
         #[rustfmt::skip]
-        overwritten::commit(call, &mut target, &Effect::Put { db, key, expire_at, kind, body })?;
+        overwritten::commit(call, &mut target, Change::Put { expire_at, kind, body })?;
         call.changed(&target, Class::Set, event);
     } else if target.exists() {
         call.delete(&mut target)?;

@@ -1,7 +1,7 @@
 //! The set commands that change members named by the client.
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use mylog_core::value::Set;
 
 use crate::acks::reply::Reply;
@@ -27,8 +27,7 @@ pub(super) fn sadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
         3 => one[..].into(),
         _ => call.args.from(2).collect::<Vec<_>>().into(),
     };
-    let (db, key) = (call.db, target.name());
-    match call.commit_members(&mut target, &Effect::SetAdd { db, key, members })? {
+    match call.commit_members(&mut target, Change::SetAdd { members })? {
         0 => Err(Reply::Int(0)),
         new => {
             call.changed(&target, Class::Set, c"sadd");
@@ -43,8 +42,8 @@ pub(super) fn remove(
     target: &mut Target<'_>,
     members: &[&[u8]],
 ) -> Result<usize, Reply> {
-    let (db, key, members) = (call.db, target.name(), members.into());
-    call.commit_members(target, &Effect::SetRemove { db, key, members })
+    let members = members.into();
+    call.commit_members(target, Change::SetRemove { members })
 }
 
 /// SREM key member [member ...]
@@ -96,9 +95,9 @@ pub(super) fn smove(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
     remove(call, &mut source, &[member])?;
     if !in_target {
-        let (db, key, members) = (call.db, target.name(), [member]);
+        let members = [member];
         let members = members[..].into();
-        call.commit(&mut target, &Effect::SetAdd { db, key, members })?;
+        call.commit(&mut target, Change::SetAdd { members })?;
     }
     call.changed(&source, Class::Set, c"srem");
     if !source.exists() {

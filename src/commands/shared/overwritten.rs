@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use mylog_core::value::Kind;
 
 use crate::acks::reply::Reply;
@@ -45,33 +45,33 @@ impl Overwritten {
     }
 }
 
-/// Commits an effect that sets the whole value of a key, and sends the events of the replaced value.
-pub(in crate::commands) fn commit(
+/// Commits a change that sets the whole value of a key, and sends the events of the replaced value.
+pub(in crate::commands) fn commit<'v, 'k: 'v>(
     call: &mut Call<'_>,
-    target: &mut Target<'_>,
-    effect: &Effect<'_>,
+    target: &mut Target<'k>,
+    change: Change<'v>,
 ) -> Result<(), Reply> {
-    let overwritten = by(target, effect);
-    call.commit(target, effect)?;
+    let overwritten = by(target, &change);
+    call.commit(target, change)?;
     overwritten.tell(call, target);
     Ok(())
 }
 
-/// As `commit`, for an effect that gives the key an expire time in the past.
-pub(in crate::commands) fn commit_before_end(
+/// As `commit`, for a change that gives the key an expire time in the past.
+pub(in crate::commands) fn commit_before_end<'v, 'k: 'v>(
     call: &mut Call<'_>,
-    target: &mut Target<'_>,
-    effect: &Effect<'_>,
+    target: &mut Target<'k>,
+    change: Change<'v>,
 ) -> Result<(), Reply> {
-    let overwritten = by(target, effect);
-    call.commit_before_end(target, effect)?;
+    let overwritten = by(target, &change);
+    call.commit_before_end(target, change)?;
     overwritten.tell(call, target);
     Ok(())
 }
 
-fn by(target: &Target<'_>, effect: &Effect<'_>) -> Overwritten {
-    let kind = match effect {
-        Effect::Put { kind, .. } => Some(*kind),
+fn by(target: &Target<'_>, change: &Change<'_>) -> Overwritten {
+    let kind = match change {
+        Change::Put { kind, .. } => Some(*kind),
         _ => Some(Kind::Str),
     };
     Overwritten::by(kind, target)

@@ -11,7 +11,7 @@ use module_api::commands::rm_call::ReplyType;
 use module_api::context::Flags;
 use module_api::keys::notify::Class;
 use module_api::string::Args;
-use mylog_core::effect::{Effect, NEVER};
+use mylog_core::effect::{Change, NEVER};
 use mylog_core::value::{Kind, List, Side, Value, ValueRef, integer};
 use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
 
@@ -236,19 +236,17 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: b
         list.push(Side::Tail, value.as_deref().unwrap_or_default());
     }
     Value::List(list).encode_body(&mut body);
-    let (db, key) = (call.db, target.name());
-    let effect = Effect::Put {
-        db,
-        key,
+    let key = target.name();
+    let change = Change::Put {
         expire_at: NEVER,
         kind: Kind::List,
         body: &body,
     };
-    overwritten::commit(call, &mut target, &effect)?;
+    overwritten::commit(call, &mut target, change.clone())?;
     // Members that compare equal keep the order of the set, which differs from replica to replica. So replicas get the list.
     if of_set {
         let mut record = Vec::new();
-        effect.encode(&mut record);
+        change.of(call.db, key).encode(&mut record);
         call.replicate_as(c"MYLOG.APPLY", [key, &record]);
     }
     call.changed(&target, Class::List, c"sortstore");

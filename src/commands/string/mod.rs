@@ -7,7 +7,7 @@ pub(super) mod table;
 
 use module_api::keys::notify::Class;
 use module_api::server::server_settings;
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, NEVER, Ttl};
 use mylog_core::store::Form;
 use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
@@ -52,9 +52,8 @@ pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
 fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
     for place in (1..call.args.len()).step_by(2) {
         let mut target = call.open(place);
-        let (key, value) = (target.name(), call.args.get(place + 1));
-        let (db, ttl) = (call.db, Ttl::Set(NEVER));
-        overwritten::commit(call, &mut target, &Effect::StrSet { db, key, ttl, value })?;
+        let (ttl, value) = (Ttl::Set(NEVER), call.args.get(place + 1));
+        overwritten::commit(call, &mut target, Change::StrSet { ttl, value })?;
         call.changed(&target, Class::String, c"set");
     }
     Ok(())
@@ -87,19 +86,12 @@ pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
 /// APPEND key value
 pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open(1);
-    let (key, tail) = (target.name(), call.args.get(2));
+    let tail = call.args.get(2);
     let len = target.read_str(|value| value.map_or(0, <[u8]>::len))? + tail.len();
     if target.exists() && len > server_settings::longest_string() {
         return Err(TOO_LONG);
     }
-    call.commit(
-        &mut target,
-        &Effect::StrAppend {
-            db: call.db,
-            key,
-            tail,
-        },
-    )?;
+    call.commit(&mut target, Change::StrAppend { tail })?;
     call.changed(&target, Class::String, c"append");
     Ok(Reply::Int(len as i64))
 }
@@ -110,17 +102,10 @@ fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Reply> {
         .read_str(|value| value.map_or(Some(0), integer))?
         .ok_or(NOT_AN_INTEGER)?;
     let new = old.checked_add(by).ok_or(OVERFLOW)?;
-    let (key, value) = (target.name(), Decimal::of(new));
+    let value = Decimal::of(new);
     let value = value.bytes();
-    call.commit(
-        &mut target,
-        &Effect::StrSet {
-            db: call.db,
-            key,
-            ttl: Ttl::Keep,
-            value,
-        },
-    )?;
+    let ttl = Ttl::Keep;
+    call.commit(&mut target, Change::StrSet { ttl, value })?;
     call.changed(&target, Class::String, c"incrby");
     Ok(Reply::Int(new))
 }
@@ -157,9 +142,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let key = target.name();
     call.commit(
         &mut target,
-        &Effect::StrSet {
-            db: call.db,
-            key,
+        Change::StrSet {
             ttl: Ttl::Keep,
             value: &new,
         },

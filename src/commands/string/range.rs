@@ -3,7 +3,7 @@
 use module_api::context::Flags;
 use module_api::keys::notify::Class;
 use module_api::server::server_settings;
-use mylog_core::effect::{Effect, MAX_GAP};
+use mylog_core::effect::{Change, MAX_GAP};
 use mylog_core::value::integer;
 
 use crate::acks::errors::{NOT_AN_INTEGER, TOO_LONG};
@@ -46,9 +46,7 @@ pub(in crate::commands) fn write_at(
 ) -> Result<(), Reply> {
     let zeros = zeros_before(len as u64, offset).map(|zero| (zero, &[0u8][..]));
     for (offset, bytes) in zeros.chain(std::iter::once((offset, bytes))) {
-        let (db, key) = (call.db, target.name());
-        #[rustfmt::skip]
-        call.commit(target, &Effect::StrRange { db, key, offset, bytes })?;
+        call.commit(target, Change::StrRange { offset, bytes })?;
     }
     Ok(())
 }

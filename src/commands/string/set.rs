@@ -1,7 +1,7 @@
 //! SET with its old forms, GETEX and GETDEL: the string commands that change an expire time or delete a key.
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, NEVER, Ttl};
 
 use crate::acks::reply::Reply;
 use crate::commands::shared::expiry::{Grammar, Options, Unit};
@@ -49,12 +49,12 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
         // The value is native, so the store does not have the expire time that KEEPTTL keeps.
         (None, true) => Ttl::Set(target.expire_at()),
     };
-    let (db, key, value) = (call.db, target.name(), call.args.get(2));
-    let effect = Effect::StrSet { db, key, ttl, value };
+    let (key, value) = (target.name(), call.args.get(2));
+    let change = Change::StrSet { ttl, value };
     let past = expire_at.filter(|end| past::is_over(call, *end));
     match past {
-        Some(_) => overwritten::commit_before_end(call, &mut target, &effect)?,
-        None => overwritten::commit(call, &mut target, &effect)?,
+        Some(_) => overwritten::commit_before_end(call, &mut target, change)?,
+        None => overwritten::commit(call, &mut target, change)?,
     }
     call.changed(&target, Class::String, c"set");
     if let Some(end) = past {
@@ -73,9 +73,9 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
 
 /// Sets a value without an expire time, and sends the event.
 fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Reply> {
-    let (db, key, ttl) = (call.db, target.name(), Ttl::Set(NEVER));
-    let effect = Effect::StrSet { db, key, ttl, value };
-    overwritten::commit(call, target, &effect)?;
+    let (key, ttl) = (target.name(), Ttl::Set(NEVER));
+    let change = Change::StrSet { ttl, value };
+    overwritten::commit(call, target, change)?;
     call.changed(target, Class::String, c"set");
     call.replicate_as(c"MYLOG.SET", [key, value]);
     Ok(())
@@ -108,9 +108,9 @@ fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Repl
     };
     let end = options.expire_at(invalid)?.unwrap_or(NEVER);
     let mut target = call.open(1);
-    let (db, key, ttl, value) = (call.db, target.name(), Ttl::Set(end), call.args.get(3));
-    let effect = Effect::StrSet { db, key, ttl, value };
-    overwritten::commit(call, &mut target, &effect)?;
+    let (key, ttl, value) = (target.name(), Ttl::Set(end), call.args.get(3));
+    let change = Change::StrSet { ttl, value };
+    overwritten::commit(call, &mut target, change)?;
     call.changed(&target, Class::String, c"set");
     call.notify(&target, c"expire");
     call.replicate_as(c"MYLOG.SET", [key, value, b"PXAT", end.to_string().as_bytes()]);
@@ -156,26 +156,12 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     match expire_at {
         Some(end) if absolute && past::is_over(call, end) => past::delete(call, &mut target)?,
         Some(end) => {
-            call.commit(
-                &mut target,
-                &Effect::Expire {
-                    db: call.db,
-                    key,
-                    expire_at: end,
-                },
-            )?;
+            call.commit(&mut target, Change::Expire { expire_at: end })?;
             call.changed(&target, Class::Generic, c"expire");
             call.replicate_as(c"MYLOG.GETEX", [key, b"PXAT", end.to_string().as_bytes()]);
         }
         None if options.persist && target.expire_at() != NEVER => {
-            call.commit(
-                &mut target,
-                &Effect::Expire {
-                    db: call.db,
-                    key,
-                    expire_at: NEVER,
-                },
-            )?;
+            call.commit(&mut target, Change::Expire { expire_at: NEVER })?;
             call.changed(&target, Class::Generic, c"persist");
             call.replicate_as(c"MYLOG.GETEX", [key, b"PERSIST"]);
         }

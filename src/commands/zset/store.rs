@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use module_api::keys::notify::Class;
-use mylog_core::effect::{Effect, NEVER};
+use mylog_core::effect::{Change, NEVER};
 use mylog_core::value::Kind;
 
 use crate::acks::reply::Reply;
@@ -18,7 +18,6 @@ pub(super) fn store(
     event: &CStr,
 ) -> Result<Reply, Reply> {
     let mut target = call.open(1);
-    let (db, key) = (call.db, target.name());
     let Some((len, body)) = stored else {
         if target.exists() {
             call.delete(&mut target)?;
@@ -28,7 +27,7 @@ pub(super) fn store(
     };
     let (expire_at, kind, body) = (NEVER, Kind::ZSet, &body[..]);
     #[rustfmt::skip]
-    overwritten::commit(call, &mut target, &Effect::Put { db, key, expire_at, kind, body })?;
+    overwritten::commit(call, &mut target, Change::Put { expire_at, kind, body })?;
     call.changed(&target, Class::ZSet, event);
     Ok(Reply::Int(len as i64))
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use module_api::double;
 use module_api::keys::notify::Class;
-use mylog_core::effect::Effect;
+use mylog_core::effect::Change;
 use mylog_core::value::ZSet;
 use redis_grammar::c_text::option;
 
@@ -186,8 +186,8 @@ fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
     if additions.changes.is_empty() {
         return Err(reply);
     }
-    let (db, key, members) = (call.db, target.name(), additions.changes.into());
-    call.commit(&mut target, &Effect::ZSetSet { db, key, members })?;
+    let members = additions.changes.into();
+    call.commit(&mut target, Change::ZSetSet { members })?;
     call.changed(
         &target,
         Class::ZSet,
@@ -213,8 +213,8 @@ pub(super) fn take_out(
     members: &[&[u8]],
     event: &CStr,
 ) -> Result<(), Reply> {
-    let (db, key, members) = (call.db, target.name(), members.into());
-    call.commit(target, &Effect::ZSetRemove { db, key, members })?;
+    let members = members.into();
+    call.commit(target, Change::ZSetRemove { members })?;
     call.changed(target, Class::ZSet, event);
     if !target.exists() {
         call.notify(target, c"del");

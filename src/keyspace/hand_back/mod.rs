@@ -12,7 +12,7 @@ use module_api::context::Flags;
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr};
-use mylog_core::effect::{Db, Effect};
+use mylog_core::effect::{Change, Db};
 
 use super::native_effects::{self, Cause};
 use crate::engine;
@@ -98,7 +98,7 @@ fn in_this_db(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
         if aof {
             engine.let_aof_go_first();
         }
-        engine.commit(&Effect::Del { db, key: name })
+        engine.commit(&Change::Del.of(db, name))
     });
     if let Some(Err(error)) = taken {
         log::warning(&format!("the log can't forget a key that is native now: {error}"));

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Change, Effect};
 use mylog_core::format::header::Identity;
 use mylog_core::group::Group;
 use mylog_core::io::Fs as _;
@@ -99,17 +99,17 @@ fn write_log(dir: &Path, effects: &[Effect<'_>]) {
 fn bomb(copies: u8) -> Vec<Effect<'static>> {
     const NAMES: [u8; 32] = *b"abcdefghijklmnopqrstuvwxyzABCDEF";
     static KEYS: [u8; 32] = NAMES;
-    let far = Effect::StrRange {
-        db: 0,
-        key: b"far",
+    let far = Change::StrRange {
         offset: (500 << 20) - 1,
         bytes: b"x",
-    };
-    let copies = (0..usize::from(copies)).map(|n| Effect::Copy {
-        db: 0,
-        key: b"far",
-        to_db: 0,
-        to: &KEYS[n..=n],
+    }
+    .of(0, b"far");
+    let copies = (0..usize::from(copies)).map(|n| {
+        Change::Copy {
+            to_db: 0,
+            to: &KEYS[n..=n],
+        }
+        .of(0, b"far")
     });
     std::iter::once(far).chain(copies).collect()
 }
@@ -141,12 +141,13 @@ fn a_string_longer_than_the_server_allows_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("log");
     let mut effects = bomb(0);
-    effects.push(Effect::StrRange {
-        db: 0,
-        key: b"far",
-        offset: (900 << 20) - 1,
-        bytes: b"x",
-    });
+    effects.push(
+        Change::StrRange {
+            offset: (900 << 20) - 1,
+            bytes: b"x",
+        }
+        .of(0, b"far"),
+    );
     write_log(&dir, &effects);
     assert_refused(
         build(&dir),

@@ -15,7 +15,7 @@ use super::pauses::{Pauses, QUIET_BYTES};
 use super::rounds::Rounds;
 use super::snapshot_file::{SnapshotError, SnapshotFile, SnapshotReport};
 use super::wire::{GroupReader, Report, WireError};
-use crate::effect::{BadRecord, Db, Effect, decode_records};
+use crate::effect::{BadRecord, Change, Db, Effect, decode_records};
 use crate::group::Group;
 use crate::store::{ApplyError, Store};
 
@@ -268,7 +268,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
                 None => {
                     let mut record = Vec::new();
                     let (db, key) = (name.0, &*name.1);
-                    Effect::Del { db, key }.encode(&mut record);
+                    Change::Del.of(db, key).encode(&mut record);
                     self.dirty.told(&name);
                     self.emit(&record)?;
                     self.emitted += 1;
@@ -363,7 +363,7 @@ impl<'a, L: ParentLink> Child<'a, L> {
 
     fn apply(&mut self, group: &Group) -> Result<(), ChildError> {
         decode_records(group.payload(), group.count(), |_, effect| {
-            let names = effect.names();
+            let names = effect.keys();
             let before = names.map(|name| name.is_some_and(|name| self.written(name, &effect)));
             self.store.apply(&effect)?;
             for (name, before) in names.into_iter().zip(before) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry_records::Place;
 use super::named::{Named, Part};
-use crate::effect::{Db, Effect, ExpireAt};
+use crate::effect::{Change, Db, Effect, ExpireAt};
 use crate::store::Entry;
 use crate::value::ValueRef;
 
@@ -30,7 +30,7 @@ pub(super) struct Delta {
 
 /// What an effect makes of a field or member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
+enum Presence {
     /// It is there, new or with another content.
     Newer,
     /// It is not there any more.
@@ -88,33 +88,46 @@ impl Deltas {
         if self.by_slot.is_empty() {
             return;
         }
-        match effect {
-            Effect::HashSet { pairs, .. } => {
-                self.add(slot, entry, Change::Newer, pairs.iter().map(|(field, _)| *field));
+        let Effect::Key { change, .. } = effect else {
+            return;
+        };
+        match change {
+            Change::HashSet { pairs } => {
+                self.add(
+                    slot,
+                    entry,
+                    Presence::Newer,
+                    pairs.iter().map(|(field, _)| *field),
+                );
             }
-            Effect::ZSetSet { members, .. } => {
-                self.add(slot, entry, Change::Newer, members.iter().map(|(_, name)| *name));
+            Change::ZSetSet { members } => {
+                self.add(
+                    slot,
+                    entry,
+                    Presence::Newer,
+                    members.iter().map(|(_, name)| *name),
+                );
             }
-            Effect::SetAdd { members, .. } => self.add(slot, entry, Change::Newer, members.iter().copied()),
-            Effect::HashDel { fields: names, .. }
-            | Effect::SetRemove { members: names, .. }
-            | Effect::ZSetRemove { members: names, .. } => {
-                self.add(slot, entry, Change::Gone, names.iter().copied());
+            Change::SetAdd { members } => self.add(slot, entry, Presence::Newer, members.iter().copied()),
+            Change::HashDel { fields: names }
+            | Change::SetRemove { members: names }
+            | Change::ZSetRemove { members: names } => {
+                self.add(slot, entry, Presence::Gone, names.iter().copied());
             }
-            // The tail, and the end, are what differs.
-            Effect::StrAppend { .. } | Effect::Expire { .. } => {}
-            _ => self.touch_place(slot, effect, entry),
+            // The tail, and the expire time, are what differs.
+            Change::StrAppend { .. } | Change::Expire { .. } => {}
+            _ => self.touch_place(slot, change, entry),
         }
     }
 
-    /// An effect on a place of a string or list, or one that leaves nothing as it was.
-    fn touch_place(&mut self, slot: u32, effect: &Effect<'_>, entry: Entry<'_>) {
+    /// A change at a place of a string or list, or one that leaves nothing as it was.
+    fn touch_place(&mut self, slot: u32, change: &Change<'_>, entry: Entry<'_>) {
         let Some(delta) = self.by_slot.get_mut(&slot) else {
             return;
         };
-        let stays = match (effect, &mut delta.place) {
-            (Effect::StrRange { offset, .. }, Place::Str(written)) => *offset >= *written as u64,
-            (_, Place::List(image)) => image.touch(effect, entry.value().len()),
+        let stays = match (change, &mut delta.place) {
+            (Change::StrRange { offset, .. }, Place::Str(written)) => *offset >= *written as u64,
+            (_, Place::List(image)) => image.touch(change, entry.value().len()),
             _ => false,
         };
         if !stays {
@@ -126,7 +139,7 @@ impl Deltas {
         &mut self,
         slot: u32,
         entry: Entry<'_>,
-        change: Change,
+        presence: Presence,
         names: impl Iterator<Item = &'f [u8]>,
     ) {
         let (Some(delta), Some(named)) = (self.by_slot.get_mut(&slot), Named::of(entry.value())) else {
@@ -138,7 +151,7 @@ impl Deltas {
                 // What comes to a part of the table that was split meanwhile comes to some of it again: a name
                 // that is gone may be in the file although it is ahead. What is newer is written there.
                 Place::Named(cursor) => {
-                    change == Change::Newer && cursor != 0 && named.is_ahead(cursor, field)
+                    presence == Presence::Newer && cursor != 0 && named.is_ahead(cursor, field)
                 }
                 Place::Str(_) | Place::List(_) => false,
             };

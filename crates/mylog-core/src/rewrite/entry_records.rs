@@ -3,7 +3,7 @@
 
 use super::list_image::ListImage;
 use super::named::{Named, Part};
-use crate::effect::{Db, Effect, encode_put};
+use crate::effect::{Change, Db, encode_put};
 use crate::store::Entry;
 use crate::value::{Kind, List, ValueRef};
 
@@ -104,16 +104,15 @@ fn next_of_string(
     let key = entry.key();
     if *place == Place::Start {
         let (expire_at, kind, body) = (entry.expire_at(), Kind::Str, chunk);
-        Effect::Put {
-            db,
-            key,
+        Change::Put {
             expire_at,
             kind,
             body,
         }
+        .of(db, key)
         .encode(record);
     } else if !chunk.is_empty() {
-        Effect::StrAppend { db, key, tail: chunk }.encode(record);
+        Change::StrAppend { tail: chunk }.of(db, key).encode(record);
     }
     *place = Place::Str(to);
     to < bytes.len()
@@ -164,14 +163,13 @@ fn next_of_named(
     }
     let key = entry.key();
     if *place == Place::Start {
-        let (expire_at, kind, body) = (entry.expire_at(), entry.value().kind(), named.body(&parts));
-        Effect::Put {
-            db,
-            key,
+        let (expire_at, kind, body) = (entry.expire_at(), entry.value().kind(), &*named.body(&parts));
+        Change::Put {
             expire_at,
             kind,
-            body: &body,
+            body,
         }
+        .of(db, key)
         .encode(record);
     } else if !parts.is_empty() {
         named.encode_set((db, key), &parts, record);

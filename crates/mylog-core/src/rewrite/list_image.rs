@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::effect::{Db, Effect};
+use crate::effect::{Change, Db};
 use crate::store::Entry;
 use crate::value::{Kind, List, Side};
 use crate::varint::{put, put_bytes};
@@ -20,36 +20,34 @@ pub(super) struct ListImage {
 }
 
 impl ListImage {
-    /// An effect is going to change the list, which has so many elements. False if the file's list is of no use
+    /// A change is going to be made to the list, which has so many elements. False if the file's list is of no use
     /// after that: it has nothing in common with this one, or something in its middle differs.
-    pub(super) fn touch(&mut self, effect: &Effect<'_>, len: usize) -> bool {
+    pub(super) fn touch(&mut self, change: &Change<'_>, len: usize) -> bool {
         let small = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        match effect {
-            Effect::ListPush {
+        match change {
+            Change::ListPush {
                 side: Side::Head,
                 elements,
-                ..
             } => self.new_head += elements.len(),
-            Effect::ListPush { .. } | Effect::Expire { .. } => {}
-            Effect::ListPop {
+            Change::ListPush { .. } | Change::Expire { .. } => {}
+            Change::ListPop {
                 side: Side::Head,
                 count,
-                ..
             } => return self.remove(0, small(*count)),
-            Effect::ListPop { count, .. } => {
+            Change::ListPop { count, .. } => {
                 let count = small(*count).min(len);
                 return self.remove(len - count, count);
             }
-            Effect::ListRemove { start, count, .. } => return self.remove(small(*start), small(*count)),
-            Effect::ListRemoveAt { indexes, .. } => {
+            Change::ListRemove { start, count } => return self.remove(small(*start), small(*count)),
+            Change::ListRemoveAt { indexes } => {
                 let mut runs = indexes.chunk_by(|a, b| a + 1 == *b).rev();
                 return runs.all(|run| {
                     let first = run.first().copied().unwrap_or_default();
                     self.remove(small(first), run.len())
                 });
             }
-            Effect::ListSet { index, .. } => return !self.common().contains(&small(*index)),
-            Effect::ListInsert { index, .. } => {
+            Change::ListSet { index, .. } => return !self.common().contains(&small(*index)),
+            Change::ListInsert { index, .. } => {
                 if small(*index) <= self.new_head {
                     self.new_head += 1;
                 } else {
@@ -98,13 +96,13 @@ impl ListImage {
         let mut body = Vec::new();
         put(&mut body, elements.len() as u64);
         elements.iter().for_each(|element| put_bytes(&mut body, element));
-        Effect::Put {
-            db,
-            key: entry.key(),
-            expire_at: entry.expire_at(),
-            kind: Kind::List,
-            body: &body,
+        let (expire_at, kind, body) = (entry.expire_at(), Kind::List, &*body);
+        Change::Put {
+            expire_at,
+            kind,
+            body,
         }
+        .of(db, entry.key())
         .encode(record);
         Self {
             kept: elements.len(),
@@ -118,7 +116,7 @@ impl ListImage {
         for (side, cut) in [(Side::Head, &mut self.cut_head), (Side::Tail, &mut self.cut_tail)] {
             if *cut > 0 {
                 let count = std::mem::take(cut) as u64;
-                return Effect::ListPop { db, key, side, count }.encode(record);
+                return Change::ListPop { side, count }.of(db, key).encode(record);
             }
         }
         let (side, elements) = match self.new_head.checked_sub(1) {
@@ -135,13 +133,8 @@ impl ListImage {
         if side == Side::Head {
             self.new_head -= elements.len();
         }
-        Effect::ListPush {
-            db,
-            key,
-            side,
-            elements: elements.into(),
-        }
-        .encode(record);
+        let elements = elements.into();
+        Change::ListPush { side, elements }.of(db, key).encode(record);
     }
 
     /// True if the file has the list as it is.

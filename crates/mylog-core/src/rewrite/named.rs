@@ -1,7 +1,7 @@
 //! What values of named parts have in common, for whoever writes them in slices: the fields of a hash, the members
 //! of a set, the members of a sorted set with their scores.
 
-use crate::effect::{Db, Effect};
+use crate::effect::{Change, Db};
 use crate::value::{Hash, Member, Set, ValueRef, ZSet};
 use crate::varint::{put, put_bytes, put_score};
 
@@ -146,37 +146,37 @@ impl<'a> Named<'a> {
             Self::Hash(_) => {
                 let pairs: Vec<_> = parts.iter().map(|part| (&*part.name, part.value())).collect();
                 let pairs = pairs.into();
-                Effect::HashSet { db, key, pairs }.encode(record);
+                Change::HashSet { pairs }.of(db, key).encode(record);
             }
             Self::Set(_) => {
                 let members: Vec<_> = parts.iter().map(|part| &*part.name).collect();
                 let members = members.into();
-                Effect::SetAdd { db, key, members }.encode(record);
+                Change::SetAdd { members }.of(db, key).encode(record);
             }
             Self::ZSet(_) => {
                 let members: Vec<_> = parts.iter().map(|part| (part.score(), &*part.name)).collect();
                 let members = members.into();
-                Effect::ZSetSet { db, key, members }.encode(record);
+                Change::ZSetSet { members }.of(db, key).encode(record);
             }
         }
     }
 
     /// Appends the record that takes these parts from the value.
     pub(super) fn encode_remove(self, (db, key): (Db, &[u8]), names: &[&[u8]], record: &mut Vec<u8>) {
-        let effect = match self {
+        let change = match self {
             Self::Hash(_) => {
                 let fields = names.into();
-                Effect::HashDel { db, key, fields }
+                Change::HashDel { fields }
             }
             Self::Set(_) => {
                 let members = names.into();
-                Effect::SetRemove { db, key, members }
+                Change::SetRemove { members }
             }
             Self::ZSet(_) => {
                 let members = names.into();
-                Effect::ZSetRemove { db, key, members }
+                Change::ZSetRemove { members }
             }
         };
-        effect.encode(record);
+        change.of(db, key).encode(record);
     }
 }

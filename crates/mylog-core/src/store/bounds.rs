@@ -6,7 +6,7 @@
 //! settings are lowered; and a set of integers takes a twentieth of its text, by which the state is counted.
 
 use super::keyspace::Store;
-use crate::effect::{Db, Effect, MAX_GAP};
+use crate::effect::{Change, Db, Effect, MAX_GAP};
 use crate::value::ValueRef;
 
 /// Bytes of state that a byte of the log may be, whatever the limits. The largest set of integers that is kept in a
@@ -81,14 +81,12 @@ impl Bounds {
 
     /// Looks at a record before it is applied.
     pub(super) fn check(&self, store: &Store, effect: &Effect<'_>) -> Result<(), OutOfBounds> {
-        let more = match *effect {
-            Effect::Copy { db, key, .. } => store.get(db, key).map_or(0, |from| from.live_bytes() as u64),
-            Effect::StrRange {
-                db,
-                key,
-                offset,
-                bytes,
-            } => {
+        let Effect::Key { db, key, ref change } = *effect else {
+            return Ok(());
+        };
+        let more = match *change {
+            Change::Copy { .. } => store.get(db, key).map_or(0, |from| from.live_bytes() as u64),
+            Change::StrRange { offset, bytes } => {
                 let end = offset.saturating_add(bytes.len() as u64);
                 let grows = end.saturating_sub(string_len(store, db, key));
                 let longest = self.longest_string.max(MAX_GAP);

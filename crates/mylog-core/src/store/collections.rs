@@ -4,7 +4,7 @@ use super::apply_error::ApplyError;
 use super::discarded::is_large;
 use super::keyspace::{Name, Store};
 use super::slab::SlotId;
-use crate::effect::{Db, NEVER};
+use crate::effect::NEVER;
 use crate::value::{Hash, Kind, List, Set, Side, Value, ZSet};
 
 /// Blocks of memory that are too many to be freed here.
@@ -47,7 +47,7 @@ impl Store {
         let Some(id) = self.find(db, key) else {
             let mut new = T::default();
             fill(&mut new);
-            return self.put(db, key, NEVER, new.into_value());
+            return self.put((db, key), NEVER, new.into_value());
         };
         self.change(db, id, |value| match T::of(value) {
             Some(own) => {
@@ -82,15 +82,14 @@ impl Store {
             self.discards.count_freed(left.len());
         }
         if empty {
-            self.remove(db, key);
+            self.remove((db, key));
         }
         Ok((!empty).then_some(id))
     }
 
     pub(super) fn hash_set(
         &mut self,
-        db: Db,
-        key: &[u8],
+        (db, key): Name<'_>,
         pairs: &[(&[u8], &[u8])],
     ) -> Result<SlotId, ApplyError> {
         let fill = |hash: &mut Hash| {
@@ -102,7 +101,7 @@ impl Store {
         let Some(id) = self.find(db, key) else {
             let mut hash = Hash::default();
             fill(&mut hash);
-            return self.put(db, key, NEVER, Value::Hash(hash));
+            return self.put((db, key), NEVER, Value::Hash(hash));
         };
         let left = self.change(db, id, |value| match value {
             Value::Hash(hash) => Ok(fill(hash)),
@@ -114,8 +113,7 @@ impl Store {
 
     pub(super) fn hash_del(
         &mut self,
-        db: Db,
-        key: &[u8],
+        (db, key): Name<'_>,
         fields: &[&[u8]],
     ) -> Result<Option<SlotId>, ApplyError> {
         let id = self.find(db, key).ok_or(ApplyError::Missing { db })?;
@@ -129,7 +127,7 @@ impl Store {
         })?;
         self.discards.pieces(left, 2 * fields.len());
         if empty {
-            self.remove(db, key);
+            self.remove((db, key));
         }
         Ok((!empty).then_some(id))
     }

@@ -1,7 +1,7 @@
 //! Entries come, change, move and leave, and the sums over them follow.
 
 use super::apply_error::ApplyError;
-use super::keyspace::{MAX_DBS, Store};
+use super::keyspace::{MAX_DBS, Name, Store};
 use super::names::Names;
 use super::slab::SlotId;
 use super::slot::Slot;
@@ -43,7 +43,7 @@ impl Store {
         self.slab.slot(slot).map_or(0, Slot::live_bytes)
     }
 
-    /// As [`Store::apply`] of an [`Effect::Put`](crate::effect::Effect::Put) of a value that is made already.
+    /// As [`Store::apply`] of an [`Change::Put`](crate::effect::Change::Put) of a value that is made already.
     pub fn put_value(
         &mut self,
         db: Db,
@@ -51,14 +51,13 @@ impl Store {
         expire_at: ExpireAt,
         value: Value,
     ) -> Result<SlotId, ApplyError> {
-        self.put(db, key, expire_at, value)
+        self.put((db, key), expire_at, value)
     }
 
     /// Gives a name a value: in place if it holds one, so that its entry stays where it is.
     pub(super) fn put(
         &mut self,
-        db: Db,
-        key: &[u8],
+        (db, key): Name<'_>,
         expire_at: ExpireAt,
         value: Value,
     ) -> Result<SlotId, ApplyError> {
@@ -69,14 +68,13 @@ impl Store {
             self.slab.set_expire_at(id.slot, expire_at);
             return Ok(id);
         }
-        self.insert(db, key, expire_at, Slot::of(key, value))
+        self.insert((db, key), expire_at, Slot::of(key, value))
     }
 
     /// Gives a name that holds nothing an entry.
     pub(super) fn insert(
         &mut self,
-        db: Db,
-        key: &[u8],
+        (db, key): Name<'_>,
         expire_at: ExpireAt,
         entry: Slot,
     ) -> Result<SlotId, ApplyError> {
@@ -87,23 +85,48 @@ impl Store {
         Ok(id)
     }
 
-    pub(super) fn remove(&mut self, db: Db, key: &[u8]) {
-        let Some(slot) = self.unlink(db, key) else { return };
+    pub(super) fn remove(&mut self, name: Name<'_>) {
+        let Some(slot) = self.unlink(name) else { return };
         if let Some((entry, _)) = self.slab.remove(slot) {
             self.keys -= 1;
             self.discards.entry(entry);
         }
     }
 
-    pub(super) fn rename(&mut self, db: Db, key: &[u8], to_db: Db, to: &[u8]) -> Result<SlotId, ApplyError> {
+    pub(super) fn delete(&mut self, name: Name<'_>) -> Result<Option<SlotId>, ApplyError> {
+        let (db, key) = name;
+        self.find(db, key).ok_or(ApplyError::Missing { db })?;
+        self.remove(name);
+        Ok(None)
+    }
+
+    pub(super) fn expire(&mut self, (db, key): Name<'_>, expire_at: ExpireAt) -> Result<SlotId, ApplyError> {
+        let id = self.find(db, key).ok_or(ApplyError::Missing { db })?;
+        self.slab.set_expire_at(id.slot, expire_at);
+        Ok(id)
+    }
+
+    pub(super) fn copy(&mut self, (db, key): Name<'_>, to: Name<'_>) -> Result<SlotId, ApplyError> {
+        let from = self.get(db, key).ok_or(ApplyError::Missing { db })?;
+        let (expire_at, value, form) = (from.expire_at, from.value.to_value(), from.form);
+        let id = self.put(to, expire_at, value)?;
+        self.set_form(id, form);
+        Ok(id)
+    }
+
+    pub(super) fn rename(
+        &mut self,
+        (db, key): Name<'_>,
+        (to_db, to): Name<'_>,
+    ) -> Result<SlotId, ApplyError> {
         let missing = ApplyError::Missing { db };
         let mut id = self.find(db, key).ok_or(missing)?;
         let to_space = self.space_for(to_db)?;
         if (db, key) == (to_db, to) {
             return Ok(id);
         }
-        self.remove(to_db, to);
-        self.unlink(db, key);
+        self.remove((to_db, to));
+        self.unlink((db, key));
         if self.slab.at(id.slot).ok_or(missing)?.space != to_space {
             id = self.slab.move_to_space(id, to_space).ok_or(missing)?;
         }
@@ -183,7 +206,7 @@ impl Store {
     }
 
     /// Takes a name out of its space. Its entry is where it was.
-    fn unlink(&mut self, db: Db, key: &[u8]) -> Option<u32> {
+    fn unlink(&mut self, (db, key): Name<'_>) -> Option<u32> {
         let hash = self.hash(key);
         let space = *self.space_of_db.get(db as usize)?;
         let slab = &self.slab;

@@ -28,7 +28,7 @@ pub struct Store {
     hasher: DefaultHashBuilder,
     pub(super) keys: usize,
     /// Logs whose contents were taken into this one, with the last seq of each. No flush takes them away.
-    pub(super) lineages: BTreeMap<[u8; 16], u64>,
+    lineages: BTreeMap<[u8; 16], u64>,
     /// Looked at before `names`, and never trusted: see [`Store::guess`].
     guess: Option<SlotId>,
     pub(super) discards: Discards,
@@ -60,6 +60,12 @@ impl Store {
     /// True if that log was taken into this one, at least up to this seq.
     pub fn knows_lineage(&self, uuid: &[u8; 16], seq: u64) -> bool {
         self.lineages.get(uuid).is_some_and(|&known| seq <= known)
+    }
+
+    /// The contents of that log up to `seq` were taken into this one.
+    pub(super) fn take_lineage(&mut self, uuid: [u8; 16], seq: u64) {
+        let known = self.lineages.entry(uuid).or_default();
+        *known = seq.max(*known);
     }
 
     /// True without keys.

@@ -3,7 +3,7 @@
 use super::apply_error::ApplyError;
 use super::bounds::{Bounds, OutOfBounds};
 use super::keyspace::Store;
-use crate::effect::{BadRecord, Effect, decode_records};
+use crate::effect::{BadRecord, Change, Effect, decode_records};
 
 /// Records that can't be loaded though every checksum was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl Store {
             match self.apply(&effect) {
                 Ok(_) => {}
                 // The child deletes a name that it may have written under another one only.
-                Err(ApplyError::Missing { .. }) if snapshot && matches!(effect, Effect::Del { .. }) => {}
+                Err(ApplyError::Missing { .. }) if snapshot && deletes(&effect) => {}
                 Err(cause) => return Err(LoadError::Apply { index, cause }),
             }
             self.take_discarded();
@@ -78,4 +78,14 @@ impl Store {
                 })
             })
     }
+}
+
+fn deletes(effect: &Effect<'_>) -> bool {
+    matches!(
+        effect,
+        Effect::Key {
+            change: Change::Del,
+            ..
+        }
+    )
 }

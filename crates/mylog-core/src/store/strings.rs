@@ -5,7 +5,7 @@ use super::form::Form;
 use super::keyspace::{Name, Store};
 use super::slab::SlotId;
 use super::slot::Slot;
-use crate::effect::{Db, MAX_GAP, NEVER, Ttl};
+use crate::effect::{MAX_GAP, NEVER, Ttl};
 use crate::value::{Kind, Value};
 
 /// Room that a long string gets beyond what it needs, as a part of that: what is appended goes there without
@@ -30,8 +30,7 @@ fn append(bytes: &mut Vec<u8>, tail: &[u8]) {
 impl Store {
     pub(super) fn str_set(
         &mut self,
-        db: Db,
-        key: &[u8],
+        (db, key): Name<'_>,
         ttl: Ttl,
         value: &[u8],
     ) -> Result<SlotId, ApplyError> {
@@ -40,7 +39,7 @@ impl Store {
                 Ttl::Keep => NEVER,
                 Ttl::Set(at) => at,
             };
-            return self.insert(db, key, expire_at, Slot::string(key, value));
+            return self.insert((db, key), expire_at, Slot::string(key, value));
         };
         if let Some(left) = self.change_slot(db, id, |slot| Some(slot.set_string(value)))? {
             self.discards.value(left);
@@ -51,9 +50,9 @@ impl Store {
         Ok(id)
     }
 
-    pub(super) fn str_append(&mut self, db: Db, key: &[u8], tail: &[u8]) -> Result<SlotId, ApplyError> {
+    pub(super) fn str_append(&mut self, (db, key): Name<'_>, tail: &[u8]) -> Result<SlotId, ApplyError> {
         let Some(id) = self.find(db, key) else {
-            return self.put(db, key, NEVER, Value::Str(tail.to_vec()));
+            return self.put((db, key), NEVER, Value::Str(tail.to_vec()));
         };
         self.change(db, id, |value| match value {
             Value::Str(bytes) => {
@@ -81,7 +80,7 @@ impl Store {
             }
             let mut held = Vec::new();
             write_at(&mut held, offset, bytes);
-            let id = self.put(db, key, NEVER, Value::Str(held))?;
+            let id = self.put((db, key), NEVER, Value::Str(held))?;
             self.set_form(id, Form::Grown);
             return Ok(id);
         };

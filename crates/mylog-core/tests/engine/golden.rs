@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mylog_core::effect::{Effect, NEVER, Ttl};
+use mylog_core::effect::{Change, Effect, NEVER, Ttl};
 use mylog_core::format::frame::{FrameHeader, Kind};
 use mylog_core::format::header::Identity;
 use mylog_core::format::padding;
@@ -68,17 +68,15 @@ fn snapshot(sim: &SimFs) -> LogFile {
     let mut store = Store::new();
     let pairs = [(&b"a"[..], &b"1"[..]), (b"", b"\x00")];
     let records = [
-        Effect::StrSet {
-            db: 0,
-            key: b"session",
+        Change::StrSet {
             ttl: Ttl::Set(1_800_000_000_000),
             value: b"\xde\xad",
-        },
-        Effect::HashSet {
-            db: 300,
-            key: KEY,
+        }
+        .of(0, b"session"),
+        Change::HashSet {
             pairs: (&pairs[..]).into(),
-        },
+        }
+        .of(300, KEY),
     ];
     for effect in &records {
         store.apply(effect).unwrap();
@@ -96,173 +94,126 @@ fn snapshot(sim: &SimFs) -> LogFile {
     LogFile::new(file, IDENTITY, RUN, report.bytes, BASE_SEQ + 1).unwrap()
 }
 
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn every_effect() -> Vec<Effect<'static>> {
     const PAIRS: &[(&[u8], &[u8])] = &[(b"f", b"v"), (b"g", b"w")];
     const FIELDS: &[&[u8]] = &[b"f"];
     vec![
-        Effect::Put {
-            db: 0,
-            key: b"p",
+        Change::Put {
             expire_at: NEVER,
             kind: Type::Str,
             body: b"put",
-        },
-        Effect::Put {
-            db: 0,
-            key: b"q",
+        }
+        .of(0, b"p"),
+        Change::Put {
             expire_at: 0,
             kind: Type::Hash,
             body: b"\x01\x01f\x01v",
-        },
-        Effect::Expire {
-            db: 0,
-            key: b"p",
-            expire_at: 127,
-        },
-        Effect::StrSet {
-            db: 0,
-            key: b"s",
+        }
+        .of(0, b"q"),
+        Change::Expire { expire_at: 127 }.of(0, b"p"),
+        Change::StrSet {
             ttl: Ttl::Set(NEVER),
             value: b"",
-        },
-        Effect::StrSet {
-            db: 0,
-            key: b"p",
+        }
+        .of(0, b"s"),
+        Change::StrSet {
             ttl: Ttl::Keep,
             value: b"kept",
-        },
-        Effect::StrAppend {
-            db: 0,
-            key: b"s",
-            tail: b"tail",
-        },
-        Effect::HashSet {
-            db: 0,
-            key: b"h",
-            pairs: PAIRS.into(),
-        },
-        Effect::HashDel {
-            db: 0,
-            key: b"h",
+        }
+        .of(0, b"p"),
+        Change::StrAppend { tail: b"tail" }.of(0, b"s"),
+        Change::HashSet { pairs: PAIRS.into() }.of(0, b"h"),
+        Change::HashDel {
             fields: FIELDS.into(),
-        },
-        Effect::Copy {
-            db: 0,
-            key: b"h",
+        }
+        .of(0, b"h"),
+        Change::Copy {
             to_db: 2,
             to: b"copy",
-        },
-        Effect::Rename {
-            db: 0,
-            key: b"s",
+        }
+        .of(0, b"h"),
+        Change::Rename {
             to_db: 2,
             to: b"renamed",
-        },
-        Effect::Del {
-            db: 0,
-            key: b"session",
-        },
-        Effect::StrSet {
-            db: 5,
-            key: b"flushed",
+        }
+        .of(0, b"s"),
+        Change::Del.of(0, b"session"),
+        Change::StrSet {
             ttl: Ttl::Keep,
             value: b"x",
-        },
+        }
+        .of(5, b"flushed"),
         Effect::FlushDb { db: 5 },
         Effect::SwapDb { a: 0, b: 1 },
     ]
 }
 
 /// Every effect on lists, sets and sorted sets, and what came later on strings.
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn every_collection_effect() -> Vec<Effect<'static>> {
     const ABC: &[&[u8]] = &[b"a", b"b", b"c"];
     const DE: &[&[u8]] = &[b"d", b""];
     const B: &[&[u8]] = &[b"b"];
     const SCORES: &[(f64, &[u8])] = &[(1.5, b"a"), (f64::NEG_INFINITY, b"b"), (-0.0, b"\xff")];
     let (db, l) = (0, &b"l"[..]);
-    let push = |side, elements: &'static [&[u8]]| Effect::ListPush {
-        db,
-        key: b"l",
-        side,
-        elements: elements.into(),
+    let push = |side, elements: &'static [&[u8]]| {
+        Change::ListPush {
+            side,
+            elements: elements.into(),
+        }
+        .of(db, b"l")
     };
-    let put = |key, kind, body| Effect::Put {
-        db,
-        key,
-        expire_at: 7,
-        kind,
-        body,
+    let put = |key, kind, body| {
+        Change::Put {
+            expire_at: 7,
+            kind,
+            body,
+        }
+        .of(db, key)
     };
     vec![
         put(b"pl", Type::List, b"\x02\x01x\0"),
         put(b"ps", Type::Set, b"\x01\x01m"),
         put(b"pz", Type::ZSet, b"\x01\x01m\0\0\0\0\0\0\xf0?"),
-        Effect::StrRange {
-            db,
-            key: b"range",
+        Change::StrRange {
             offset: 3,
             bytes: b"bytes",
-        },
+        }
+        .of(db, b"range"),
         push(Side::Tail, ABC),
         push(Side::Head, DE),
         push(Side::Tail, ABC),
-        Effect::ListPop {
-            db,
-            key: l,
+        Change::ListPop {
             side: Side::Head,
             count: 1,
-        },
-        Effect::ListPop {
-            db,
-            key: l,
+        }
+        .of(db, l),
+        Change::ListPop {
             side: Side::Tail,
             count: 1,
-        },
-        Effect::ListSet {
-            db,
-            key: l,
+        }
+        .of(db, l),
+        Change::ListSet {
             index: 1,
             element: b"A",
-        },
-        Effect::ListInsert {
-            db,
-            key: l,
+        }
+        .of(db, l),
+        Change::ListInsert {
             index: 6,
             element: b"end",
-        },
-        Effect::ListRemove {
-            db,
-            key: l,
-            start: 2,
-            count: 1,
-        },
-        Effect::ListRemoveAt {
-            db,
-            key: l,
+        }
+        .of(db, l),
+        Change::ListRemove { start: 2, count: 1 }.of(db, l),
+        Change::ListRemoveAt {
             indexes: (&[0, 2][..]).into(),
-        },
-        Effect::SetAdd {
-            db,
-            key: b"t",
-            members: ABC.into(),
-        },
-        Effect::SetRemove {
-            db,
-            key: b"t",
-            members: B.into(),
-        },
-        Effect::ZSetSet {
-            db,
-            key: b"z",
+        }
+        .of(db, l),
+        Change::SetAdd { members: ABC.into() }.of(db, b"t"),
+        Change::SetRemove { members: B.into() }.of(db, b"t"),
+        Change::ZSetSet {
             members: SCORES.into(),
-        },
-        Effect::ZSetRemove {
-            db,
-            key: b"z",
-            members: B.into(),
-        },
+        }
+        .of(db, b"z"),
+        Change::ZSetRemove { members: B.into() }.of(db, b"z"),
     ]
 }
 
@@ -289,12 +240,13 @@ fn write_everything() -> Vec<u8> {
         groups.append(effect);
     }
     let first = Arc::new(groups.seal(WALL_MS + 3).unwrap());
-    groups.append(&Effect::StrSet {
-        db: 0,
-        key: b"last",
-        ttl: Ttl::Keep,
-        value: b"one",
-    });
+    groups.append(
+        &Change::StrSet {
+            ttl: Ttl::Keep,
+            value: b"one",
+        }
+        .of(0, b"last"),
+    );
     let second = Arc::new(groups.seal(WALL_MS + 4).unwrap());
     file.append(&[Arc::clone(&first), second], BASE_SEQ).unwrap();
     file.vouch(first.last_seq(), WALL_MS + 5).unwrap();
@@ -381,11 +333,10 @@ fn group_in_parts() -> Vec<u8> {
     let mut payload = Vec::new();
     Effect::FlushAll.encode(&mut payload);
     let pair = (&b"field"[..], &b"a value that goes over the cut"[..]);
-    Effect::HashSet {
-        db: 0,
-        key: b"h",
+    Change::HashSet {
         pairs: vec![pair].into(),
     }
+    .of(0, b"h")
     .encode(&mut payload);
     let parts: Vec<_> = payload.chunks(18).collect();
     for (part, chunk) in parts.iter().enumerate() {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mylog_core::effect::Effect;
+use mylog_core::effect::{Change, Fields};
 use mylog_core::value::{List, Set, Side, Value, ValueRef, ZSet};
 
-use super::{Name, Plain, Rng, Shape};
+use super::{Plain, Rng, Shape};
 
 /// A change to a part of a value.
 #[derive(Debug, Clone)]
-pub enum Change {
+pub enum PartChange {
     Range(u64, Vec<u8>),
     Push(Side, Vec<Vec<u8>>),
     Pop(Side, u64),
@@ -23,7 +23,7 @@ pub enum Change {
     ZSetRemove(Vec<Vec<u8>>),
 }
 
-fn borrowed(all: &[Vec<u8>]) -> Vec<&[u8]> {
+fn borrowed(all: &[Vec<u8>]) -> Fields<'_> {
     all.iter().map(|one| &one[..]).collect()
 }
 
@@ -133,7 +133,7 @@ impl Plain {
     }
 
     /// A change that fits.
-    pub fn random_change(&self, rng: &mut Rng, shape: Shape) -> Change {
+    pub fn random_change(&self, rng: &mut Rng, shape: Shape) -> PartChange {
         let few = 1 + if rng.one_in(8) {
             rng.below(shape.fields)
         } else {
@@ -142,16 +142,16 @@ impl Plain {
         match self {
             Self::Str(bytes) => {
                 let offset = rng.below(bytes.len() as u64 + 40);
-                Change::Range(offset, rng.bytes(shape.value_bytes / 8))
+                PartChange::Range(offset, rng.bytes(shape.value_bytes / 8))
             }
             Self::Hash(_) => unreachable!("the model has its own effects for hashes"),
             Self::List(elements) => list_change(rng, shape, elements.len() as u64, few),
-            Self::Set(members) if rng.one_in(2) => Change::SetRemove(some(rng, members.iter(), few)),
-            Self::Set(_) => Change::SetAdd((0..few).map(|_| Self::member(rng, shape)).collect()),
-            Self::ZSet(members) if rng.one_in(2) => Change::ZSetRemove(some(rng, members.keys(), few)),
+            Self::Set(members) if rng.one_in(2) => PartChange::SetRemove(some(rng, members.iter(), few)),
+            Self::Set(_) => PartChange::SetAdd((0..few).map(|_| Self::member(rng, shape)).collect()),
+            Self::ZSet(members) if rng.one_in(2) => PartChange::ZSetRemove(some(rng, members.keys(), few)),
             Self::ZSet(_) => {
                 let one = |_| (random_score(rng), Self::member(rng, shape));
-                Change::ZSetSet((0..few).map(one).collect())
+                PartChange::ZSetSet((0..few).map(one).collect())
             }
         }
     }
@@ -177,99 +177,72 @@ fn some<'a>(rng: &mut Rng, names: impl ExactSizeIterator<Item = &'a Vec<u8>>, fe
     some
 }
 
-fn list_change(rng: &mut Rng, shape: Shape, len: u64, few: u64) -> Change {
+fn list_change(rng: &mut Rng, shape: Shape, len: u64, few: u64) -> PartChange {
     let side = if rng.one_in(2) { Side::Head } else { Side::Tail };
     let most = few.min(len);
     match rng.below(9) {
-        0..3 => Change::Push(side, (0..few).map(|_| rng.bytes(shape.value_bytes / 8)).collect()),
-        3..5 => Change::Pop(side, most),
-        5 => Change::Set(rng.below(len), rng.bytes(shape.value_bytes / 8)),
-        6 => Change::Insert(rng.below(len + 1), rng.bytes(shape.value_bytes / 8)),
-        7 => Change::Remove(rng.below(len - most + 1), most),
+        0..3 => PartChange::Push(side, (0..few).map(|_| rng.bytes(shape.value_bytes / 8)).collect()),
+        3..5 => PartChange::Pop(side, most),
+        5 => PartChange::Set(rng.below(len), rng.bytes(shape.value_bytes / 8)),
+        6 => PartChange::Insert(rng.below(len + 1), rng.bytes(shape.value_bytes / 8)),
+        7 => PartChange::Remove(rng.below(len - most + 1), most),
         _ => {
             let mut indexes: Vec<u64> = (0..few).map(|_| rng.below(len)).collect();
             indexes.sort_unstable();
             indexes.dedup();
-            Change::RemoveAt(indexes)
+            PartChange::RemoveAt(indexes)
         }
     }
 }
 
-impl Change {
-    /// Calls `f` with the effect.
-    #[expect(clippy::too_many_lines, reason = "an arm for each effect")]
-    pub fn with_effect<R>(&self, (db, key): &Name, f: impl FnOnce(&Effect<'_>) -> R) -> R {
-        let db = *db;
+impl PartChange {
+    /// As the store takes it.
+    pub fn change(&self) -> Change<'_> {
         match self {
-            Self::Range(offset, bytes) => f(&Effect::StrRange {
-                db,
-                key,
-                offset: *offset,
-                bytes,
-            }),
+            Self::Range(offset, bytes) => {
+                let offset = *offset;
+                Change::StrRange { offset, bytes }
+            }
             Self::Push(side, all) => {
-                let (side, elements) = (*side, borrowed(all).into());
-                f(&Effect::ListPush {
-                    db,
-                    key,
-                    side,
-                    elements,
-                })
+                let (side, elements) = (*side, borrowed(all));
+                Change::ListPush { side, elements }
             }
             Self::Pop(side, count) => {
                 let (side, count) = (*side, *count);
-                f(&Effect::ListPop { db, key, side, count })
+                Change::ListPop { side, count }
             }
-            Self::Set(index, element) => f(&Effect::ListSet {
-                db,
-                key,
-                index: *index,
-                element,
-            }),
-            Self::Insert(index, element) => f(&Effect::ListInsert {
-                db,
-                key,
-                index: *index,
-                element,
-            }),
+            Self::Set(index, element) => {
+                let index = *index;
+                Change::ListSet { index, element }
+            }
+            Self::Insert(index, element) => {
+                let index = *index;
+                Change::ListInsert { index, element }
+            }
             Self::Remove(start, count) => {
                 let (start, count) = (*start, *count);
-                f(&Effect::ListRemove {
-                    db,
-                    key,
-                    start,
-                    count,
-                })
+                Change::ListRemove { start, count }
             }
-            Self::RemoveAt(indexes) => f(&Effect::ListRemoveAt {
-                db,
-                key,
-                indexes: indexes.into(),
-            }),
-            Self::SetAdd(all) => f(&Effect::SetAdd {
-                db,
-                key,
-                members: borrowed(all).into(),
-            }),
-            Self::SetRemove(all) => f(&Effect::SetRemove {
-                db,
-                key,
-                members: borrowed(all).into(),
-            }),
+            Self::RemoveAt(indexes) => {
+                let indexes = indexes.into();
+                Change::ListRemoveAt { indexes }
+            }
+            Self::SetAdd(all) => {
+                let members = borrowed(all);
+                Change::SetAdd { members }
+            }
+            Self::SetRemove(all) => {
+                let members = borrowed(all);
+                Change::SetRemove { members }
+            }
             Self::ZSetSet(all) => {
-                let members: Vec<(f64, &[u8])> =
-                    all.iter().map(|(score, name)| (*score, &name[..])).collect();
-                f(&Effect::ZSetSet {
-                    db,
-                    key,
-                    members: members.into(),
-                })
+                let members = all.iter().map(|(score, name)| (*score, &name[..])).collect();
+                Change::ZSetSet { members }
             }
-            Self::ZSetRemove(all) => f(&Effect::ZSetRemove {
-                db,
-                key,
-                members: borrowed(all).into(),
-            }),
+            Self::ZSetRemove(all) => {
+                let members = borrowed(all);
+                Change::ZSetRemove { members }
+            }
         }
     }
 

@@ -6,11 +6,11 @@ mod rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mylog_core::effect::{Effect, ExpireAt, NEVER, Ttl};
+use mylog_core::effect::{Change, Effect, ExpireAt, NEVER, Ttl};
 use mylog_core::store::Store;
 use mylog_core::value::{Kind, Value, ValueRef};
 
-pub use collections::Change;
+pub use collections::PartChange;
 pub use rng::Rng;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Op {
     Append(Name, Vec<u8>),
     HashSet(Name, Vec<(Vec<u8>, Vec<u8>)>),
     HashDel(Name, Vec<Vec<u8>>),
-    Change(Name, Change),
+    Part(Name, PartChange),
     FlushDb(u32),
     FlushAll,
     SwapDb(u32, u32),
@@ -77,59 +77,37 @@ impl Op {
         match self {
             Op::Put((db, key), plain, expire_at) => {
                 let (kind, body) = body(plain);
-                f(&Effect::Put {
-                    db: *db,
-                    key,
+                f(&Change::Put {
                     expire_at: *expire_at,
                     kind,
                     body: &body,
-                })
+                }
+                .of(*db, key))
             }
-            Op::Del((db, key)) => f(&Effect::Del { db: *db, key }),
-            Op::Expire((db, key), expire_at) => f(&Effect::Expire {
-                db: *db,
-                key,
+            Op::Del((db, key)) => f(&Change::Del.of(*db, key)),
+            Op::Expire((db, key), expire_at) => f(&Change::Expire {
                 expire_at: *expire_at,
-            }),
-            Op::Rename((db, key), (to_db, to)) => f(&Effect::Rename {
-                db: *db,
-                key,
-                to_db: *to_db,
-                to,
-            }),
-            Op::Copy((db, key), (to_db, to)) => f(&Effect::Copy {
-                db: *db,
-                key,
-                to_db: *to_db,
-                to,
-            }),
+            }
+            .of(*db, key)),
+            Op::Rename((db, key), (to_db, to)) => f(&Change::Rename { to_db: *to_db, to }.of(*db, key)),
+            Op::Copy((db, key), (to_db, to)) => f(&Change::Copy { to_db: *to_db, to }.of(*db, key)),
             Op::StrSet((db, key), end, value) => {
                 let ttl = end.map_or(Ttl::Keep, Ttl::Set);
-                f(&Effect::StrSet {
-                    db: *db,
-                    key,
-                    ttl,
-                    value,
-                })
+                f(&Change::StrSet { ttl, value }.of(*db, key))
             }
-            Op::Append((db, key), tail) => f(&Effect::StrAppend { db: *db, key, tail }),
+            Op::Append((db, key), tail) => f(&Change::StrAppend { tail }.of(*db, key)),
             Op::HashSet((db, key), pairs) => {
                 let pairs: Vec<_> = pairs.iter().map(|(a, b)| (&a[..], &b[..])).collect();
-                f(&Effect::HashSet {
-                    db: *db,
-                    key,
-                    pairs: pairs.into(),
-                })
+                f(&Change::HashSet { pairs: pairs.into() }.of(*db, key))
             }
             Op::HashDel((db, key), fields) => {
                 let fields: Vec<_> = fields.iter().map(|field| &field[..]).collect();
-                f(&Effect::HashDel {
-                    db: *db,
-                    key,
+                f(&Change::HashDel {
                     fields: fields.into(),
-                })
+                }
+                .of(*db, key))
             }
-            Op::Change(name, change) => change.with_effect(name, f),
+            Op::Part((db, key), change) => f(&change.change().of(*db, key)),
             Op::FlushDb(db) => f(&Effect::FlushDb { db: *db }),
             Op::FlushAll => f(&Effect::FlushAll),
             Op::SwapDb(a, b) => f(&Effect::SwapDb { a: *a, b: *b }),
@@ -178,6 +156,17 @@ impl Model {
         )
     }
 
+    /// Many at once, or a few from anywhere.
+    fn some_fields(fields: &BTreeMap<Vec<u8>, Vec<u8>>, rng: &mut Rng) -> Vec<Vec<u8>> {
+        let most = fields.len() as u64;
+        let (from, count) = match rng.one_in(2) {
+            true => (0, 1 + rng.below(most)),
+            false => (rng.below(most), 1 + rng.below(3)),
+        };
+        let some = fields.keys().skip(from as usize).take(count as usize);
+        some.cloned().collect()
+    }
+
     /// A random effect that fits.
     pub fn random(&self, rng: &mut Rng, shape: Shape) -> Op {
         let name = self.name(rng, shape);
@@ -213,11 +202,14 @@ impl Model {
                     // One that makes a name, if the change is one that may.
                     false if made.len() > 0 && rng.one_in(6) => loop {
                         let change = made.random_change(rng, shape);
-                        if matches!(change, Change::Push(..) | Change::SetAdd(_) | Change::ZSetSet(_)) {
-                            return Op::Change(name, change);
+                        if matches!(
+                            change,
+                            PartChange::Push(..) | PartChange::SetAdd(_) | PartChange::ZSetSet(_)
+                        ) {
+                            return Op::Part(name, change);
                         }
                     },
-                    _ => Op::Change(old, held.random_change(rng, shape)),
+                    _ => Op::Part(old, held.random_change(rng, shape)),
                 }
             }
             7 | 8 => match held {
@@ -229,26 +221,15 @@ impl Model {
                     };
                     Op::HashSet(old, vec![(field, rng.bytes(shape.value_bytes))])
                 }
-                _ => Op::Change(old, held.random_change(rng, shape)),
+                _ => Op::Part(old, held.random_change(rng, shape)),
             },
             _ => match held {
                 Plain::Str(_) => Op::StrSet(old, None, rng.bytes(8)),
                 Plain::Hash(fields) => {
-                    let most = fields.len() as u64;
-                    // Many at once, or a few from anywhere.
-                    let (from, count) = match rng.one_in(2) {
-                        true => (0, 1 + rng.below(most)),
-                        false => (rng.below(most), 1 + rng.below(3)),
-                    };
-                    let some = fields
-                        .keys()
-                        .skip(from as usize)
-                        .take(count as usize)
-                        .cloned()
-                        .collect();
+                    let some = Self::some_fields(fields, rng);
                     Op::HashDel(old, some)
                 }
-                _ => Op::Change(old, held.random_change(rng, shape)),
+                _ => Op::Part(old, held.random_change(rng, shape)),
             },
         }
     }
@@ -292,7 +273,7 @@ impl Model {
                     self.keys.remove(&name);
                 }
             }
-            Op::Change(name, change) => {
+            Op::Part(name, change) => {
                 let new = || (Arc::new(change.beginning()), NEVER);
                 let held = Arc::make_mut(&mut self.keys.entry(name.clone()).or_insert_with(new).0);
                 change.apply(held);

@@ -3,7 +3,7 @@
 use crate::child::check;
 use crate::deltas::{later, name, quiet};
 use crate::model::collections::score;
-use crate::model::{Change, Op, Plain, Rng};
+use crate::model::{Op, PartChange, Plain, Rng};
 use mylog_core::value::Side::{self, Head, Tail};
 
 fn element(n: u64) -> Vec<u8> {
@@ -22,12 +22,12 @@ fn zset(members: u64) -> Plain {
     Plain::ZSet((0..members).map(|n| (element(n), score(n as f64))).collect())
 }
 
-fn change(change: Change) -> Op {
-    Op::Change(name(), change)
+fn change(change: PartChange) -> Op {
+    Op::Part(name(), change)
 }
 
 fn push(side: Side, n: u64) -> Op {
-    change(Change::Push(side, vec![element(n)]))
+    change(PartChange::Push(side, vec![element(n)]))
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn what_is_pushed_and_popped_at_the_ends_of_a_large_list_costs_those_elements() 
     let mut ops = Vec::new();
     for n in 0..20 {
         ops.extend([push(Head, n), push(Tail, n), push(Head, n), push(Tail, n)]);
-        ops.extend([change(Change::Pop(Head, 3)), change(Change::Pop(Tail, 3))]);
-        ops.push(change(Change::Remove(0, 1)));
-        ops.push(change(Change::Insert(0, element(n))));
-        ops.push(change(Change::Set(0, element(n + 1))));
-        ops.push(change(Change::RemoveAt(vec![0, 1])));
+        ops.extend([change(PartChange::Pop(Head, 3)), change(PartChange::Pop(Tail, 3))]);
+        ops.push(change(PartChange::Remove(0, 1)));
+        ops.push(change(PartChange::Insert(0, element(n))));
+        ops.push(change(PartChange::Set(0, element(n + 1))));
+        ops.push(change(PartChange::RemoveAt(vec![0, 1])));
     }
     let absorbed = ops.len() as u64;
     let report = check(1, later(quiet(1, list(5000)), 490_000, ops));
@@ -56,7 +56,7 @@ fn a_large_list_that_is_a_queue_while_it_is_written_is_written_once() {
     let unchanged = check(0, quiet(0, list(5000)));
     let ops = (0..1000).map(|n| match n % 2 {
         0 => push(Tail, 10_000 + n),
-        _ => change(Change::Pop(Head, 1)),
+        _ => change(PartChange::Pop(Head, 1)),
     });
     let report = check(1, later(quiet(1, list(5000)), 100_000, ops.collect()));
     assert!(
@@ -68,12 +68,12 @@ fn a_large_list_that_is_a_queue_while_it_is_written_is_written_once() {
 #[test]
 fn a_large_list_that_changes_in_its_middle_is_what_it_became() {
     let middles = [
-        Change::Set(2500, b"new".to_vec()),
-        Change::Insert(2500, b"new".to_vec()),
-        Change::Remove(2000, 1000),
-        Change::RemoveAt(vec![0, 7, 2500, 4999]),
-        Change::Pop(Head, 4999),
-        Change::Pop(Tail, 5000),
+        PartChange::Set(2500, b"new".to_vec()),
+        PartChange::Insert(2500, b"new".to_vec()),
+        PartChange::Remove(2000, 1000),
+        PartChange::RemoveAt(vec![0, 7, 2500, 4999]),
+        PartChange::Pop(Head, 4999),
+        PartChange::Pop(Tail, 5000),
     ];
     for middle in middles {
         for at in [1, 60_000, 300_000, 500_000] {
@@ -91,7 +91,7 @@ fn a_large_list_whose_elements_are_all_exchanged_keeps_its_end() {
         for n in 0..600 {
             let (to, from) = if rng.one_in(4) { (Head, Tail) } else { (Tail, Head) };
             ops.push(push(to, 1000 + n));
-            ops.push(change(Change::Pop(from, 1)));
+            ops.push(change(PartChange::Pop(from, 1)));
         }
         check(seed, later(quiet(seed, list(200)), 20_000, ops));
     }
@@ -105,11 +105,11 @@ fn a_large_set_or_sorted_set_with_some_members_changed_costs_those_members() {
         let ops = (0..100).map(|n| {
             let (old, new) = (element(n * 50), element(10_000 + n));
             change(match (n % 3, scored) {
-                (0, false) => Change::SetRemove(vec![old]),
-                (_, false) => Change::SetAdd(vec![new]),
-                (0, true) => Change::ZSetRemove(vec![old]),
-                (1, true) => Change::ZSetSet(vec![(-1.5, old)]),
-                (_, true) => Change::ZSetSet(vec![(n as f64, new)]),
+                (0, false) => PartChange::SetRemove(vec![old]),
+                (_, false) => PartChange::SetAdd(vec![new]),
+                (0, true) => PartChange::ZSetRemove(vec![old]),
+                (1, true) => PartChange::ZSetSet(vec![(-1.5, old)]),
+                (_, true) => PartChange::ZSetSet(vec![(n as f64, new)]),
             })
         });
         let report = check(1, later(quiet(1, large(5000)), 100_000, ops.collect()));
@@ -129,10 +129,10 @@ fn a_large_set_or_sorted_set_whose_members_are_all_exchanged_keeps_its_end() {
         let (mut of_set, mut of_zset) = (Vec::new(), Vec::new());
         for n in 0..400 {
             let (new, old) = (element(1000 + n), element(if n < 200 { n } else { 800 + n }));
-            of_set.push(change(Change::SetAdd(vec![new.clone()])));
-            of_set.push(change(Change::SetRemove(vec![old.clone()])));
-            of_zset.push(change(Change::ZSetSet(vec![(n as f64, new)])));
-            of_zset.push(change(Change::ZSetRemove(vec![old])));
+            of_set.push(change(PartChange::SetAdd(vec![new.clone()])));
+            of_set.push(change(PartChange::SetRemove(vec![old.clone()])));
+            of_zset.push(change(PartChange::ZSetSet(vec![(n as f64, new)])));
+            of_zset.push(change(PartChange::ZSetRemove(vec![old])));
         }
         check(seed, later(quiet(seed, set(200)), 20_000, of_set));
         check(seed, later(quiet(seed, zset(200)), 20_000, of_zset));
@@ -146,9 +146,9 @@ fn a_sorted_set_that_grows_and_moves_while_it_is_written_is_the_state_at_h() {
         let ops = (0..8000).map(|n| {
             let old = element(rng.below(13_000));
             change(match rng.below(4) {
-                0 => Change::ZSetRemove(vec![old]),
-                1 => Change::ZSetSet(vec![(rng.below(100) as f64, old)]),
-                _ => Change::ZSetSet(vec![(n as f64, element(20_000 + n))]),
+                0 => PartChange::ZSetRemove(vec![old]),
+                1 => PartChange::ZSetSet(vec![(rng.below(100) as f64, old)]),
+                _ => PartChange::ZSetSet(vec![(n as f64, element(20_000 + n))]),
             })
         });
         let ops: Vec<Op> = ops.collect();
@@ -160,7 +160,7 @@ fn a_sorted_set_that_grows_and_moves_while_it_is_written_is_the_state_at_h() {
 fn bytes_written_into_a_large_string_are_there_and_behind_what_is_written_they_cost_themselves() {
     let string = || Plain::Str(vec![1; 500_000]);
     let unchanged = check(0, quiet(0, string()));
-    let range = |offset, n| change(Change::Range(offset, vec![n; 100]));
+    let range = |offset, n| change(PartChange::Range(offset, vec![n; 100]));
     for (at, offset) in [(400_000, 10), (100_000, 300_000), (480_000, 499_950)] {
         check(
             1,

@@ -2,7 +2,7 @@
 //! file already only what the file lacks.
 
 use super::{Child, ChildError, ParentLink};
-use crate::effect::Effect;
+use crate::effect::Change;
 use crate::rewrite::delta::PartRecords;
 use crate::rewrite::entry_records::{next_part, whole};
 use crate::rewrite::named::Named;
@@ -54,7 +54,7 @@ impl<L: ParentLink> Child<'_, L> {
         let (db, key, expire_at) = (self.store.db_of(entry), entry.key(), entry.expire_at());
         let mut record = Vec::new();
         if std::mem::replace(&mut delta.expire_at, expire_at) != expire_at {
-            Effect::Expire { db, key, expire_at }.encode(&mut record);
+            Change::Expire { expire_at }.of(db, key).encode(&mut record);
         }
         if !record.is_empty() {
             self.emitted += 1;
