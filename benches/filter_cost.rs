@@ -49,8 +49,28 @@ struct Taken {
 }
 
 /// Measures it.
-#[expect(clippy::too_many_lines, reason = "a table of what is measured")]
 pub fn section(scale: &Scale) -> Section {
+    let mut section = heading(scale);
+    let commands = commands();
+    let mut taken: Vec<[Taken; 4]> = commands.iter().map(|_| Default::default()).collect();
+    for _ in 0..scale.rounds {
+        measure(scale, &commands, &mut taken);
+    }
+    let mut groups = Vec::new();
+    let mut lowest = Lowest::default();
+    for (command, taken) in commands.iter().zip(&taken) {
+        let rate = |taken: &Taken| 1e6 / median(&taken.wall_us);
+        let rates = [&taken[0], &taken[2], &taken[3]].map(rate);
+        section.row(row(command, taken, rates, &mut lowest));
+        groups.push(((*command).to_owned(), rates.to_vec()));
+    }
+    lowest.judge(&mut section);
+    let names = ["no module", "module", "module, 8 prefixes"];
+    section.plot("filter", plot::bars("Native commands a second", &names, &groups));
+    section
+}
+
+fn heading(scale: &Scale) -> Section {
     let about = format!(
         "Native commands on cache keys, 50 clients, pipeline of 16, no log: without the module, with it, and with\n\
          `mylog.capture` set to `{PREFIXES} {EXCLUSIONS}`, beside as many durable keys.\n\
@@ -67,7 +87,7 @@ pub fn section(scale: &Scale) -> Section {
         scale.rounds * TIMES,
         scale.rounds,
     );
-    let mut section = Section::new(
+    Section::new(
         "What the cache pays",
         &about,
         &[
@@ -83,63 +103,75 @@ pub fn section(scale: &Scale) -> Section {
             "cpu ratio module",
             "cpu ratio prefixes",
         ],
-    );
-    let commands = commands();
-    let mut taken: Vec<[Taken; 4]> = commands.iter().map(|_| Default::default()).collect();
-    for _ in 0..scale.rounds {
-        measure(scale, &commands, &mut taken);
-    }
-    let mut groups = Vec::new();
-    let mut lowest = [f64::INFINITY; 3];
-    let mut lowest_unrouted = f64::INFINITY;
-    for (command, taken) in commands.iter().zip(&taken) {
-        let [none, others @ ..] = taken;
-        let rate = |taken: &Taken| 1e6 / median(&taken.wall_us);
-        let rates = [&taken[0], &taken[2], &taken[3]].map(rate);
-        let mut row = vec![(*command).to_owned()];
-        row.extend(rates.map(count));
-        let unrouted = is_unrouted(command);
-        for (place, (lowest, other)) in lowest.iter_mut().zip(others).enumerate() {
-            let ratio = ratio_of_pairs(&none.wall_us, &other.wall_us);
-            match unrouted {
-                true if place > 0 => lowest_unrouted = lowest_unrouted.min(ratio),
-                true => {}
-                false => *lowest = lowest.min(ratio),
-            }
-            row.push(three(ratio));
+    )
+}
+
+/// A line of the table: the rates of a command, and its ratios to the server without the module.
+fn row(command: &str, taken: &[Taken; 4], rates: [f64; 3], lowest: &mut Lowest) -> Vec<String> {
+    let [none, others @ ..] = taken;
+    let mut row = vec![command.to_owned()];
+    row.extend(rates.map(count));
+    let ratios = others
+        .each_ref()
+        .map(|other| ratio_of_pairs(&none.wall_us, &other.wall_us));
+    lowest.take(command, ratios);
+    row.extend(ratios.map(three));
+    row.push(two(median(&none.cpu_us)));
+    let cpu = |other: &Taken| three(ratio_of_pairs(&other.cpu_us, &none.cpu_us));
+    row.extend(others.iter().map(cpu));
+    row
+}
+
+/// The lowest ratios of all commands.
+struct Lowest {
+    /// Of the second server without the module, the module, and the module with prefixes.
+    routed: [f64; 3],
+    /// Of both servers with the module, over the commands without a durable form.
+    unrouted: f64,
+}
+
+impl Default for Lowest {
+    fn default() -> Self {
+        Self {
+            routed: [f64::INFINITY; 3],
+            unrouted: f64::INFINITY,
         }
-        row.push(two(median(&none.cpu_us)));
-        row.extend(
-            others
-                .iter()
-                .map(|other| three(ratio_of_pairs(&other.cpu_us, &none.cpu_us))),
-        );
-        section.row(row);
-        groups.push(((*command).to_owned(), rates.to_vec()));
     }
-    let [again, module, prefixes] = lowest;
-    section.target(
-        "cache beside the module, nothing captured: rate to that without it, lowest",
-        Limit::AtLeast(0.98),
-        Some(module),
-    );
-    section.target(
-        "cache beside the module, 8 prefixes: rate to that without it, lowest",
-        Limit::AtLeast(0.95),
-        Some(prefixes),
-    );
-    section.target(
-        "cache beside the module, commands without a durable form: rate to that without it, lowest",
-        Limit::AtLeast(0.95),
-        Some(lowest_unrouted),
-    );
-    section.note(format!(
-        "The lowest ratio of the second server without the module: {}.",
-        three(again)
-    ));
-    let names = ["no module", "module", "module, 8 prefixes"];
-    section.plot("filter", plot::bars("Native commands a second", &names, &groups));
-    section
+}
+
+impl Lowest {
+    fn take(&mut self, command: &str, ratios: [f64; 3]) {
+        if is_unrouted(command) {
+            self.unrouted = ratios[1..].iter().copied().fold(self.unrouted, f64::min);
+            return;
+        }
+        for (lowest, ratio) in self.routed.iter_mut().zip(ratios) {
+            *lowest = lowest.min(ratio);
+        }
+    }
+
+    fn judge(&self, section: &mut Section) {
+        let [again, module, prefixes] = self.routed;
+        section.target(
+            "cache beside the module, nothing captured: rate to that without it, lowest",
+            Limit::AtLeast(0.98),
+            Some(module),
+        );
+        section.target(
+            "cache beside the module, 8 prefixes: rate to that without it, lowest",
+            Limit::AtLeast(0.95),
+            Some(prefixes),
+        );
+        section.target(
+            "cache beside the module, commands without a durable form: rate to that without it, lowest",
+            Limit::AtLeast(0.95),
+            Some(self.unrouted),
+        );
+        section.note(format!(
+            "The lowest ratio of the second server without the module: {}.",
+            three(again)
+        ));
+    }
 }
 
 fn is_unrouted(command: &str) -> bool {
