@@ -1,4 +1,4 @@
-//! What CONFIG SET sets off beside the value, in order. At load it is called for each of these configs as well.
+//! What CONFIG SET does beside storing the value, in order. At load the hook is called for each of these configs as well.
 
 use redis_grammar::prefixes::Prefixes;
 
@@ -9,12 +9,12 @@ use crate::settings::config::{self, Change};
 use crate::settings::{always_keys, captured_keys};
 use crate::{acks, engine, release};
 
-/// A config has a new value.
+/// Called when a config has a new value.
 pub(super) fn changed(change: Change) {
     match change {
         Change::Capture => {
             let words = config::capture();
-            // Before the prefixes: what was released before counts no longer.
+            // Before the prefixes: earlier releases do not count any more.
             release::capture_was_set(&words);
             captured_keys::set_words(&words);
             census::begin();

@@ -1,8 +1,8 @@
-//! The server's active defragmentation (`activedefrag`): the blocks of a key when it comes to the key, by the callback of
-//! its type, and the tables of the store once in each of its cycles. Without it the server would go on at its highest
-//! effort for ever, since what it counts as fragmented would stay so.
+//! The server's active defragmentation (`activedefrag`). The blocks of a key are moved when the server gets to the key, by the
+//! callback of its type; the tables of the store are moved once in each cycle. Without that, the server would count their
+//! memory as fragmented for ever, and go on at its highest effort.
 //!
-//! The server does none of it while it has a child: moving a block would copy the pages that both share.
+//! The server defragments nothing while it has a child: a moved block would copy memory pages that the two share.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use mylog_core::store::SlotId;
 use crate::engine;
 use crate::engine::value_handle::Unnamed;
 
-/// Has the tables defragmented. In OnLoad only.
+/// Registers the defragmentation of the tables. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>) {
     defrag::register::<StoreTables>(ctx);
 }
 
-/// Moves the blocks of an entry, from where the last call stopped. Where it stops, 0 if it is done.
+/// Moves the blocks of an entry, from the point where the last call stopped. Returns the point where it stops, 0 if it is done.
 pub(super) fn entry(number: u64, mover: &mut Mover<'_>) -> u64 {
     let from = mover.cursor();
     let next = SlotId::from_word(number)

@@ -1,4 +1,4 @@
-//! `INFO mylog`. It also runs in the server's crash report: what can't be had then is left out.
+//! `INFO mylog`. It also runs in the server's crash report, which gets no fields.
 
 use std::ffi::CString;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::execute::native_fallback;
 use crate::keyspace::load_state;
 use crate::{acks, engine, release, rewrite};
 
-/// The module's part of INFO.
+/// The module's section of INFO.
 pub(crate) struct Fields;
 
 impl InfoSource for Fields {

@@ -1,4 +1,4 @@
-//! What the writer thread sets off. In order: a save that waits may go on, then the clients.
+//! What the writer thread triggers. In order: a save that waits for the log goes on, then the clients are released.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 

@@ -1,4 +1,4 @@
-//! What the server, the writer thread and CONFIG SET call. The order of those who are told is written here and nowhere below.
+//! The code that the server, the writer thread and CONFIG SET call. The order in which parts are notified is written here only.
 
 #![forbid(unsafe_code)]
 

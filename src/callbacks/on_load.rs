@@ -1,5 +1,5 @@
-//! The server's first call into the library: reads the log, then registers everything. What can fail comes
-//! first: Redis 7.0 does not take back filters, subscriptions and types of a load that failed.
+//! The server's first call into the library: reads the log, then registers everything. The steps that can fail come first,
+//! because Redis 7.0 does not undo the filters, subscriptions and types of a load that failed.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ use crate::settings::server_version::Edition;
 use crate::settings::{captured_keys, config, server_commands};
 use crate::{commands, engine, filter, rewrite};
 
-/// Held for as long as the process lives: a second server on the folder would end both logs.
+/// The lock of the log's folder. Kept as long as the process lives: a second server on the folder would destroy both logs.
 static LOCK: Gil<Option<Arc<Claim>>> = Gil::new(None);
 
 /// Why the module does not load.
@@ -49,27 +49,27 @@ enum LoadError {
     /// The server is too old.
     #[error("this server has no {function}: Redis 7.0 or later is needed")]
     Server {
-        /// What it lacks.
+        /// The missing function.
         function: &'static str,
     },
-    /// The server has databases that no record can name.
+    /// The server has databases for which records have no number.
     #[error("the server has more databases than the log can name: set 'databases' to {MAX_DBS} or less")]
     Databases,
-    /// The configuration.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// What is captured can't be told.
+    /// The captured keys can't be determined.
     #[error("{0}")]
     Capture(&'static str),
-    /// The folder.
+    /// The folder can't be used.
     #[error("{}: {source}; check that the server may write there", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Another server has the folder.
+    /// Another server uses the folder.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The log can't be loaded.
@@ -78,7 +78,7 @@ enum LoadError {
     /// The log can't be appended to.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// No thread.
+    /// No thread could be started.
     #[error("the writer thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
     /// The server refused a registration.
@@ -86,7 +86,7 @@ enum LoadError {
     Refused(#[from] Refused),
 }
 
-/// Loads the module. False, and a line in the server's log, where that fails.
+/// Loads the module. False, and a line in the server's log, if that fails.
 pub(crate) fn on_load(ctx: Ctx<'_>, args: Args<'_>) -> bool {
     let args: Vec<&[u8]> = args.from(0).collect();
     let loaded = load(ctx, &args);
@@ -105,14 +105,14 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     panic::install();
     own_context::attach(own);
     let edition = Edition::ask(ctx);
-    // Without HANDLE_IO_ERRORS the server ends itself at the first value that ends early, RESTORE's included, and a replica
-    // takes no data set straight from the socket, nor, without HANDLE_REPL_ASYNC_LOAD, beside the one that it has.
-    // HANDLE_FORKLESS, of Valkey 9.2, is not for us: `rdb_save` would run on another thread over a store that changes.
-    // Without it the server forks for its saves.
+    // Without HANDLE_IO_ERRORS the server ends itself at the first truncated value, also in a RESTORE, and a replica does not
+    // load a data set straight from the socket. Without HANDLE_REPL_ASYNC_LOAD, too, it does not load one beside the present
+    // one. HANDLE_FORKLESS, of Valkey 9.2, is left out: `rdb_save` would run on another thread while the store changes. The
+    // server forks for its saves instead.
     let options = ModuleOptions::NO_IMPLICIT_SIGNAL_MODIFIED
         .and(ModuleOptions::HANDLE_IO_ERRORS)
         .and(ModuleOptions::HANDLE_REPL_ASYNC_LOAD);
-    // Valkey from 9.0 on refuses `CLUSTER MIGRATESLOTS` without it. Our values move as the commands that make them.
+    // Valkey from 9.0 on refuses `CLUSTER MIGRATESLOTS` without it. Durable values move as the commands that make them.
     ctx.set_module_options(match edition.is_valkey_since((9, 0)) {
         true => options.and(ModuleOptions::HANDLE_ATOMIC_SLOT_MIGRATION),
         false => options,
@@ -138,7 +138,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     commands::register(ctx)?;
     ctx.register_info::<info::Fields>()?;
     server_events::subscribe(ctx)?;
-    // Ours are in it by now.
+    // The module's own commands are in the table by now.
     server_commands::refresh(own);
     filter::register(ctx)?;
     if !starting {
@@ -147,7 +147,7 @@ fn load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// What differs by the server's version alone.
+/// Sets up what depends on the server's version alone.
 fn meet(edition: Edition) {
     edition.warn_if_unknown();
     selected_db::on(edition);
@@ -156,16 +156,16 @@ fn meet(edition: Edition) {
     );
     commands::on(edition);
     acl::prepare();
-    // Valkey 9.0 counts a client in MULTI to the database that was selected last while it queued.
+    // Valkey 9.0 attributes a client in MULTI to the database that was selected last while the client queued.
     database::is_mistaken_in_exec(edition.is_valkey_since((9, 0)));
 }
 
-/// True while the server starts: its own files are loaded after this, and must not meet our keys.
+/// True while the server starts: it loads its own files after OnLoad, and must not find the log's keys in the keyspace then.
 fn is_startup(ctx: Ctx<'_>) -> bool {
     if Flags::known(Flags::SERVER_STARTUP) {
         return ctx.flags().any(Flags::SERVER_STARTUP);
     }
-    // 7.0 has no such flag, but starts its background threads only after its modules.
+    // Redis 7.0 has no such flag, but starts its background threads only after it has loaded its modules.
     let names = std::fs::read_dir("/proc/self/task")
         .into_iter()
         .flatten()
@@ -175,7 +175,7 @@ fn is_startup(ctx: Ctx<'_>) -> bool {
         .any(|name| name.starts_with("bio_"))
 }
 
-/// Reads the log into the store and makes it ready to be appended to.
+/// Reads the log into the store, and makes it ready to be appended to.
 fn open_log(bounds: Bounds) -> Result<(), LoadError> {
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
     let dir = folder()?;
@@ -220,12 +220,12 @@ fn open_log(bounds: Bounds) -> Result<(), LoadError> {
     };
     let mut file = LogFile::new(file, identity, run, end, next_seq).map_err(opened)?;
     if let Some(errno) = stale {
-        // It is rewritten as soon as that works, by itself.
+        // This file must not be appended to. It is rewritten automatically as soon as that works.
         file.set_taint(TaintStage::Write, errno);
     }
     match file.begin_run(run, durable_seq, engine::wall_ms()) {
-        // The writer tries again, and refuses durable writes until it works: a full disk must not keep the
-        // server, and the cache with it, from starting.
+        // The writer tries again, and durable writes are refused until it succeeds. A full disk must not keep the server, and so
+        // the cache, from starting.
         Ok(_) | Err(AppendError::CutBack { .. }) => {}
         Err(AppendError::Tainted(_)) if stale.is_some() => {}
         Err(error) => return Err(error.into()),
@@ -250,7 +250,7 @@ fn writer(fs: &Arc<dyn Fs>, live: PathBuf, file: LogFile, lock: &Arc<Claim>) -> 
     Writer::spawn(config, Arc::new(LogListener::new())).map_err(LoadError::Thread)
 }
 
-/// The folder, absolute: `CONFIG SET dir` moves the server, not the log.
+/// The folder as an absolute path: `CONFIG SET dir` changes the server's directory, but must not move the log.
 fn folder() -> Result<PathBuf, LoadError> {
     let name = config::dir();
     let path = Path::new(std::ffi::OsStr::from_bytes(&name)).to_owned();
@@ -312,7 +312,7 @@ fn sweep_leftovers(fs: &dyn Fs, dir: &Path) {
     }
 }
 
-/// The store being filled.
+/// The store that recovery fills.
 struct Loading {
     store: Store,
     bounds: Bounds,
@@ -326,7 +326,7 @@ impl Loading {
         }
     }
 
-    /// The server is asked for the longest string when there is a record, not by a module that is merely loaded.
+    /// Asks the server for the longest string, at the first record: a module without a log needs no such call.
     fn know_settings(&mut self) {
         server_settings::need();
         self.bounds
@@ -334,7 +334,7 @@ impl Loading {
     }
 }
 
-/// What this server has for durable values: `maxmemory`, or the memory of the machine.
+/// The memory that this server has for durable values: `maxmemory`, or else the memory of the machine.
 fn bounds(ctx: Ctx<'_>) -> Bounds {
     let memory = ctx.server_info(c"memory");
     let most = match (memory.number("maxmemory"), memory.number("total_system_memory")) {

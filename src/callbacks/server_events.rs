@@ -1,4 +1,4 @@
-//! The server's events and notifications, handed to whom they concern.
+//! The server's events and notifications, passed to the parts that handle them.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,33 +21,34 @@ use crate::lifecycle::{loaded_beside, reload, save_barrier};
 use crate::settings::{propagation_targets, server_commands};
 use crate::{acks, adopt, engine, release, rewrite};
 
-/// The second of the last cron that looked at what is looked at once a second.
+/// The second of the last cron that did the work of once a second.
 static SECOND: AtomicU64 = AtomicU64::new(0);
 
-/// Subscribes to all of them. In OnLoad, after all that can fail: 7.0 does not take it back.
+/// Subscribes to all events. In OnLoad, after everything that can fail, because Redis 7.0 does not undo a subscription.
 pub(crate) fn subscribe(ctx: Ctx<'_>) -> Result<(), Refused> {
     ctx.subscribe_to_keyspace::<DurableKeys>()?;
     ctx.subscribe_to_server_events::<Events>()
 }
 
-/// Hears of what can concern a durable key.
+/// The subscription to notifications that can concern a durable key.
 struct DurableKeys;
 
 impl KeyspaceEvents for DurableKeys {
-    /// Not those of every native write: the cache would pay for each.
+    /// The classes of native writes are left out: the cache would pay for a notification of each write.
     const CLASSES: &'static [Class] = &[
         Class::Generic,
         Class::Expired,
         Class::Evicted,
         Class::Loaded,
-        // Redis from 8.4 on deletes the keys of a slot that has moved away behind everybody's back, on another thread, unless
-        // a module wants to be told of each. Older servers, and Valkey, have no such class.
+        // Redis from 8.4 on deletes the keys of a slot that has moved away on another thread, without a callback, unless a module
+        // subscribes to a notification of each. Older servers, and Valkey, have no such class.
         Class::Trimmed,
     ];
 
     fn notified(ctx: Ctx<'_>, event: &CStr, key: Str<'_>) {
         selected_db::told(ctx, event.to_bytes());
-        // What a command of ours tells of, it has done itself. To look at the key now would end one whose end is in the past.
+        // A command of the module has made its changes itself. To open the key now would delete one whose expire time has
+        // passed.
         if !notify::is_own(event) {
             native_effects::notified(ctx, event.to_bytes(), key);
         }
@@ -55,7 +56,7 @@ impl KeyspaceEvents for DurableKeys {
     }
 }
 
-/// Hears of the server's events.
+/// The subscription to the server's events.
 struct Events;
 
 impl ServerEvents for Events {
@@ -76,7 +77,7 @@ impl ServerEvents for Events {
                 adopt::census::begin();
             }
             Loading::RdbBegins | Loading::AofBegins | Loading::ReplicationBegins => {
-                // Clients are served from the present data set while another one is loaded beside it.
+                // While a data set is loaded beside the present one, the server is not loading for its clients.
                 server_state::set_loading(Flags::of_server().any(Flags::LOADING));
                 reload::load_begins(what == Loading::RdbBegins);
             }
@@ -140,7 +141,7 @@ impl ServerEvents for Events {
 
     fn save(what: Save) {
         if !matches!(what, Save::Ended | Save::Failed) {
-            // What is saved tells how far it is: whoever starts from it may be sent the rest of a backlog.
+            // An RDB contains the replication offset: a replica that starts from it may get the rest from a backlog.
             propagation_targets::may_have_come();
             save_barrier::begins(what == Save::AofBegins);
         }
@@ -159,7 +160,7 @@ impl ServerEvents for Events {
     }
 }
 
-/// What the cron does once a second, however often it comes.
+/// The cron's work of once a second, whatever the rate of the cron.
 fn each_second() {
     let second = engine::wall_ms() / 1000;
     if SECOND.swap(second, Ordering::Relaxed) != second {
@@ -172,8 +173,8 @@ fn each_second() {
 fn shut_down() {
     native_effects::settle(native_effects::Cause::Expired);
     rewrite::shut_down();
-    // SHUTDOWN NOSAVE ends a script that runs for long in the middle: half of a unit must not be found again. With
-    // it goes what came before it in its turn, of which nobody who waits for the disk was told.
+    // SHUTDOWN NOSAVE cuts a long script off in the middle, and half of a unit must not be kept. All earlier changes of the same
+    // turn are dropped with it: they are in the same unsealed group, and no client has been acknowledged for them.
     let cut = Flags::of_server().any(Flags::LUA);
     if cut {
         log::warning(
@@ -186,7 +187,7 @@ fn shut_down() {
         }
         let behind = engine.marks().queued().saturating_sub(engine.marks().durable());
         if behind > 0 {
-            // A disk that stalls holds the shutdown up, as it does with the server's own AOF.
+            // The shutdown waits for the disk even if the disk stalls, as it does for the server's own AOF.
             log::notice(&format!(
                 "writing and syncing the last {behind} records of the log"
             ));

@@ -1,4 +1,4 @@
-//! The end of a unit, and the end of a turn of the event loop: what happens there, in order.
+//! The steps at the end of a unit, and at the end of a turn of the event loop, in their order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,13 +13,13 @@ use crate::{acks, engine, rewrite};
 
 static WAS_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// A unit has ended, and its replies have not left.
+/// Called when a unit has ended and its replies were not sent yet.
 pub(super) fn unit_ended(ctx: Ctx<'_>) {
-    // 1. What is still open is final now: nothing has followed that would make it something else.
+    // 1. Provisional changes are final now, since no event has followed that would make them a part of another change.
     native_effects::settle(native_effects::Cause::Command);
-    // 2. What the unit owes is waited for.
+    // 2. The unit waits for its changes, if it has to.
     execution_unit::end(ctx);
-    // 3. Who is gated stays so, whatever the server has done to his protection.
+    // 3. Gated clients are protected again, since the server may have ended their protection.
     acks::unit_ended();
 }
 
@@ -34,8 +34,8 @@ pub(super) fn ends(ctx: Ctx<'_>) {
     startup::enter(ctx);
     acks::reads_end();
     acks::turn_ends();
-    // 1. What would run behind this look, and be answered before the sleep, runs now: what it changes is in this turn's
-    //    group, and its clients are gated before anything is sent.
+    // 1. Commands that would run after BEFORE_SLEEP, and be answered before the sleep, run now. So their changes are in this
+    //    turn's group, and their clients are gated before anything is sent.
     mylog_wait::release();
     clients::run_unblocked();
     unit_ended(ctx);
@@ -48,12 +48,12 @@ pub(super) fn ends(ctx: Ctx<'_>) {
     sample_fsyncs();
     release_if_down();
     backpressure::sample();
-    // 2. Behind all that gates: whoever is let go now, or was never gated, is sent what he was told.
+    // 2. After everything that gates: clients that are released now, or were never gated, are sent their replies.
     acks::before_sleep();
     sleep_hook::set_past(true);
 }
 
-/// The latency monitor takes samples on this thread only; the writer keeps the longest for it.
+/// Takes the samples for the latency monitor, which takes them on this thread only. The writer keeps the longest sync for it.
 fn sample_fsyncs() {
     let slowest = engine::with(|engine| engine.marks().fsync_times().take_slowest_usec()).unwrap_or(0);
     if slowest > 0 {
@@ -61,7 +61,8 @@ fn sample_fsyncs() {
     }
 }
 
-/// The writer answers those who are held when it fails; those who came just behind are answered here.
+/// Answers the held clients of a log that is down. The writer answers them when it fails; clients that are held just after that
+/// are answered here.
 fn release_if_down() {
     let down = engine::with(|engine| engine.marks().is_down()).unwrap_or(false);
     if down && (held_clients::waiting() > 0 || !WAS_DOWN.load(Ordering::Relaxed)) {

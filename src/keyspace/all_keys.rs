@@ -1,4 +1,4 @@
-//! All keys of the store at once: they enter the keyspace, or leave it.
+//! All keys of the store at once: they enter the keyspace, or are deleted from it.
 
 use module_api::keys::key::{Key, Mode};
 use module_api::server::{log, server_state};
@@ -9,7 +9,7 @@ use mylog_core::value::Kind;
 
 use crate::engine::{self, lazyfree, own_change};
 
-/// Keys entered between two looks at the store.
+/// Number of slots whose keys enter the keyspace between two borrows of the engine.
 const BATCH: u32 = 4096;
 
 /// Gives every entry of the store its handle in the keyspace.
@@ -50,8 +50,8 @@ fn enter_one(ctx: Ctx<'_>, db: Db, name: &OwnedStr, kind: Kind, id: SlotId, expi
         ));
         return;
     }
-    // A replica's AOF may bring a value whose expire time has passed. It opens as a missing one, and is there: to make
-    // it again would end the server. DEL looks at no time.
+    // On a replica the AOF may have loaded a value whose expire time has passed. Such a key opens as a missing one but exists,
+    // and to make it again would end the server. DEL deletes it whatever its expire time.
     if server_state::is_replica() {
         let _ = ctx.call(c"DEL", "", &[name.lend().bytes()]);
     }
@@ -71,7 +71,7 @@ fn enter_one(ctx: Ctx<'_>, db: Db, name: &OwnedStr, kind: Kind, id: SlotId, expi
     }
 }
 
-/// The store becomes what it was, and so does the keyspace. The log has it.
+/// Replaces the store by `before`, which is what the log contains, and the durable keys of the keyspace by its keys.
 pub(crate) fn put_back(before: Box<Store>) {
     let Some(ctx) = own_context() else { return };
     let was = ctx.db();
@@ -85,7 +85,7 @@ pub(crate) fn put_back(before: Box<Store>) {
     let _ = ctx.select_db(was);
 }
 
-/// Takes every durable key out of the keyspace. The store stays.
+/// Deletes every durable key from the keyspace. The store stays as it is.
 fn delete_all(ctx: Ctx<'_>) {
     let names = engine::with(|engine| {
         let names = engine

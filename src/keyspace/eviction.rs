@@ -1,5 +1,5 @@
-//! Durable keys are not for evicting: one that the server evicts is put back at once. The server has counted
-//! its memory as freed by then, and goes on with the cache.
+//! Durable keys must not be evicted: a key that the server evicts is put back at once. The server has already counted its
+//! memory as freed, and goes on with keys of the cache.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use crate::engine::{own_change, resend};
 
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Puts an evicted key back under its name, with its end.
+/// Puts an evicted key back into the keyspace, with its expire time.
 pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
     let held = engine::with(|engine| {
         engine
@@ -39,14 +39,15 @@ pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
             "the server evicts durable keys, which are put back; a volatile-* policy, or more maxmemory, spares it the work",
         );
     }
-    // The DEL goes out behind this callback: the value must follow it, not go before.
+    // The server replicates the DEL after this callback. The value must be replicated after the DEL, so it is sent at the end of
+    // the turn.
     resend::note(db, name);
 }
 
-/// Sends replicas the values of keys that they were told to delete, and of those changed behind that. Not inside a
-/// unit.
+/// Sends replicas the values of keys whose DEL they have received, and of keys that were changed after that. Not to be called
+/// inside a unit.
 pub(crate) fn tell_replicas(ctx: Ctx<'_>) {
-    // The common turn; and while writes are paused nothing may be replicated: they wait.
+    // Mostly there is nothing to send. While writes are paused nothing may be replicated, so the values wait.
     if !resend::is_due() || server::writes_are_paused() {
         return;
     }

@@ -1,8 +1,8 @@
-//! A flush of everything, of which it is not known yet whether anybody asked for it.
+//! A flush of everything that may be no FLUSHALL.
 //!
-//! FLUSHALL tells the same as what the server does before a load, of a full sync or of DEBUG. If the load begins the flush
-//! was a part of it. If it does not (the file can't be renamed or read), nobody wanted the keys gone: the log keeps
-//! them until a load has succeeded.
+//! The server sends the same events for FLUSHALL and before a load, for a full sync or DEBUG. If the load begins, the flush was
+//! a part of it. If the load can't begin (the file can't be renamed or read), no client has asked for the flush: the log keeps
+//! the keys until a load has succeeded.
 
 use module_api::context::Flags;
 use module_api::own_context;
@@ -12,18 +12,18 @@ use mylog_core::store::Store;
 use super::load_state;
 use crate::engine;
 
-/// A flush that has happened.
+/// A flush that was notified, and may be a part of a load.
 pub(super) struct Flushed {
-    /// What the store held, which is empty since.
+    /// The values from before the flush. The engine's store is empty since then.
     pub(super) held: Box<Store>,
-    /// It was done for a full sync.
+    /// The server flushed for a full sync.
     by_sync: bool,
-    /// What the server had counted of DEBUG before.
+    /// The server's count of DEBUG calls before the flush.
     debugs: Option<String>,
 }
 
 impl Flushed {
-    /// The flush that is told of now.
+    /// Notes the flush that is being notified.
     pub(super) fn now(held: Box<Store>) -> Self {
         Self {
             held,
@@ -32,11 +32,11 @@ impl Flushed {
         }
     }
 
-    /// Databases were swapped behind it.
+    /// Applies a SWAPDB that has followed the flush to the values from before it.
     pub(super) fn swapped(mut self, a: Db, b: Db) -> Self {
         let held = engine::with(|engine| {
             engine.store = *self.held;
-            // It fits any store.
+            // SWAPDB can be applied to any store.
             let _ = engine.commit(&Effect::SwapDb { a, b });
             Box::new(std::mem::take(&mut engine.store))
         });
@@ -44,23 +44,23 @@ impl Flushed {
         self
     }
 
-    /// Something else has happened: no load has followed.
+    /// Decides what the flush was, since something else has happened and no load has followed.
     pub(super) fn finally(self) {
-        // The server counts a command once it is done: none but DEBUG flushes for a load.
+        // The server counts a command when it is done, and no command except DEBUG flushes for a load.
         if self.by_sync || self.debugs != debugs() {
             return load_state::flushed_in_vain(self.held);
         }
         engine::with(|engine| {
-            // The store is empty already; the old one leaves as any flushed store does.
+            // The store is empty already. The old one is put back, so that the effect frees it as any flushed store.
             engine.store = *self.held;
-            // It fits any store.
+            // FLUSHALL can be applied to any store.
             let _ = engine.commit(&Effect::FlushAll);
         });
     }
 }
 
-/// How often DEBUG has run, as the server writes it. A CONFIG RESETSTAT in the same unit counts as a run: rather keys
-/// that come back than keys that are gone.
+/// The number of DEBUG calls, as INFO has it. A CONFIG RESETSTAT in the same unit looks like a call. Then keys may come back
+/// that were flushed, which is better than to lose keys.
 fn debugs() -> Option<String> {
     let stats = own_context()?.server_info(c"commandstats");
     stats.text("cmdstat_debug").map(str::to_owned)

@@ -1,5 +1,5 @@
-//! Where the start, or a later load of a whole data set, stands; and what the server's files have brought so far. Below all that
-//! asks for it: the loads themselves are in `lifecycle`.
+//! The state of the start, or of a later load of a whole data set, with what the server's files have contained so far. All who
+//! need it are above this file; the loads themselves are in `lifecycle`.
 
 use std::collections::BTreeSet;
 
@@ -14,38 +14,38 @@ use crate::engine::{self, lazyfree};
 use crate::settings::captured_keys;
 
 pub(crate) enum Phase {
-    /// The log is read, or not yet; the server may be loading its files.
+    /// The server starts: it may be loading its files. Before OnLoad has read the log, too.
     Starting,
     /// The keyspace and the store agree.
     Serving,
-    /// A load replaces everything; this is what the store held before, and what the log says.
+    /// A load replaces everything. Contains the store from before the load, which is what the log contains.
     Reloading(Box<Store>),
-    /// A load failed, or a replica goes on from an RDB that is older than its log: the server has that, the
-    /// log has this. Over when the next sync with the primary is done.
+    /// A load has failed, or a replica continues from an RDB that is older than its log: the server has that data set, and the
+    /// log still has this one. The phase ends with the next complete sync with the primary.
     Broken(Box<Store>),
 }
 
 pub(crate) struct Start {
     pub(crate) phase: Phase,
-    /// Of our log.
+    /// Id of our log.
     pub(crate) uuid: [u8; 16],
-    /// The log was made by this start: what an RDB or AOF brings has no log of its lineage.
+    /// This start has made the log: the keys of an RDB or AOF have no log of their lineage here.
     pub(crate) fresh: bool,
-    /// The log that the RDB last read belongs to, and its seq then.
+    /// The id of the log that the last loaded RDB belongs to, and its seq in the RDB.
     pub(crate) rdb: Option<([u8; 16], u64)>,
-    /// The RDB belongs to a log that ours knows nothing of.
+    /// The RDB belongs to a log that our log does not know.
     pub(crate) foreign: bool,
     /// The server has loaded an RDB at its start.
     pub(crate) rdb_at_start: bool,
     /// It has done so as a replica, and no client was served yet.
     pub(crate) follows: bool,
-    /// Durable writes are refused for want of a lineage.
+    /// Durable writes are refused because the loaded keys have no log of their lineage.
     pub(crate) refused: bool,
-    /// Durable names that came with the server's files.
+    /// Durable keys of the server's files.
     pub(crate) loaded: Vec<(Db, Vec<u8>)>,
-    /// Names whose adoption the log lacks: their durable value in the RDB is all that there is of them.
+    /// Keys whose adoption the log lacks: their durable value in the RDB is the only copy.
     pub(crate) ahead: BTreeSet<(Db, Vec<u8>)>,
-    /// Captured names that came with the RDB, and that the log does not have.
+    /// Native keys of the RDB under a captured prefix that the log does not contain.
     pub(crate) captured: Vec<(Db, Vec<u8>)>,
 }
 
@@ -63,33 +63,33 @@ pub(crate) static START: Gil<Start> = Gil::new(Start {
     captured: Vec::new(),
 });
 
-/// The log is open.
+/// Notes the log, once it is open.
 pub(crate) fn log_is_open(uuid: [u8; 16], fresh: bool) {
     START.with(|start| {
         start.uuid = uuid;
         start.fresh = fresh;
     });
-    // What the server's files bring for a log that did not exist goes into the store, and into the log
-    // only once somebody has said so.
+    // A log that did not exist may lack the keys of the server's files. They go into the store, but into the log only after the
+    // operator has allowed that.
     engine::with(|engine| engine.mute = fresh);
 }
 
-/// True once the keyspace and the store agree: a rewrite may begin.
+/// True once the keyspace and the store agree, so that a rewrite may begin.
 pub(crate) fn serves() -> bool {
     START.with(|start| matches!(start.phase, Phase::Serving))
 }
 
-/// True while the log has what was before a load that failed.
+/// True while the log still contains the data set from before a load.
 pub(crate) fn rebase_pending() -> bool {
     START.with(|start| matches!(start.phase, Phase::Reloading(_) | Phase::Broken(_)))
 }
 
-/// A command of ours runs while the server reads its AOF. True: it is to do nothing, since the log has it.
+/// True if the module's commands must do nothing while the server reads its AOF, since the log contains their effects.
 pub(crate) fn skips_loading_command() -> bool {
     START.with(|start| matches!(start.phase, Phase::Starting) && !start.fresh)
 }
 
-/// A durable value came under this name. True: the start deals with it later.
+/// Called for a loaded durable value, with its key. True if the start handles the key later.
 pub(crate) fn takes_loaded(db: Db, name: &[u8]) -> bool {
     START.with(|start| {
         let later = matches!(start.phase, Phase::Starting) && !start.fresh;
@@ -100,7 +100,7 @@ pub(crate) fn takes_loaded(db: Db, name: &[u8]) -> bool {
     })
 }
 
-/// Databases are swapped. True: the server reads its AOF, and what it has loaded goes along.
+/// Called for SWAPDB. True if the server reads its AOF: then the databases of the loaded keys are swapped.
 pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
     let later = skips_loading_command();
     START.with(|start| {
@@ -111,7 +111,7 @@ pub(crate) fn swaps_loaded(a: Db, b: Db) -> bool {
     later
 }
 
-/// The server loads its RDB, and a key has come.
+/// Notes a key that the server has loaded from its RDB, if the key may be stale.
 pub(crate) fn key_loaded(db: Db, name: &[u8]) {
     if !captured_keys::is_captured(name) {
         return;
@@ -120,7 +120,7 @@ pub(crate) fn key_loaded(db: Db, name: &[u8]) {
     START.with(|start| {
         let in_log = match &start.phase {
             Phase::Starting if !start.fresh && start.rdb_at_start => in_store,
-            // A replica's: the log has what it may have to go on from.
+            // A replica that starts from an RDB: this is the log's state, from which the replica may have to go on.
             Phase::Broken(log) if start.follows && !start.fresh => log.find(db, name).is_some(),
             _ => return,
         };
@@ -130,9 +130,9 @@ pub(crate) fn key_loaded(db: Db, name: &[u8]) {
     });
 }
 
-/// What is loaded will replace what the store held.
+/// The loaded data set will replace `held`, the values of the store so far.
 pub(crate) fn replace(held: Box<Store>) {
-    // While nobody has decided about them, the log has none of the keys.
+    // If the operator has not decided about these keys yet, the log contains none of them.
     let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
     reload(if undecided { Box::default() } else { held });
 }
@@ -142,10 +142,10 @@ pub(crate) fn reload(before: Box<Store>) {
     engine::with(engine::Engine::store_leaves);
 }
 
-/// Everything was flushed. `None`: that belongs to a load, which keeps what is to be kept.
+/// Handles a flush of everything that belongs to a load. `None` if it does: the phase then has what the log contains.
 pub(crate) fn flushed_by_load(held: Box<Store>) -> Option<Box<Store>> {
     match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
-        // What was loaded so far.
+        // `held` is what was loaded so far.
         Phase::Reloading(before) => reload(before),
         Phase::Broken(before) => START.with(|start| start.phase = Phase::Broken(before)),
         Phase::Serving if server_state::is_loading() => {
@@ -161,7 +161,7 @@ pub(crate) fn flushed_by_load(held: Box<Store>) -> Option<Box<Store>> {
     None
 }
 
-/// Everything was flushed for a load that does not begin.
+/// Handles a flush of everything that was made for a load which could not begin.
 pub(crate) fn flushed_in_vain(held: Box<Store>) {
     if !stands_by_itself() {
         let undecided = engine::with(|engine| std::mem::replace(&mut engine.mute, true)) == Some(true);
@@ -174,7 +174,7 @@ pub(crate) fn flushed_in_vain(held: Box<Store>) {
     log::warning("everything was flushed for a load that did not begin: the durable keys are put back");
 }
 
-/// False on a replica that waits for its primary's data set: whatever it has until then is of no worth.
+/// False on a replica that waits for its primary's data set, which will replace all keys that the replica has.
 pub(crate) fn stands_by_itself() -> bool {
     !server_state::is_replica() || Flags::of_server().any(Flags::REPLICA_IS_ONLINE)
 }

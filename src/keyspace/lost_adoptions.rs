@@ -1,6 +1,6 @@
-//! Adoptions that the server's AOF tells of and that the log, cut short by a crash, does not have. The AOF has them
-//! first: it is written by the event loop, the log behind it. The native value that the AOF has is all that is left
-//! of such a key, so it stays, and is adopted again (`lifecycle::readopt`).
+//! Adoptions that are in the server's AOF but not in the log, because a crash has cut the log short. The AOF gets them first:
+//! the event loop writes the AOF, and the log is written after that. The native value in the AOF is the only copy of such a
+//! key. So it stays, and is adopted again (`lifecycle::readopt`).
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +11,13 @@ use mylog_core::effect::{self, Db};
 use super::load_state::START;
 use crate::engine;
 
-/// Names whose adoption the log lacks.
+/// Keys whose adoption the log lacks.
 static NAMES: Gil<BTreeSet<(Db, Vec<u8>)>> = Gil::new(BTreeSet::new());
 
-/// Set while such a key is between two names.
+/// Set between the two notifications of a RENAME or MOVE of such a key.
 static MOVES: AtomicBool = AtomicBool::new(false);
 
-/// Which log has an adoption, and as which seq: 16 bytes and 8.
+/// The log that has an adoption, in 16 bytes, and the seq of the adoption, in 8.
 pub(crate) fn origin(seq: u64) -> [u8; 24] {
     let mut origin = [0; 24];
     let (uuid, number) = origin.split_at_mut(16);
@@ -26,7 +26,7 @@ pub(crate) fn origin(seq: u64) -> [u8; 24] {
     origin
 }
 
-/// The AOF says that a native key was adopted.
+/// Called for an adoption in the AOF: notes the key if the log lacks the adoption. `told` is what `origin` has made.
 pub(crate) fn adopted(db: Db, name: &[u8], told: &[u8]) {
     let of_log = told
         .split_at_checked(16)
@@ -43,18 +43,18 @@ pub(crate) fn adopted(db: Db, name: &[u8], told: &[u8]) {
     });
 }
 
-/// True if the native value of a name stays.
+/// True if the native value of this key stays.
 pub(crate) fn keeps(db: Db, name: &[u8]) -> bool {
     NAMES.with(|names| !names.is_empty() && names.contains(&(db, name.to_vec())))
 }
 
-/// RENAME or MOVE of the AOF takes a key away from its name; `arrived` tells of the one that it gets.
+/// Called when a RENAME or MOVE in the AOF takes a value from this key. `arrived` is called with its new key.
 pub(crate) fn left(db: Db, name: &[u8]) {
     let lacks = NAMES.with(|names| !names.is_empty() && names.remove(&(db, name.to_vec())));
     MOVES.store(lacks, Ordering::Relaxed);
 }
 
-/// The key of which `left` has told is here now. What had this name before is gone.
+/// Called with the new key of the value for which `left` was called. An old value of the new key is replaced.
 pub(crate) fn arrived(db: Db, name: &[u8]) {
     let lacks = MOVES.swap(false, Ordering::Relaxed);
     NAMES.with(|names| {
@@ -66,7 +66,7 @@ pub(crate) fn arrived(db: Db, name: &[u8]) {
     });
 }
 
-/// Databases are swapped by the AOF.
+/// Called for a SWAPDB in the AOF.
 pub(crate) fn swapped(a: Db, b: Db) {
     NAMES.with(|names| {
         let all = std::mem::take(names).into_iter();
@@ -74,12 +74,12 @@ pub(crate) fn swapped(a: Db, b: Db) {
     });
 }
 
-/// Takes all of them.
+/// Removes and returns all keys.
 pub(crate) fn take() -> BTreeSet<(Db, Vec<u8>)> {
     NAMES.with(std::mem::take)
 }
 
-/// A primary's data set takes the place of what was loaded.
+/// Forgets all keys: a primary's data set replaces what was loaded.
 pub(crate) fn forget() {
     NAMES.with(BTreeSet::clear);
 }

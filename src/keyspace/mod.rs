@@ -1,4 +1,4 @@
-//! What the server does to durable keys: native commands, flushes, evictions, other databases.
+//! The server's actions on durable keys: native commands, flushes, evictions, other databases.
 
 #![forbid(unsafe_code)]
 

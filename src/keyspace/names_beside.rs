@@ -1,12 +1,12 @@
-//! A data set that is being loaded beside the present one: under which names its durable values came. None of them is in the keyspace
-//! yet, so none can be taken into the store (`lifecycle::loaded_beside`).
+//! The keys of durable values in a data set that is loaded beside the present one. None of these values is in the keyspace yet,
+//! so none can be registered in the store (`lifecycle::loaded_beside`).
 
 use module_api::gil::Gil;
 use mylog_core::effect::Db;
 
 struct Beside {
     loading: bool,
-    /// A value of ours was read, and its name has not been told yet.
+    /// A durable value was read, and the notification with its key has yet to follow.
     value_came: bool,
     names: Vec<(Db, Vec<u8>)>,
 }
@@ -17,7 +17,7 @@ static BESIDE: Gil<Beside> = Gil::new(Beside {
     names: Vec::new(),
 });
 
-/// A load beside the present data set begins.
+/// Called when a load beside the present data set begins.
 pub(crate) fn begins() {
     BESIDE.with(|beside| {
         beside.loading = true;
@@ -25,20 +25,20 @@ pub(crate) fn begins() {
     });
 }
 
-/// True until it has ended.
+/// True until such a load has ended.
 pub(crate) fn is_loading() -> bool {
     BESIDE.with(|beside| beside.loading)
 }
 
-/// A value of ours was read.
+/// Called when a durable value was read.
 pub(crate) fn value_came() {
     BESIDE.with(|beside| beside.value_came = beside.loading);
 }
 
-/// A key was loaded. True: it is no key of the keyspace yet.
+/// Called when a key was loaded. True if the load is beside the present data set, so that the key is not in the keyspace.
 pub(crate) fn came(db: Db, name: &[u8]) -> bool {
     BESIDE.with(|beside| {
-        // One that has expired on the way is not told of: then this is another's name, and is looked at later.
+        // A key that has expired during the load is not notified. Then this is the key of another value, which is checked later.
         if std::mem::take(&mut beside.value_came) {
             beside.names.push((db, name.to_vec()));
         }
@@ -46,7 +46,7 @@ pub(crate) fn came(db: Db, name: &[u8]) -> bool {
     })
 }
 
-/// The load has ended: takes the names.
+/// Ends the load, and returns its keys.
 pub(crate) fn take() -> Vec<(Db, Vec<u8>)> {
     BESIDE.with(|beside| {
         beside.loading = false;

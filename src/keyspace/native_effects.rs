@@ -1,9 +1,10 @@
-//! What native commands do to durable keys, made into effects. The filter sees attempts; this hears of what
-//! happened: the type's `unlink` callback, the notification behind it, and the server's flush and swap events.
+//! Turns what native commands do to durable keys into effects. The filter sees commands that may fail; this file is notified
+//! of what has happened: by the `unlink` callback of the types, the notification after it, and the server's flush and swap
+//! events.
 //!
-//! "Unlinked" means that a name is gone, never that the value is dead: RENAME and MOVE give the value its new
-//! name before or after that, depending on the version. So a name that is gone is provisional until
-//! something else happens, and only then a deletion. So is a flush of everything (`capture/flush`): a load may follow.
+//! "Unlinked" means that a key was removed, not that its value is deleted: RENAME and MOVE give the value its new key before or
+//! after that, depending on the version. So a removal is provisional until the next event, and only then a deletion. A flush
+//! of everything is provisional as well (`flushes.rs`): a load may follow.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,29 +30,29 @@ const NO_ENTRY: SlotId = SlotId {
     generation: u32::MAX >> 1,
 };
 
-/// Values that were loaded or copied and have not been adopted: at most so many.
+/// An upper bound of the values that were loaded or copied, and are not registered under a key yet.
 static LOADED: AtomicU32 = AtomicU32::new(0);
 
-/// Why a name is gone.
+/// Why a key was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// A command: whoever sent it waits for the disk.
+    /// By a command, whose client waits for the disk.
     Command,
-    /// Its time: nobody waits.
+    /// By its expire time: no client waits.
     Expired,
 }
 
-/// What has happened and may still turn out to be something else.
+/// A provisional change, which may still turn out to be a part of another one.
 enum Pending {
     Nothing,
-    /// This name lost its entry: deleted, or about to be renamed.
+    /// This key lost its entry: it was deleted, or is being renamed.
     Unlinked(Db, Vec<u8>, SlotId),
-    /// Everything was flushed: by a command, or for a load that is to follow in the same command.
+    /// Everything was flushed: by a command, or for a load that follows in the same command.
     Flushed(Flushed),
 }
 
 static PENDING: Gil<Pending> = Gil::new(Pending::Nothing);
-/// Who is to be gated for what is pending, once it is known what it is.
+/// The client to be gated for the provisional change, once it is final.
 static AUTHOR: Gil<Option<Author>> = Gil::new(None);
 
 fn take_pending() -> Pending {
@@ -62,12 +63,12 @@ fn set_pending(new: Pending) {
     PENDING.with(|pending| *pending = new);
 }
 
-/// True while something has happened that may still turn out to be something else.
+/// True while there is a provisional change.
 pub(crate) fn is_pending() -> bool {
     PENDING.with(|pending| !matches!(pending, Pending::Nothing))
 }
 
-/// Before each command that the filter sees: a name that has lost its entry is final.
+/// Called before each command that the filter sees: makes the removal of a key final.
 #[inline]
 pub(crate) fn settle_unlinked() {
     if PENDING.with(|pending| matches!(pending, Pending::Unlinked(..))) {
@@ -75,30 +76,30 @@ pub(crate) fn settle_unlinked() {
     }
 }
 
-/// True while everything was flushed, and a load may follow that makes it none.
+/// True while a flush of everything is provisional, since a load may follow.
 pub(crate) fn is_flushed() -> bool {
     PENDING.with(|pending| matches!(pending, Pending::Flushed(_)))
 }
 
-/// A value is being loaded or copied: a notification with its name follows.
+/// Called when a value is loaded or copied: a notification with its key follows.
 pub(crate) fn expect_loaded() {
     LOADED.fetch_add(1, Ordering::Relaxed);
     names_beside::value_came();
 }
 
-/// The `unlink` callback: a name has lost its entry.
+/// Called by the `unlink` callback: a key has lost its entry.
 pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
     if in_own_op() {
         return;
     }
     settle(Cause::Command);
-    // A RENAME may have been heard of before: then the entry has its new name already.
+    // The rename may have been notified before: then the store has the entry under its new key already.
     let end = engine::with(|engine| {
         let is_told = engine.store.find(db, key) == Some(id);
         is_told.then(|| engine.store.entry(id).map_or(NEVER, |entry| entry.expire_at()))
     });
     if let Some(Some(end)) = end {
-        // Nobody waits for what is deleted because its time is over: after a crash it would be gone, too.
+        // No client waits for the deletion of an expired key: after a crash, its expire time would delete it again.
         let is_over = end != NEVER && end <= server::now_ms();
         let author = (!is_over).then(|| unheld::watch(Some(key))).flatten();
         AUTHOR.with(|slot| *slot = author);
@@ -106,12 +107,12 @@ pub(crate) fn unlinked(db: Db, key: &[u8], id: SlotId) {
     }
 }
 
-/// Makes what is pending final: nothing followed that would have made it something else. Called before
-/// every own command, at each further callback, and at the end of every unit and turn.
+/// Makes a provisional change final, since no event followed that made it a part of another change. Called before every command
+/// of the module, at each further callback, and at the end of every unit and turn.
 pub(crate) fn settle(cause: Cause) {
     match take_pending() {
         Pending::Nothing => {}
-        // By now another command may run than the one that did it.
+        // The running command may be another one by now than the command that made the change.
         pending if acks::is_on() => {
             let author = AUTHOR.with(Option::take).filter(|_| cause == Cause::Command);
             waited_for_by(author, || finally(pending, cause));
@@ -125,7 +126,7 @@ fn strict_seq() -> u64 {
     engine::with(|engine| engine.strict_seq()).unwrap_or(0)
 }
 
-/// Runs a change for which this client is gated, if it is known who made it.
+/// Makes a change, and gates the client that has caused it, if that client is known.
 fn waited_for_by(author: Option<Author>, change: impl FnOnce()) {
     let before = strict_seq();
     change();
@@ -135,7 +136,7 @@ fn waited_for_by(author: Option<Author>, change: impl FnOnce()) {
     }
 }
 
-/// Runs a change that a command outside of ours has made: it waits at the end of its unit.
+/// Makes a change that a native command has caused: its client waits at the end of the unit.
 fn waited_for<R>(change: impl FnOnce() -> R) -> R {
     let before = strict_seq();
     let done = change();
@@ -167,7 +168,7 @@ fn finally(pending: Pending, cause: Cause) {
     }
 }
 
-/// Commits what a command outside of ours has done. It has happened: there is nobody to tell of an error.
+/// Commits the effect of a native command. The command has run already, so an error can only be logged.
 fn take_effect(engine: &mut engine::Engine, effect: &Effect<'_>) -> Option<Applied> {
     match engine.commit(effect) {
         Ok(applied) => Some(applied),
@@ -180,12 +181,12 @@ fn take_effect(engine: &mut engine::Engine, effect: &Effect<'_>) -> Option<Appli
     }
 }
 
-/// A keyspace notification of a generic, expired, evicted or loaded event.
+/// Handles a keyspace notification of a generic, expired, evicted or loaded event.
 pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
     if in_own_op() {
         return;
     }
-    // It may put keys back: before one is opened.
+    // This comes first: it may put keys back, and no key may be open then.
     if is_flushed() && event != b"loaded" {
         settle(Cause::Command);
     }
@@ -201,12 +202,12 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
         b"loaded" => {
             load_state::key_loaded(ctx.db(), key.bytes());
             if LOADED.load(Ordering::Relaxed) > 0 {
-                // 7.0 keeps this name on its stack, and ends itself when a key is opened with it.
+                // Redis 7.0 has this string on its stack, and ends itself if a key is opened with it. So a copy is used.
                 reconcile(ctx, OwnedStr::new(key.bytes()).lend());
             }
         }
         b"expire" | b"persist" => reconcile_end(ctx, key),
-        // Nobody waits for what the server deletes by itself.
+        // No client waits for deletions that the server makes by itself.
         b"expired" | b"key_trimmed" => settle(Cause::Expired),
         b"evicted" => match take_pending() {
             Pending::Unlinked(db, name, id) => eviction::put_back(ctx, db, &name, id),
@@ -219,10 +220,10 @@ pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8], key: Str<'_>) {
     }
 }
 
-/// EXPIRE or PERSIST of a key: one of ours gets its new end.
+/// EXPIRE or PERSIST of a key: a durable key gets its new expire time.
 fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
     settle(Cause::Command);
-    // A native key of this name, of the time before: not the log's.
+    // The AOF is being read: this is a native key from before its adoption, and not the log's.
     if load_state::skips_loading_command() {
         return;
     }
@@ -232,7 +233,7 @@ fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
     }
     let opened = Key::open(ctx, key, Mode::ReadNoTouch);
     let expire_at = match opened.holds() {
-        // On a writable replica of 7.0 a key that has got an expire time of the past opens as a missing one.
+        // On a writable replica of 7.0, a key with an expire time in the past opens as a missing one.
         Holds::Nothing => server::now_ms(),
         _ => opened.expire_at(),
     };
@@ -248,7 +249,7 @@ fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
     });
 }
 
-/// A name may hold something new: makes the store agree with the keyspace about it.
+/// A key may contain a new value: makes the store agree with the keyspace about this key.
 fn reconcile(ctx: Ctx<'_>, name: Str<'_>) {
     waited_for(|| take_in(ctx, name));
 }
@@ -258,16 +259,16 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     if load_state::takes_loaded(db, name.bytes()) {
         return;
     }
-    // Not used by that: RESTORE and a load say how long a key has been idle.
+    // The key is opened without a touch: RESTORE and a load set its idle time themselves.
     let key = Key::open(ctx, name, Mode::WriteNoTouch);
     let Holds::Ours(kind, handle) = key.holds() else {
-        // A native value took the name.
+        // A native value has replaced the durable one.
         return settle(Cause::Command);
     };
     let id = match entry_of(handle) {
         Some(id) => rename_to(id, db, name.bytes()),
         None => {
-            // Values that were loaded in vain are counted still: never below zero.
+            // `loads_ended` resets the count, and a value that was loaded before may be registered after that: never below zero.
             let _ = LOADED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
                 Some(n.saturating_sub(1))
             });
@@ -309,11 +310,11 @@ fn take_away(key: &Key<'_>, kind: Kind, name: Str<'_>) {
     }
 }
 
-/// An entry is found under this name: if it had another one, it was renamed or moved.
+/// An entry was found under this key. If the store has it under another key, it was renamed or moved.
 fn rename_to(id: SlotId, db: Db, name: &[u8]) -> Option<SlotId> {
     match take_pending() {
         Pending::Unlinked(_, _, gone) if gone == id => {}
-        // The name that it takes: the rename itself takes that entry away.
+        // The removed key is the rename's target: the effect of the rename removes its entry.
         Pending::Unlinked(of_db, of, _) if of_db == db && of == name => {}
         other => {
             set_pending(other);
@@ -331,10 +332,10 @@ fn rename_to(id: SlotId, db: Db, name: &[u8]) -> Option<SlotId> {
     })?
 }
 
-/// A value without a name got this one.
+/// Registers a value that has no key yet under this key.
 fn adopt(unnamed: Unnamed, db: Db, name: &[u8]) -> Option<SlotId> {
     match take_pending() {
-        // What the name held is replaced by the effect below.
+        // The effect below replaces the removed value.
         Pending::Unlinked(of_db, of, _) if of_db == db && of == name => {}
         other => {
             set_pending(other);
@@ -350,10 +351,10 @@ fn adopt(unnamed: Unnamed, db: Db, name: &[u8]) -> Option<SlotId> {
     })?
 }
 
-/// FLUSHALL, FLUSHDB, DEBUG RELOAD or a full sync begins. `None`: all databases.
+/// Called when FLUSHALL, FLUSHDB, DEBUG RELOAD or a full sync begins. `None`: all databases.
 pub(crate) fn flush_begins(db: Option<Db>) {
     settle(Cause::Command);
-    // The server's AOF repeats it. The log has it, and what came behind it, which must not be flushed.
+    // The server's AOF repeats a flush that the log contains. The log also has later changes, which must not be flushed.
     if load_state::skips_loading_command() {
         return;
     }
@@ -367,7 +368,7 @@ pub(crate) fn flush_begins(db: Option<Db>) {
             let old = engine::with(|engine| {
                 (!engine.store.is_empty()).then(|| Box::new(std::mem::take(&mut engine.store)))
             });
-            // A load that has begun, or one that failed, has a part in it: what it is to replace is kept elsewhere.
+            // If the flush belongs to a load that has begun or failed, `load_state` keeps what the log contains.
             if let Some(old) = old.flatten().and_then(load_state::flushed_by_load) {
                 set_pending(Pending::Flushed(Flushed::now(old)));
                 let author = unheld::watch(None);
@@ -377,10 +378,10 @@ pub(crate) fn flush_begins(db: Option<Db>) {
     }
 }
 
-/// SWAPDB has happened.
+/// Called after SWAPDB.
 pub(crate) fn swapped(a: Db, b: Db) {
     match take_pending() {
-        // It has happened to what was flushed as well: what is put back comes where it would be now.
+        // SWAPDB affects the flushed values, too: keys that are put back get the databases in which they would be now.
         Pending::Flushed(flushed) => {
             set_pending(Pending::Flushed(flushed.swapped(a, b)));
             return settle(Cause::Command);
@@ -389,7 +390,7 @@ pub(crate) fn swapped(a: Db, b: Db) {
     }
     settle(Cause::Command);
     resend::swapped(a, b);
-    // The server's AOF repeats it, and the log has it.
+    // The server's AOF repeats a SWAPDB that the log contains.
     if load_state::swaps_loaded(a, b) {
         return lost_adoptions::swapped(a, b);
     }
@@ -399,8 +400,8 @@ pub(crate) fn swapped(a: Db, b: Db) {
     }
 }
 
-/// A load begins. If a flush of everything came just before, in the same command, that was no flush:
-/// returns what the store held.
+/// Called when a load begins. If a flush of everything has come just before in the same command, it was a part of the load:
+/// the values from before the flush are returned.
 pub(crate) fn load_begins() -> Option<Box<Store>> {
     match take_pending() {
         Pending::Flushed(flushed) => Some(flushed.held),
@@ -412,12 +413,12 @@ pub(crate) fn load_begins() -> Option<Box<Store>> {
     }
 }
 
-/// A value came with the server's files under this name, and is to be the store's now.
+/// Registers a value of the server's files under its key.
 pub(crate) fn adopt_now(ctx: Ctx<'_>, name: Str<'_>) {
     reconcile(ctx, name);
 }
 
-/// A load is over: whatever was loaded and found no name never will.
+/// Called when a load has ended: a value that has no key by now will never get one.
 pub(crate) fn loads_ended() {
     LOADED.store(0, Ordering::Relaxed);
 }

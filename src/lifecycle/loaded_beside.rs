@@ -1,8 +1,8 @@
-//! A data set that is loaded beside the present one, and takes its place at once: `repl-diskless-load swapdb`. Until then
-//! clients read the present one, and the log has it.
+//! A data set that is loaded beside the present one and then replaces it at once: `repl-diskless-load swapdb`. Until then
+//! clients read the present data set, and the log keeps it.
 //!
-//! The values that come are not in the keyspace yet, so none can be taken into the store under its name. Their names
-//! are kept until the server has put the new data set in place of the old one; if it never does, they are forgotten.
+//! The loaded values are not in the keyspace yet, so none can be registered in the store under its key. Their keys are kept
+//! until the server has replaced the old data set by the new one. If it never does, the keys are forgotten.
 
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::{Ctx, OwnedStr, own_context};
@@ -12,12 +12,12 @@ use super::reload;
 use crate::engine::value_handle::entry_of;
 use crate::keyspace::{names_beside, native_effects};
 
-/// The load has come to nothing, and the server drops what was loaded.
+/// Called when the load has failed, and the server drops the loaded data set.
 pub(crate) fn aborted() {
     names_beside::take();
 }
 
-/// The server has put what was loaded in place of what there was.
+/// Called when the server has replaced the present data set by the loaded one.
 pub(crate) fn swapped_in() {
     let names = names_beside::take();
     reload::replaced();
@@ -26,8 +26,8 @@ pub(crate) fn swapped_in() {
     let mut last = 0;
     for (told, name) in names {
         let name = OwnedStr::new(&name);
-        // 7.0 tells 0 for every database of a data set that is not in place. An RDB has them one behind the other, so
-        // what is not where it was told is where the last one was, or behind that.
+        // Redis 7.0 notifies database 0 for every key of a data set that is not in place yet. An RDB has its databases in
+        // order. So a key that is not in the notified database is in that of the key before it, or in a later one.
         let behind = (last..).map_while(|db| holds_loaded(ctx, db, &name));
         let mut found = std::iter::once_with(|| holds_loaded(ctx, told, &name).flatten())
             .chain(behind)
@@ -41,8 +41,8 @@ pub(crate) fn swapped_in() {
     let _ = ctx.select_db(was);
 }
 
-/// Goes to a database; `None` if there is none of that number. What that returns is the number if the name holds a
-/// value there that the store does not have yet.
+/// Selects a database; `None` if it does not exist. Otherwise returns its number if the key contains a value there that is not
+/// registered in the store yet.
 fn holds_loaded(ctx: Ctx<'_>, db: Db, name: &OwnedStr) -> Option<Option<Db>> {
     ctx.select_db(db).ok()?;
     let holds = Key::open(ctx, name.lend(), Mode::ReadNoTouch).holds();

@@ -1,4 +1,4 @@
-//! The difference between two states, for the log: it goes from one whole state to the other.
+//! The difference between two states, which the log gets: so it goes from one whole state to the other.
 
 use mylog_core::effect::{Change, Effect};
 use mylog_core::store::Store;
@@ -6,17 +6,17 @@ use mylog_core::store::Store;
 use crate::engine::Engine;
 use crate::keyspace::load_state::START;
 
-/// What the RDB last read brought is the log's now: found again beside the log, it is no stranger. Noted each time,
-/// since it also tells what the log had before that (`stale_rdb`).
+/// Notes in the log that the keys of the last loaded RDB belong to it now: if that RDB is found beside the log later, it is
+/// known. Noted each time, since the record also says which records are older than the RDB (`stale_rdb`).
 pub(super) fn remember_lineage(engine: &mut Engine) {
     let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
     if let Some((uuid, seq)) = rdb.filter(|(uuid, _)| *uuid != own) {
-        // It fits any store.
+        // A lineage can be applied to any store.
         let _ = engine.commit(&Effect::Lineage { uuid, seq });
     }
 }
 
-/// Appends what makes `before` into the store's present state. All of it is one group.
+/// Appends the difference between `before` and the store's present state, as one group. Returns the number of records.
 pub(super) fn append_difference(engine: &mut Engine, before: &Store) -> usize {
     let mut records: Vec<Vec<u8>> = Vec::new();
     let now = &engine.store;

@@ -1,5 +1,5 @@
-//! Durable keys that came with the server's files and whose log is missing: they are taken into the log, or durable writes are
-//! refused (`mylog.load-missing`).
+//! Durable keys of the server's files whose log is missing: either they are taken into the log, or durable writes are refused
+//! (`mylog.load-missing`).
 
 use module_api::server::log;
 use module_api::{OwnedStr, own_context};
@@ -12,7 +12,7 @@ use crate::keyspace::load_state::{START, serves};
 use crate::keyspace::native_effects;
 use crate::settings::config;
 
-/// Durable writes are refused until somebody has decided.
+/// Refuses durable writes until the operator has decided.
 pub(super) fn refuse(keys: usize, what: &'static str) {
     let refusal = Refusal::NoLineage { keys, what };
     log::warning(&refusal.to_string());
@@ -21,7 +21,7 @@ pub(super) fn refuse(keys: usize, what: &'static str) {
     engine::refresh_attention();
 }
 
-/// What the server's files brought for a log that did not exist, and what has just been configured for it.
+/// Decides, by the config, about keys of the server's files for which no log existed.
 pub(super) fn decide_unlogged() {
     let keys = engine::with(|engine| if engine.mute { engine.store.len() } else { 0 }).unwrap_or(0);
     if keys > 0 && !config::adopts_missing() {
@@ -41,12 +41,12 @@ pub(super) fn decide_unlogged() {
     }
 }
 
-/// `mylog.load-missing` has changed.
+/// Called when `mylog.load-missing` was set.
 pub(crate) fn load_missing_changed() {
     if !config::adopts_missing() || !serves() {
         return;
     }
-    // Only this reason: durable writes may be refused for another one, which nobody can configure away.
+    // Only this refusal is ended. Durable writes may be refused for another reason, which no config can remove.
     let (refused, foreign) = START.with(|start| {
         (
             std::mem::take(&mut start.refused),

@@ -1,5 +1,5 @@
-//! Loads after the start, DEBUG RELOAD and full syncs: the keyspace says what the store is, and the log gets
-//! the difference. Until then the log keeps what was before, and wins if the load comes to nothing.
+//! Loads after the start: DEBUG RELOAD and full syncs. The loaded keyspace becomes the store, and the log gets the difference.
+//! Until then the log keeps the old data set, and that one is restored if the load fails.
 
 use module_api::context::Flags;
 use module_api::own_context;
@@ -16,7 +16,7 @@ use crate::keyspace::{all_keys, names_beside, native_effects};
 use crate::settings::always_keys;
 use crate::{engine, rewrite};
 
-/// A load of a whole data set begins.
+/// Called when a load of a whole data set begins.
 pub(crate) fn load_begins(of_rdb: bool) {
     START.with(|start| {
         start.rdb = None;
@@ -29,7 +29,7 @@ pub(crate) fn load_begins(of_rdb: bool) {
     if starts && of_rdb && Flags::of_server().any(Flags::REPLICA) {
         return follow();
     }
-    // What there is stays until then, for the clients and for the log.
+    // The present data set stays until the other one replaces it, for the clients and for the log.
     if names_beside::is_loading() {
         return;
     }
@@ -37,25 +37,25 @@ pub(crate) fn load_begins(of_rdb: bool) {
     let into_nothing = engine::with(|engine| engine.store.is_empty()) == Some(true);
     match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
         Phase::Starting => {}
-        // What came of a load that failed is nothing; the log still has what was before it.
+        // The result of the load that failed is worth nothing. The log still has the data set from before it.
         Phase::Broken(before) | Phase::Reloading(before) => reload(before),
-        // Where there was nothing before, a load that is cut off must leave nothing of its own in the log.
+        // With an empty store, too: a load that is cut off must leave none of its keys in the log.
         Phase::Serving if flushed.is_some() || into_nothing => replace(flushed.unwrap_or_default()),
-        // It adds to what is there (DEBUG RELOAD NOFLUSH), or will flush that once it has seen the head of the file.
+        // The load adds to the present keys (DEBUG RELOAD NOFLUSH), or will flush them once it has read the head of the file.
         Phase::Serving => START.with(|start| start.phase = Phase::Serving),
     }
     rewrite::heed();
 }
 
-/// A replica that starts is about to load its RDB, and will ask its primary to go on from where that ends. The log has
-/// more: to have that and to be sent it again would apply it twice. So the RDB counts until the sync is done, and the
-/// log keeps what it has.
+/// A replica that starts is about to load its RDB, and will ask its primary to continue from the end of the RDB. The log
+/// contains more than the RDB: with the log's state, the replica would apply those changes a second time. So the RDB's state
+/// counts until the sync is done, and the log stays as it is.
 ///
-/// The store is emptied now, so that each value is taken in while it is loaded: behind the load, a key whose expire time
-/// has passed opens as a missing one, and its primary may have renewed that time since.
+/// The store is emptied now, so that each value is registered while it is loaded. After the load a key whose expire time has
+/// passed opens as a missing one, although the primary may have renewed that time since.
 fn follow() {
     let before = engine::with(|engine| {
-        // A new log has nothing, nor has the store.
+        // A new log is empty, and so is the store.
         engine.mute = true;
         std::mem::take(&mut engine.store)
     });
@@ -65,7 +65,7 @@ fn follow() {
     });
 }
 
-/// A data set that was loaded beside it has taken the place of what the store held.
+/// Called when a data set that was loaded beside the present one has replaced it.
 pub(super) fn replaced() {
     let held = engine::with(|engine| Box::new(std::mem::take(&mut engine.store))).unwrap_or_default();
     match START.with(|start| std::mem::replace(&mut start.phase, Phase::Starting)) {
@@ -79,7 +79,7 @@ pub(super) fn replaced() {
     rewrite::heed();
 }
 
-/// A load has ended: the store is what the keyspace holds, and the log gets the difference.
+/// Called when a load has ended: the loaded keyspace is the store, and the log gets the difference.
 pub(crate) fn load_ended(failed: bool) {
     native_effects::loads_ended();
     match START.with(|start| std::mem::replace(&mut start.phase, Phase::Serving)) {
@@ -93,13 +93,13 @@ pub(crate) fn load_ended(failed: bool) {
             log::warning("a load has failed: the durable keys are those of the log");
         }
         Phase::Reloading(before) => START.with(|start| start.phase = Phase::Broken(before)),
-        // A load that added to what was there went straight to the log.
+        // A load that added to the present keys went straight to the log.
         Phase::Serving if !failed => drop(engine::with(remember_lineage)),
         other => START.with(|start| start.phase = other),
     }
 }
 
-/// The link to the primary is up: what a replica has is the primary's, whatever its log has.
+/// Called when the link to the primary is up: the replica's data set is the primary's, whatever its log contains.
 pub(crate) fn synced() {
     START.with(|start| start.captured.clear());
     let before = START.with(
@@ -117,7 +117,7 @@ pub(crate) fn synced() {
     }
 }
 
-/// The log gets what makes what it has into what the store has.
+/// Appends the difference between the log's last state and the store.
 fn rebase(before: &Store) {
     let refused = START.with(|start| {
         start.fresh = false;
@@ -131,11 +131,11 @@ fn rebase(before: &Store) {
     let (keys, changes, seq) = engine::with(|engine| {
         engine.mute = false;
         for lineage in before.lineages() {
-            // The log has it. It fits any store.
+            // The log has this lineage already. A lineage can be applied to any store.
             let _ = engine.store.apply(&lineage);
         }
         let changes = append_difference(engine, before);
-        // In the same group: a lineage without its keys would let the log win over the only copy of them.
+        // In the same group as the keys: with a lineage but without its keys, the log would win over the only copy of them.
         remember_lineage(engine);
         engine.store_replaced();
         (engine.store.len(), changes, engine.last_seq())
@@ -146,14 +146,14 @@ fn rebase(before: &Store) {
     ));
     if changes > 0 {
         rewrite::schedule();
-        // Whoever sent DEBUG RELOAD is told of another data set than the log has. On a replica nobody waits.
+        // The reply to DEBUG RELOAD depends on a data set that the log does not have on disk yet. On a replica no client waits.
         if always_keys::anything() {
             unheld::must_wait(seq);
         }
     }
 }
 
-/// The server became a primary. One whose last sync is unfinished has its log's keys, not what came of it.
+/// Called when the server became a primary. If its last sync is unfinished, it gets the log's keys back.
 pub(crate) fn became_primary() {
     let (before, fresh) = START.with(|start| {
         let before = match std::mem::replace(&mut start.phase, Phase::Serving) {

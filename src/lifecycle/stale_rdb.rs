@@ -1,8 +1,8 @@
-//! Native keys that an RDB brings back from before they were adopted. The log wins: a name that it had after the
-//! RDB was saved holds what the log says, and if the log says nothing of it any more, nothing.
+//! Native keys that an RDB from before their adoption brings back. The log wins: if the log contained the key after the RDB was
+//! saved, the key gets the log's value; and if the log contains the key no more, it is deleted.
 //!
-//! The log is read once more for that, and only if there are such keys: native ones under a captured prefix. What
-//! can't be told to be of a time before is left as it came: a server without the module may have saved it.
+//! For that the log is read once more, but only if the RDB has such keys: native ones under a captured prefix. A key whose RDB
+//! is not known to be older stays as it was loaded: a server without the module may have saved it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ use crate::engine::own_change;
 use crate::keyspace::load_state::START;
 use crate::{engine, rewrite};
 
-/// Takes those of the names that came away which the log has had since the RDB was saved.
+/// Deletes those of the noted keys that the log has contained since the RDB was saved.
 pub(super) fn drop_outdated(ctx: Ctx<'_>) {
     let (came, own, rdb) = START.with(|start| (std::mem::take(&mut start.captured), start.uuid, start.rdb));
     let is_native = |(db, name): &Name| {
@@ -33,14 +33,14 @@ pub(super) fn drop_outdated(ctx: Ctx<'_>) {
     let saved = match rdb {
         Some((uuid, seq)) if uuid != own => Saved::ByAnother(uuid, seq),
         Some((_, seq)) => Saved::At(seq),
-        // When the log had nothing yet, or by a server without the module, at whatever time.
+        // The RDB was saved before the log had any key, or by a server without the module at any time.
         None if native.is_empty() => Saved::When(u64::MAX),
         None => Saved::When(file_time(ctx)),
     };
     let later = engine::with(|engine| match saved {
         Saved::At(seq) => engine.last_seq() > seq,
         Saved::When(_) => true,
-        // Of a log that ours knows nothing of it can't be told.
+        // If our log does not know the RDB's log, their order in time is unknown.
         Saved::ByAnother(uuid, seq) => engine.store.knows_lineage(&uuid, seq),
     });
     if !native.is_empty() && later == Some(true) {
@@ -106,12 +106,12 @@ fn look_up(ctx: Ctx<'_>, native: Vec<Name>, saved: Saved) {
     }
 }
 
-/// When the server's RDB file was written, in ms since 1970; never, if it can't be found. It is not exact to the
-/// tick of the system's clock, but between what is told apart by it a server has started.
+/// The time when the server's RDB file was written, in ms since 1970; `u64::MAX` if the file is not found. The time is exact to
+/// a tick of the system's clock only, but between the times that are compared a server was started.
 fn file_time(ctx: Ctx<'_>) -> u64 {
     let name = ctx.call(c"CONFIG", "", &[b"GET", b"dbfilename"]);
     let name = name.as_ref().and_then(|reply| reply.element(1));
-    // The server is in its folder.
+    // The server's working directory is the folder of the RDB.
     let time = name
         .and_then(|name| String::from_utf8(name.bytes().to_vec()).ok())
         .and_then(|name| fs::metadata(name).ok()?.modified().ok());
@@ -119,7 +119,7 @@ fn file_time(ctx: Ctx<'_>) -> u64 {
     since.map_or(u64::MAX, |since| since.as_millis() as u64)
 }
 
-/// Names that a line of the server's log shows.
+/// Number of keys that a line of the server's log shows.
 const SHOWN: usize = 10;
 
 type Name = (Db, Vec<u8>);
@@ -127,35 +127,36 @@ type Name = (Db, Vec<u8>);
 /// When the RDB was saved.
 #[derive(Clone, Copy)]
 enum Saved {
-    /// As of this seq of our log.
+    /// At this seq of our log.
     At(u64),
     /// At this time, in ms.
     When(u64),
-    /// By a primary, whose log is this one: before ours took what it had up to this seq.
+    /// By a primary: its log id, and the seq of its log. The RDB is older than the record with which our log took that data set
+    /// over.
     ByAnother([u8; 16], u64),
 }
 
-/// Native names that came with the RDB, looked for in the log.
+/// The native keys of the RDB that are searched for in the log.
 struct Known {
-    /// Where the log would have them now, and where they came.
+    /// The keys by their place in the log, which SWAPDB changes, with their place in the RDB.
     names: BTreeMap<Name, Name>,
-    /// All of `names`, as they came.
+    /// All keys of `names`, by their place in the RDB.
     came: BTreeMap<Name, Name>,
     saved: Saved,
-    /// The primary's log that the RDB was saved by, and its seq.
+    /// The log id and the seq of the primary that saved the RDB.
     by: Option<([u8; 16], u64)>,
-    /// The snapshot of the log is of a later time than the RDB.
+    /// The log's snapshot section is younger than the RDB.
     rewritten: bool,
-    /// It may be.
+    /// The log's snapshot section may be younger than the RDB.
     may_be_rewritten: bool,
-    /// Those that the snapshot has: not among the log's keys by now, so the log deletes them behind it.
+    /// The keys that the snapshot section contains. The log contains them no more, so it deletes them after the snapshot.
     in_snapshot: Vec<Name>,
-    /// Those that the log has had since.
+    /// The keys that the log has contained since the RDB was saved.
     dead: Vec<Name>,
 }
 
 impl Known {
-    /// True if a record, written at `wall_ms`, is of a later time than the RDB.
+    /// True if a record, written at `wall_ms`, is younger than the RDB.
     fn is_later(&mut self, seq: u64, wall_ms: u64, effect: &Effect<'_>) -> bool {
         if let Effect::Lineage { uuid, seq: taken } = effect {
             self.took(seq, *uuid, *taken);
@@ -167,8 +168,8 @@ impl Known {
         }
     }
 
-    /// The log took a primary's data set. If that is the RDB's, all before it is of a time before the RDB: also what
-    /// came behind an earlier sync from a primary whose log had not changed meanwhile.
+    /// Handles a record with which the log took a primary's data set over. If that data set is the RDB's, all records before are
+    /// older than the RDB. That includes records after an earlier sync from the primary, if its log had not changed in between.
     fn took(&mut self, seq: u64, uuid: [u8; 16], taken: u64) {
         let waits = matches!(self.saved, Saved::ByAnother(..));
         if self
@@ -205,7 +206,7 @@ impl Known {
 impl Replay for Known {
     fn snapshot(&mut self, payload: &[u8], count: u32) -> Result<(), BadRecords> {
         decode_records(payload, count, |_, effect| {
-            // A lineage of the snapshot was known when that was made.
+            // Any lineage in the snapshot section is older than the snapshot itself.
             self.is_later(0, 0, &effect);
             let found = self.find(&effect);
             self.in_snapshot.extend(found);
@@ -218,7 +219,7 @@ impl Replay for Known {
         let found = std::mem::take(&mut self.in_snapshot);
         match self.saved {
             Saved::At(seq) => self.rewritten = totals.base_seq > seq,
-            // When it was rewritten does not stand in the log.
+            // The log does not say when its snapshot was made.
             Saved::When(_) => self.may_be_rewritten = totals.base_seq > 0,
             Saved::ByAnother(..) => {}
         }

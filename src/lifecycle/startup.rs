@@ -1,6 +1,5 @@
-//! From the server's start to its first client: the log is read in OnLoad, and its keys enter the keyspace
-//! once the server has loaded its own files. The log is authoritative: what an RDB or AOF brought for its
-//! keys is replaced. And the loads that come later: DEBUG RELOAD and full syncs.
+//! From the server's start to its first client. OnLoad reads the log, and the log's keys enter the keyspace after the server has
+//! loaded its own files. The log is authoritative: for its keys it replaces the values of an RDB or AOF.
 
 use module_api::keys::io::Io;
 use module_api::keys::key::{Holds, Key, Mode};
@@ -15,7 +14,7 @@ use crate::engine::{self, own_change};
 use crate::keyspace::load_state::{Phase, START};
 use crate::keyspace::{all_keys, lost_adoptions, native_effects, unsynced_adoptions};
 
-/// Before the first client: the log's keys enter the keyspace.
+/// Called before the first client is served: the log's keys enter the keyspace.
 pub(crate) fn enter(ctx: Ctx<'_>) {
     if START.with(|start| std::mem::take(&mut start.follows)) {
         census::begin();
@@ -45,8 +44,8 @@ pub(crate) fn enter(ctx: Ctx<'_>) {
     foreign_slots::drop_those_of_others(ctx);
 }
 
-/// A primary with an RDB offers its replicas to go on from where the RDB ends. Where the log has more, they
-/// would never get that: a new replication id makes them sync in full.
+/// A primary with an RDB lets its replicas continue from the end of the RDB. If the log contains more than the RDB, these
+/// replicas would never get the difference: with a new replication id they make a full sync.
 fn refuse_partial_syncs(ctx: Ctx<'_>) {
     let (own, rdb) = START.with(|start| (start.uuid, start.rdb));
     let differs = engine::with(|engine| match rdb {
@@ -58,8 +57,8 @@ fn refuse_partial_syncs(ctx: Ctx<'_>) {
     }
 }
 
-/// Durable keys that the server's files have and the log has not: the log knows that they were deleted, or
-/// does not know yet that they were adopted, or they belong to another log.
+/// Handles durable keys that are in the server's files but not in the log. Either the log has deleted them, or a crash has cut
+/// off their adoption, or they belong to another log.
 fn settle_loaded(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>, foreign: bool) {
     let mut unknown = Vec::new();
     let ahead = START.with(|start| std::mem::take(&mut start.ahead));
@@ -91,12 +90,12 @@ fn settle_loaded(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>, foreign: bool) {
     }
 }
 
-/// The RDB begins with the lineage of its durable keys.
+/// Writes the lineage of the durable keys, at the beginning of an RDB.
 pub(crate) fn aux_save(io: Io<'_>) {
     let (keys, seq) = engine::with(|engine| (engine.store.len(), engine.last_seq())).unwrap_or((0, 0));
-    // Nothing is written where there is nothing to tell: a server without the module can load that RDB. A log that
-    // had keys tells that it has them no more (`stale_rdb`).
-    // 7.0 writes the module's name in any case, and then a value must follow.
+    // Without durable keys and without a log nothing is written: a server without the module can load that RDB. A log that had
+    // keys is written, to say that it contains them no more (`stale_rdb`). Redis 7.0 writes the module's name in any case, and
+    // then a value must follow.
     let optional = Ctx::hears_unit_ends();
     if keys > 0 || seq > 0 || !optional {
         let mut head = START.with(|start| start.uuid).to_vec();

@@ -1,4 +1,4 @@
-//! Which keys `mylog.capture` names.
+//! The keys that `mylog.capture` captures.
 
 use module_api::gil::Gil;
 use redis_grammar::prefixes::{Prefixes, Standing, Words};
@@ -10,34 +10,34 @@ static PREFIXES: Gil<Prefixes> = Gil::new(Prefixes::NONE);
 /// over or made by a command that was queued before, still has its commands routed to the durable type.
 static RELEASED: Gil<Vec<Vec<u8>>> = Gil::new(Vec::new());
 
-/// These are the words of `mylog.capture` now.
+/// Sets the words of `mylog.capture`.
 pub(crate) fn set_words(words: &Words) {
     let prefixes = Prefixes::of(&with_released(words));
     attention::set(attention::CAPTURES, !prefixes.is_empty());
     PREFIXES.with(|slot| *slot = prefixes);
 }
 
-/// Gives `f` the prefixes.
+/// Runs `f` with the prefixes.
 pub(crate) fn with<R>(f: impl FnOnce(&Prefixes) -> R) -> R {
     PREFIXES.with(|prefixes| f(prefixes))
 }
 
-/// True while there is a prefix to capture.
+/// True while there is a captured prefix.
 pub(crate) fn captures() -> bool {
     attention::is_on(attention::CAPTURES)
 }
 
-/// True for a name that is captured.
+/// True for a captured key.
 pub(crate) fn is_captured(name: &[u8]) -> bool {
     with(|prefixes| prefixes.hold(name))
 }
 
-/// What a name is to the prefixes.
+/// How a key relates to the prefixes.
 pub(crate) fn standing(name: &[u8]) -> Standing {
     with(|prefixes| prefixes.standing(name))
 }
 
-/// True while an exclusion takes keys out of the prefixes.
+/// True while an exclusion takes keys out of the captured ones.
 pub(crate) fn exclude_some() -> bool {
     with(Prefixes::exclude_some)
 }
@@ -52,12 +52,12 @@ fn with_released(words: &Words) -> Words {
     })
 }
 
-/// One more prefix is being released.
+/// Adds a released prefix.
 pub(crate) fn release(prefix: &[u8]) {
     RELEASED.with(|released| released.push(prefix.to_vec()));
 }
 
-/// Of the prefixes that were released only this one counts, if any.
+/// Replaces the released prefixes by this one, or by none.
 pub(crate) fn keep_released(prefix: Option<Vec<u8>>) {
     RELEASED.with(|released| *released = prefix.into_iter().collect());
 }
@@ -67,7 +67,7 @@ pub(crate) fn is_released(name: &[u8]) -> bool {
     RELEASED.with(|released| released.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// The longest prefix that captures a key, for messages. One that is being released does, too.
+/// The longest prefix that captures a key, for messages. A released prefix counts, too.
 pub(crate) fn captured_by(key: &[u8]) -> String {
     let words = with_released(&config::capture()).text();
     let prefixes = words

@@ -1,5 +1,5 @@
-//! The configuration, `mylog.NAME`: a row each. Values are read where they are used. What a change sets off beside the value is done
-//! by one hook, which is handed in at load.
+//! The configuration, `mylog.NAME`: one row for each config. Values are read where they are used. What else a change has to do
+//! is done by one hook, which OnLoad attaches.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
@@ -15,7 +15,7 @@ use super::config_rows::{choices, numbers, switches, texts};
 use super::server_commands;
 
 texts! {
-    /// Folder of the log, as it was configured.
+    /// Folder of the log, as configured.
     dir: c"dir", default c"mylogdir", IMMUTABLE, check is_a_folder;
     /// The text of `mylog.capture`.
     capture_text: c"capture", default c"", PLAIN, check can_be_captured, then Capture;
@@ -28,42 +28,42 @@ choices! {
     fsync_policy: c"appendfsync", FsyncPolicy
         [c"always" => FsyncPolicy::Always, c"everysec" => FsyncPolicy::EverySec, c"no" => FsyncPolicy::No],
         default 1, check can_be_the_policy, then FsyncPolicy;
-    /// True where a read of durable data sees durable data only.
+    /// True if reads of durable data return only what is on disk.
     reads_committed: c"read-mode", bool [c"committed" => true, c"latest" => false], default 0;
     /// What a flush does to durable keys.
     flush_policy: c"flush-policy", FlushPolicy
         [c"refuse" => FlushPolicy::Refuse, c"flush" => FlushPolicy::Flush], default 0;
-    /// True where durable keys that came without a log of their lineage are taken into the log.
+    /// True if loaded durable keys without a log of their lineage are taken into the log.
     adopts_missing: c"load-missing", bool [c"refuse" => false, c"adopt" => true], default 0, then LoadMissing;
 }
 
 switches! {
-    /// True where a torn tail is cut off, false where it refuses the start.
+    /// True if a torn tail of the log is cut off; false if the start is refused because of it.
     load_truncated: c"load-truncated", default true;
-    /// True where a rewrite gives way to a child of the server's that waits for its own.
+    /// True if a rewrite gives way to a child of the server that waits for the rewrite's child.
     rewrite_yields: c"rewrite-yield", default false;
 }
 
 numbers! {
-    /// Growth in percent over the size after the last rewrite that makes one due; 0 none.
+    /// Growth in percent over the size after the last rewrite at which a rewrite is due; 0: never.
     auto_rewrite_percentage: c"auto-rewrite-percentage", default 100, bounds (0, i64::MAX), PLAIN;
-    /// Bytes of the smallest log that is rewritten for its growth.
+    /// Size in bytes of the smallest log that is rewritten because of its growth.
     auto_rewrite_min_size: c"auto-rewrite-min-size", default 64 << 20, bounds (0, i64::MAX), MEMORY;
-    /// Bytes of a log that is rewritten whatever its growth; 0 none.
+    /// Size in bytes at which a log is rewritten whatever its growth; 0: never.
     auto_rewrite_max_size: c"auto-rewrite-max-size", default 0, bounds (0, i64::MAX), MEMORY;
-    /// Most bytes of diffs that the child has not taken.
+    /// Largest number of bytes in groups that the child has not taken.
     backlog_limit: c"rewrite-backlog-limit", default 64 << 20, bounds (1 << 20, i64::MAX), MEMORY;
     /// Longest life of a rewrite child, in seconds.
     rewrite_timeout_s: c"rewrite-timeout", default 600, bounds (1, 1 << 32), PLAIN;
-    /// Longest that the event loop waits for the disk, in ms.
+    /// Longest time for which the event loop waits for the disk, in ms.
     max_wait_ms: c"max-wait", default 1000, bounds (1, 1 << 32), PLAIN;
-    /// Age in seconds of the oldest write not on disk past which durable writes are refused; 0 none.
+    /// Durable writes are refused if the oldest write that is not on disk is older than this, in seconds; 0: never.
     max_unsynced_age_s: c"max-unsynced-age", default 10, bounds (0, 1 << 32), PLAIN;
-    /// Bytes waiting to be written past which durable writes are refused; 0 none.
+    /// Durable writes are refused if more bytes than this wait to be written; 0: never.
     max_unwritten: c"max-unwritten", default 256 << 20, bounds (0, i64::MAX), MEMORY;
 }
 
-/// What FLUSHALL and FLUSHDB do where there are durable keys.
+/// What FLUSHALL and FLUSHDB do if there are durable keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlushPolicy {
     /// They are refused.
@@ -72,7 +72,7 @@ pub(crate) enum FlushPolicy {
     Flush,
 }
 
-/// Configs whose change sets something off beside the value.
+/// The configs whose change does more than to store the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     /// `mylog.capture`.
@@ -87,7 +87,7 @@ pub(crate) enum Change {
 
 static HOOK: OnceLock<fn(Change)> = OnceLock::new();
 
-/// What is called behind each change, the first of all included. Before the configs are registered.
+/// Sets the hook that is called after each change, also after the first one. To be called before the configs are registered.
 pub(crate) fn attach(hook: fn(Change)) {
     let _ = HOOK.set(hook);
 }
@@ -98,7 +98,7 @@ fn changed(change: Change) {
     }
 }
 
-/// Growth that makes a rewrite due.
+/// The growth at which a rewrite is due.
 pub(crate) fn growth() -> Growth {
     Growth {
         percentage: auto_rewrite_percentage(),
@@ -112,7 +112,7 @@ pub(crate) fn capture() -> Words {
     Words::parse(&capture_text()).unwrap_or_default()
 }
 
-/// Gives `mylog.capture` other words: CONFIG GET and CONFIG REWRITE show them from now on.
+/// Sets the words of `mylog.capture`: CONFIG GET and CONFIG REWRITE show them from now on.
 pub(crate) fn put_capture(words: &Words) {
     TEXT_VALUES.capture_text.with(|capture| *capture = words.text());
 }
@@ -122,7 +122,7 @@ pub(crate) fn always_prefixes() -> Words {
     Words::parse(&always_prefixes_text()).unwrap_or_default()
 }
 
-/// Why nothing can be captured.
+/// The error if no key can be captured.
 pub(crate) const HIDDEN: &str =
     "mylog.capture needs COMMAND, which was renamed or removed: nothing else tells which commands write";
 
@@ -153,7 +153,7 @@ fn can_be_always_prefixes(value: &[u8]) -> Result<(), String> {
     }
 }
 
-/// `always` is the first of its words.
+/// `place`: index of the word; `always` is the first word.
 fn can_be_the_policy(place: i32) -> Result<(), String> {
     match no_reply_can_wait() {
         Some(why) if place == 0 => Err(format!("mylog.appendfsync can't be always: {why}")),
@@ -161,8 +161,8 @@ fn can_be_the_policy(place: i32) -> Result<(), String> {
     }
 }
 
-/// Why no reply can wait for the disk on this server; `None` where replies can. Without `protectClient` there is no gate,
-/// and the fallback needs to be called at the end of each unit.
+/// Why no reply can wait for the disk on this server; `None` if replies can. Without `protectClient` there is no gate, and the
+/// fallback needs a notification at the end of each unit.
 fn no_reply_can_wait() -> Option<&'static str> {
     (!clients::can_be_protected() && !Ctx::hears_unit_ends()).then_some(
         "this server has no protectClient among its symbols: nothing would keep a reply back until it is durable",

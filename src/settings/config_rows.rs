@@ -1,8 +1,8 @@
-//! The tables of `config.rs`: a row is a config. It becomes the place of the value, the function that reads the value, and what
-//! the server gets to know.
+//! The tables of `config.rs`, in which each row is a config. A row makes the static for the value, the function that reads the
+//! value, and the entry with which the config is registered.
 //!
-//! A row begins with the name of the function, then the config's own name. `check` says why a value is refused; `then` is what
-//! a change sets off beside the value.
+//! A row begins with the name of the function, then the config's own name. `check` says why a value is refused; `then` is the
+//! change that the hook is called with.
 
 /// Texts: `name: c"name", default c"", FLAGS, check f, then Change;`.
 macro_rules! texts {
@@ -36,7 +36,7 @@ macro_rules! texts {
     };
 }
 
-/// Choices: `name: c"name", Type [c"word" => value, ..], default 0, check f, then Change;`. A default is a place in the list.
+/// Choices: `name: c"name", Type [c"word" => value, ..], default 0, check f, then Change;`. A default is an index in the list.
 macro_rules! choices {
     ($($(#[$doc:meta])* $read:ident: $name:literal, $type:ty
         [$word:literal => $value:expr $(, $words:literal => $values:expr)*], default $default:literal

@@ -1,4 +1,4 @@
-//! Configs are registered in OnLoad, where the load arguments `NAME value` are their defaults.
+//! Registers the configs in OnLoad. The load arguments `NAME value` become their defaults.
 
 use std::ffi::{CStr, CString};
 
@@ -11,13 +11,13 @@ use super::config::{CHOICES, NUMBERS, SWITCHES, TEXTS};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ConfigError {
-    /// An argument without a value.
+    /// A load argument has no value.
     #[error("load argument '{name}' has no value; they are pairs: mylog.so dir mylogdir appendfsync always")]
     NoValue {
         /// The argument.
         name: String,
     },
-    /// No such config, or no such value.
+    /// There is no such config, or the config has no such value.
     #[error("load argument '{name}' can't be '{value}'")]
     Argument {
         /// The argument.
@@ -25,13 +25,13 @@ pub(crate) enum ConfigError {
         /// Its value.
         value: String,
     },
-    /// The server refused a config; it has said why.
+    /// The server has refused a config, and has logged the reason.
     #[error(transparent)]
     Refused(#[from] Refused),
 }
 
-/// Registers every config and gives it its value: that of the configuration file or MODULE LOADEX, else of
-/// the load arguments `NAME value`, else the default. In OnLoad only.
+/// Registers every config, and sets its value: from the configuration file or MODULE LOADEX, else from the load arguments
+/// `NAME value`, else the default. In OnLoad only.
 pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), ConfigError> {
     let given = given(args)?;
     let find = |name: &CStr| {
@@ -43,7 +43,7 @@ pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), ConfigError> 
         };
         given.iter().rev().find(is_it).map(|(_, value)| *value)
     };
-    // A load argument becomes the default, so that CONFIG REWRITE does not write it down a second time.
+    // A load argument becomes the default of the config, so that CONFIG REWRITE does not write the value a second time.
     for config in TEXTS {
         let default = match find(config.name) {
             Some(value) => leak(CString::new(value).map_err(|_| bad(config.name, value))?).as_c_str(),
@@ -90,7 +90,7 @@ pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), ConfigError> 
     Ok(ctx.load_configs()?)
 }
 
-/// True for the name of a config, with the module's name or without.
+/// True for the name of a config, with or without the module's name.
 fn is_known(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"mylog.").unwrap_or(name);
     let is_it = |known: &CStr| known.to_bytes().eq_ignore_ascii_case(name);
@@ -124,7 +124,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The server keeps what it is given for as long as it runs.
+/// Leaks a value, because the server keeps it for as long as it runs.
 fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }

@@ -1,4 +1,4 @@
-//! What the operator and the server have set.
+//! The settings of the operator and of the server.
 
 #![forbid(unsafe_code)]
 
