@@ -1,4 +1,4 @@
-//! What adoptions and releases have in common: how one ends, and when it has to wait.
+//! The common part of adoptions and releases: how one ends, and when it has to wait.
 
 use module_api::server;
 use module_api::server::server_state;
@@ -6,14 +6,14 @@ use module_api::server::server_state;
 use crate::engine::backpressure;
 use crate::keyspace::load_state;
 
-/// How an adoption ended.
+/// How an adoption or a release ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// No adoption has ended yet.
+    /// None has ended yet.
     None,
     /// The walk has visited every key.
     Done,
-    /// The adoption was ended before: the text says why.
+    /// It was ended before that: the text says why.
     Aborted(&'static str),
 }
 

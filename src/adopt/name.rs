@@ -1,4 +1,4 @@
-//! A name that is to be adopted.
+//! A key that is to be adopted.
 
 use mylog_core::effect::Db;
 

@@ -211,7 +211,7 @@ fn shut_down() {
     }
 }
 
-/// The databases were swapped, flushed or loaded: walks over all keys have lost their place.
+/// Called after databases were swapped, flushed or loaded: walks over all keys have to begin again.
 fn walks_disturbed() {
     adopt::disturbed();
     release::disturbed();

@@ -23,13 +23,13 @@ pub(super) fn unit_ended(ctx: Ctx<'_>) {
     acks::unit_ended();
 }
 
-/// AFTER_SLEEP.
+/// Called at AFTER_SLEEP, the beginning of a turn.
 pub(super) fn begins() {
     acks::woke_up();
     sleep_hook::set_past(false);
 }
 
-/// BEFORE_SLEEP.
+/// Called at BEFORE_SLEEP, the end of a turn.
 pub(super) fn ends(ctx: Ctx<'_>) {
     startup::enter(ctx);
     acks::reads_end();

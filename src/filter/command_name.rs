@@ -1,4 +1,4 @@
-//! Which command it is, whatever `rename-command` has made of its name.
+//! The name of a command, independent of `rename-command`.
 
 use module_api::commands::filter::Filtered;
 

@@ -1,4 +1,4 @@
-//! A command is led to its twin: it gets the twin's name.
+//! Routes a command to its twin: the twin's name replaces the command's.
 
 use module_api::commands::filter::Filtered;
 use redis_grammar::prefixes::{Prefixes, Standing};

@@ -61,7 +61,7 @@ fn see(command: Filtered<'_>) {
     if blocking_pops::are_due() && may_unblock(command) {
         blocking_pops::let_go();
     }
-    // A key that a command before this one has lost is gone for good: its client is known by now.
+    // An earlier command may have removed a key: the removal is final now, and the client that waits for it is known.
     native_effects::settle_unlinked();
     // This runs even while no new reply has to wait, since clients may still be gated.
     acks::next_command(|| command.client_id());

@@ -1,5 +1,5 @@
-//! The state of the start, or of a later load of a whole data set, with what the server's files have contained so far. All who
-//! need it are above this file; the loads themselves are in `lifecycle`.
+//! The state of the start, or of a later load of a whole data set, with the keys that the server's files have contained so far.
+//! The files that need the state import this one; the loads themselves are in `lifecycle`.
 
 use std::collections::BTreeSet;
 

@@ -24,7 +24,7 @@ use crate::keyspace::flushes::Flushed;
 use crate::keyspace::{eviction, load_state, lost_adoptions, names_beside};
 use crate::{acks, engine};
 
-/// The entry of a key whose value is being taken, and of one that is about to be deleted: none has this number.
+/// The number of no entry: for a key whose value is being registered, and for one that is about to be deleted.
 const NO_ENTRY: SlotId = SlotId {
     slot: u32::MAX,
     generation: u32::MAX >> 1,
@@ -295,7 +295,7 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     });
 }
 
-/// A key holds what the store could not take, and what it held is gone: it must not stay.
+/// Deletes a key whose value the store could not take. Its value does not exist any more, so the key must not stay.
 fn take_away(key: &Key<'_>, kind: Kind, name: Str<'_>) {
     let name = name.bytes().escape_ascii();
     log::warning(&format!(

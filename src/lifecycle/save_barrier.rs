@@ -112,7 +112,7 @@ fn in_child(is_aof: bool, wanted: u64, server: u32, [durable, down]: &[AtomicU64
     }
 }
 
-/// For SAVE, the save at shutdown, and the like: the event loop stands still for them in any case, so it waits for the log.
+/// For SAVE, the save at shutdown, and the like: the event loop is blocked by them in any case, so it waits for the log.
 fn in_place() {
     // A sync here would put half a unit on disk, or a flush that may be a part of a load.
     if native_effects::is_flushed() || Flags::of_server().any(Flags::MULTI | Flags::LUA) {

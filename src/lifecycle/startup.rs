@@ -105,7 +105,7 @@ pub(crate) fn aux_save(io: Io<'_>) {
     }
 }
 
-/// Reads what `aux_save` wrote; `None` if that is something else.
+/// Reads what `aux_save` has written; `None` for other data.
 pub(crate) fn aux_load(io: Io<'_>) -> Option<()> {
     let (head, seq) = (io.load_bytes()?, io.load_number()?);
     let (&uuid, adopted) = head.bytes().split_first_chunk::<16>()?;

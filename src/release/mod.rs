@@ -118,7 +118,7 @@ pub(crate) fn begin(prefix: &[u8]) -> Result<(), NotBegun> {
     Ok(())
 }
 
-/// Gives `mylog.capture` these words.
+/// Sets the words of `mylog.capture`.
 fn capture(words: &Words) {
     config::put_capture(words);
     captured_keys::set_words(words);

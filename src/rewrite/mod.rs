@@ -209,8 +209,8 @@ pub(crate) fn cron() {
     }
 }
 
-/// Whole databases may have been flushed or swapped, or the store be another one: a child of ours that can't follow is given up
-/// now, not only at the end of the turn.
+/// Aborts a child that can't follow the changes, at once and not only at the end of the turn. Called after whole databases were
+/// flushed or swapped, or the store was replaced.
 pub(crate) fn heed() {
     run::heed_feed();
 }

@@ -1,4 +1,4 @@
-//! The rewrite as the event loop knows it: the state, below those who act on it.
+//! The state of rewrites, owned by the event loop. The files that act on the state import this one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::server_children::Waiting;
 use super::stats::Stats;
 use crate::engine;
 
-/// The state of rewrites, owned by the event loop.
+/// The state of rewrites: the running one, the scheduled one, and when the next may begin.
 pub(crate) struct Rewriter {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) dir: PathBuf,
@@ -88,7 +88,7 @@ pub(crate) enum Reason {
 }
 
 impl Rewriter {
-    /// By the clock of the schedules.
+    /// Time since the rewriter was created: the clock of the schedules.
     pub(super) fn now(&self) -> Duration {
         self.epoch_of_clock.elapsed()
     }

@@ -159,7 +159,7 @@ pub(super) fn after_seal() {
     }
 }
 
-/// The feed may have said that the rewrite is to be given up.
+/// Gives up the rewrite if the feed has asked for that.
 pub(super) fn heed_feed() {
     match engine::with(|engine| engine.give_up.take()).flatten() {
         None => {}
@@ -168,8 +168,8 @@ pub(super) fn heed_feed() {
     }
 }
 
-/// The store was flushed, its databases swapped, or it is another one, which a child can't follow: what runs is given up, and
-/// one begins anew. That is no failure.
+/// Aborts the running child and schedules a rewrite: databases were flushed or swapped, or the store was replaced, and the child
+/// can't follow that. It is no failure.
 fn start_anew() {
     let feeding = with(|rewriter| rewriter.running.as_ref().is_some_and(Running::has_child));
     if feeding == Some(true) {

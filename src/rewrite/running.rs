@@ -1,4 +1,4 @@
-//! A rewrite that runs: where it stands, and what belongs to it.
+//! A running rewrite: its phase, and all that belongs to it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ use crate::engine::value_handle;
 
 static ALL_KEYS: AtomicU64 = AtomicU64::new(0);
 
-/// Keys that were made native since the start.
+/// Number of keys that were released since the start.
 pub(crate) fn all_keys() -> u64 {
     ALL_KEYS.load(Ordering::Relaxed)
 }
