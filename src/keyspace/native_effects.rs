@@ -155,8 +155,8 @@ fn finally(pending: Pending, cause: Cause) {
                 if engine.store.find(db, &key) == Some(id) {
                     let last = engine.changes.of_entry(db, id.slot);
                     take_effect(engine, &Change::Del.of(db, &key));
-                    // Its end took it away, and would do so again after a crash: a reader need not wait for
-                    // more than the change that gave it this end.
+                    // The expire time has deleted the key, and would do so again after a crash. So a reader of the missing key
+                    // has to wait only for the change that set this expire time.
                     if cause == Cause::Expired {
                         let durable = engine.marks().durable();
                         engine.changes.is_gone(db, &key, last, durable);
