@@ -151,11 +151,16 @@ fn what_an_rdb_of_a_full_sync_has_and_the_log_has_deleted_does_not_come_back_on_
         .client()
         .ok(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
     caught_up(&replica, &primary);
+    // The full sync has scheduled a rewrite. One after the deletions would leave nothing of them in the log.
+    let mut own = replica.client();
+    wait_for("the replica's log is rewritten", || {
+        let info = own.info("mylog");
+        info["mylog_rewrite_scheduled"] == "0" && info["mylog_rewrite_in_progress"] == "0"
+    });
     client.ok("CONFIG SET mylog.capture order:");
     adopt(&mut client, "order:");
     change(&mut client);
     caught_up(&replica, &primary);
-    let mut own = replica.client();
     own.ok("REPLICAOF NO ONE");
     all_is_written(&mut own);
     replica.kill9();
