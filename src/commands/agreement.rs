@@ -1,7 +1,8 @@
 //! A test that the tables of commands and the filter's routes agree on each command: on its number of arguments, and on the
 //! places of its keys.
 
-use module_api::commands::command::{Keys, Spec};
+use module_api::commands::arguments::Keys;
+use module_api::commands::spec::Spec;
 use redis_grammar::key_places::key_places;
 use redis_grammar::routes::{self, Keys as Places, ROUTES, Twin};
 

@@ -18,7 +18,7 @@ mod sort;
 mod string;
 mod zset;
 
-use module_api::commands::command::Spec;
+use module_api::commands::spec::Spec;
 use module_api::{Ctx, Refused};
 
 use crate::engine::string_encoding;
@@ -49,8 +49,7 @@ const FAMILIES: [(&str, &[Spec]); 12] = [
 pub(crate) fn register(ctx: Ctx<'_>) -> Result<(), Refused> {
     for spec in admin::table::ADMIN {
         let name = spec.name.to_bytes().get(ROUTED.len()..).unwrap_or_default();
-        let mut categories = spec.categories.to_bytes().split(|byte| *byte == b' ');
-        permission::note_own(name, categories.any(|word| word == b"admin"));
+        permission::note_own(name, spec.is_admin());
     }
     FAMILIES
         .iter()

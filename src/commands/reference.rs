@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use module_api::commands::command::{Arg, ArgKind, Spec};
+use module_api::commands::arguments::{Arg, ArgKind};
+use module_api::commands::spec::Spec;
 
 use super::FAMILIES;
 
@@ -50,9 +51,10 @@ fn page() -> String {
 }
 
 fn row(spec: &Spec) -> String {
-    let [name, summary, complexity, categories] =
-        [spec.name, spec.summary, spec.complexity, spec.categories].map(|text| text.to_string_lossy());
-    let categories: Vec<String> = categories.split(' ').map(|name| format!("`@{name}`")).collect();
+    let [name, summary, complexity] =
+        [spec.name, spec.summary, spec.complexity].map(|text| text.to_string_lossy());
+    let categories = spec.categories().into_iter().map(|name| format!("`@{name}`"));
+    let categories: Vec<String> = categories.collect();
     let syntax = format!("{} {}", name.to_uppercase(), arguments(spec.args));
     format!(
         "| `{}` | {summary} | {complexity} | {} |",

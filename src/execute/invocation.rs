@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use module_api::Ctx;
+use module_api::commands::spec::Spec;
 use module_api::context::Flags;
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::keys::notify::Class;
@@ -29,6 +30,16 @@ pub(crate) enum Access {
     Read,
     /// It writes, or may.
     Write,
+}
+
+impl Access {
+    /// Tells the server of it.
+    pub(crate) const fn mark(self, spec: Spec) -> Spec {
+        match self {
+            Self::Read => spec.reads(),
+            Self::Write => spec.writes(),
+        }
+    }
 }
 
 /// When a command runs.

@@ -26,18 +26,18 @@ use crate::keyspace::{load_state, native_effects};
 /// What a command does. `Err` is the reply of a command that has changed nothing.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
 
-/// The server's entry into a command with this handler; with `keys`, a `fn(Ctx, Args) -> Vec<KeyPlace>`, into one that tells
+/// What the server is told of a command with this handler; with `keys`, a `fn(Ctx, Args) -> Vec<KeyPlace>`, of one that tells
 /// the server its keys.
-macro_rules! entry {
-    ($access:ident, $handler:path $(, $keys:expr)?) => {{
+macro_rules! command {
+    ($access:ident, $name:literal, $handler:path $(, $keys:expr)?) => {{
         struct Entered;
-        impl module_api::commands::command::Command for Entered {
+        impl module_api::commands::entry::Command for Entered {
             $(
                 const KEYS: Option<
                     fn(
                         module_api::Ctx<'_>,
                         module_api::string::Args<'_>,
-                    ) -> Vec<module_api::commands::command::KeyPlace>,
+                    ) -> Vec<module_api::commands::entry::KeyPlace>,
                 > = Some($keys);
             )?
 
@@ -46,10 +46,11 @@ macro_rules! entry {
                 $crate::execute::run::run(ctx, args, access, $handler);
             }
         }
-        module_api::commands::command::Entry::of::<Entered>()
+        $crate::execute::invocation::Access::$access
+            .mark(module_api::commands::spec::Spec::of::<Entered>($name))
     }};
 }
-pub(crate) use entry;
+pub(crate) use command;
 
 /// Runs a command.
 pub(crate) fn run<'c>(ctx: Ctx<'c>, args: Args<'c>, access: Access, handler: Handler) {

@@ -6,7 +6,7 @@
 //! no new native key under a captured prefix. A key that is native under a captured prefix already stays native, and is served.
 
 use module_api::Ctx;
-use module_api::commands::command::KeyPlace;
+use module_api::commands::entry::KeyPlace;
 use module_api::commands::table_words::{READ, UPDATE};
 use module_api::keys::key::{Holds, Key, Mode};
 use module_api::string::Args;

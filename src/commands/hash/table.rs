@@ -1,246 +1,117 @@
 //! The hash commands as the server knows them.
 
-use module_api::commands::command::{ArgKind, Spec};
+use module_api::commands::spec::{Spec, all_in};
 use module_api::commands::table_words::{
-    ADD, KEY, LOOK, READ, READ_UPDATE, SHRINK, UPDATE, arg, key_at, token,
+    ADD, KEY, LOOK, READ_UPDATE, SHRINK, UPDATE, block, double, integer, key_at, pattern, string, token,
 };
 
 use super::{random, read, write};
-use crate::execute::run::entry;
+use crate::execute::run::command;
 
 /// The table.
-pub(in crate::commands) static HASH: &[Spec] = &[
-    Spec {
-        name: c"mylog.hset",
-        entry: entry!(Write, write::hset),
-        flags: c"write deny-oom fast",
-        categories: c"write hash fast",
-        arity: -4,
-        keys: &[key_at(1, UPDATE)],
-        args: &[
-            KEY,
-            arg(
-                c"field-value",
-                ArgKind::Block(&[arg(c"field", ArgKind::String), arg(c"value", ArgKind::String)]),
-            )
-            .multiple(),
-        ],
-        summary: c"Set the string value of a hash field",
-        complexity: c"O(N) in the pairs",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hsetnx",
-        entry: entry!(Write, write::hsetnx),
-        flags: c"write deny-oom fast",
-        categories: c"write hash fast",
-        arity: 4,
-        keys: &[key_at(1, ADD)],
-        args: &[
-            KEY,
-            arg(c"field", ArgKind::String),
-            arg(c"value", ArgKind::String),
-        ],
-        summary: c"Set the value of a hash field, only if the field does not exist",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hdel",
-        entry: entry!(Write, write::hdel),
-        flags: c"write fast",
-        categories: c"write hash fast",
-        arity: -3,
-        keys: &[key_at(1, SHRINK)],
-        args: &[KEY, arg(c"field", ArgKind::String).multiple()],
-        summary: c"Delete one or more hash fields",
-        complexity: c"O(N) where N is the number of fields to be removed",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hincrby",
-        entry: entry!(Write, write::hincrby),
-        flags: c"write deny-oom fast",
-        categories: c"write hash fast",
-        arity: 4,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[
-            KEY,
-            arg(c"field", ArgKind::String),
-            arg(c"increment", ArgKind::Integer),
-        ],
-        summary: c"Increment the integer value of a hash field by the given number",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hincrbyfloat",
-        entry: entry!(Write, write::hincrbyfloat),
-        flags: c"write deny-oom fast",
-        categories: c"write hash fast",
-        arity: 4,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[
-            KEY,
-            arg(c"field", ArgKind::String),
-            arg(c"increment", ArgKind::Double),
-        ],
-        summary: c"Increment the float value of a hash field by the given amount",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hget",
-        entry: entry!(Read, read::hget),
-        flags: c"readonly fast",
-        categories: c"read hash fast",
-        arity: 3,
-        keys: &[key_at(1, READ)],
-        args: &[KEY, arg(c"field", ArgKind::String)],
-        summary: c"Get the value of a hash field",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hmget",
-        entry: entry!(Read, read::hmget),
-        flags: c"readonly fast",
-        categories: c"read hash fast",
-        arity: -3,
-        keys: &[key_at(1, READ)],
-        args: &[KEY, arg(c"field", ArgKind::String).multiple()],
-        summary: c"Get the values of all the given hash fields",
-        complexity: c"O(N) where N is the number of fields being requested",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hgetall",
-        entry: entry!(Read, read::hgetall),
-        flags: c"readonly",
-        categories: c"read hash slow",
-        arity: 2,
-        keys: &[key_at(1, READ)],
-        args: &[KEY],
-        summary: c"Get all the fields and values in a hash",
-        complexity: c"O(N) where N is the size of the hash",
-        tips: Some(c"nondeterministic_output_order"),
-    },
-    Spec {
-        name: c"mylog.hexists",
-        entry: entry!(Read, read::hexists),
-        flags: c"readonly fast",
-        categories: c"read hash fast",
-        arity: 3,
-        keys: &[key_at(1, LOOK)],
-        args: &[KEY, arg(c"field", ArgKind::String)],
-        summary: c"Determine if a hash field exists",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hlen",
-        entry: entry!(Read, read::hlen),
-        flags: c"readonly fast",
-        categories: c"read hash fast",
-        arity: 2,
-        keys: &[key_at(1, LOOK)],
-        args: &[KEY],
-        summary: c"Get the number of fields in a hash",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hkeys",
-        entry: entry!(Read, read::hkeys),
-        flags: c"readonly",
-        categories: c"read hash slow",
-        arity: 2,
-        keys: &[key_at(1, READ)],
-        args: &[KEY],
-        summary: c"Get all the fields in a hash",
-        complexity: c"O(N) where N is the size of the hash",
-        tips: Some(c"nondeterministic_output_order"),
-    },
-    Spec {
-        name: c"mylog.hvals",
-        entry: entry!(Read, read::hvals),
-        flags: c"readonly",
-        categories: c"read hash slow",
-        arity: 2,
-        keys: &[key_at(1, READ)],
-        args: &[KEY],
-        summary: c"Get all the values in a hash",
-        complexity: c"O(N) where N is the size of the hash",
-        tips: Some(c"nondeterministic_output_order"),
-    },
-    Spec {
-        name: c"mylog.hstrlen",
-        entry: entry!(Read, read::hstrlen),
-        flags: c"readonly fast",
-        categories: c"read hash fast",
-        arity: 3,
-        keys: &[key_at(1, LOOK)],
-        args: &[KEY, arg(c"field", ArgKind::String)],
-        summary: c"Get the length of the value of a hash field",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hscan",
-        entry: entry!(Read, read::hscan),
-        flags: c"readonly",
-        categories: c"read hash slow",
-        arity: -3,
-        keys: &[key_at(1, READ)],
-        args: &[
-            KEY,
-            arg(c"cursor", ArgKind::Integer),
-            arg(c"pattern", ArgKind::Pattern).after(c"MATCH").optional(),
-            arg(c"count", ArgKind::Integer).after(c"COUNT").optional(),
-        ],
-        summary: c"Incrementally iterate hash fields and associated values",
-        complexity: c"O(1) a call, O(N) a complete iteration, N being the number of fields",
-        tips: Some(c"nondeterministic_output"),
-    },
-    Spec {
-        name: c"mylog.hmset",
-        entry: entry!(Write, write::hmset),
-        flags: c"write deny-oom fast",
-        categories: c"write hash fast",
-        arity: -4,
-        keys: &[key_at(1, UPDATE)],
-        args: &[
-            KEY,
-            arg(
-                c"field-value",
-                ArgKind::Block(&[arg(c"field", ArgKind::String), arg(c"value", ArgKind::String)]),
-            )
-            .multiple(),
-        ],
-        summary: c"Set the values of one or more hash fields",
-        complexity: c"O(N) in the pairs",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.hrandfield",
-        entry: entry!(Read, random::hrandfield),
-        flags: c"readonly",
-        categories: c"read hash slow",
-        arity: -2,
-        keys: &[key_at(1, READ)],
-        args: &[
-            KEY,
-            arg(
-                c"options",
-                ArgKind::Block(&[
-                    arg(c"count", ArgKind::Integer),
-                    token(c"withvalues", c"WITHVALUES").optional(),
-                ]),
-            )
-            .optional(),
-        ],
-        summary: c"Get one or more random fields of a hash",
-        complexity: c"O(N) where N is the number of fields returned",
-        tips: Some(c"nondeterministic_output"),
-    },
-];
+pub(in crate::commands) static HASH: &[Spec] = &all_in(
+    &["hash"],
+    [
+        command!(Write, c"mylog.hset", write::hset)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, UPDATE)])
+            .args(&[
+                KEY,
+                block(c"field-value", &[string(c"field"), string(c"value")]).multiple(),
+            ])
+            .about(c"Set the string value of a hash field")
+            .costs(c"O(N) in the pairs"),
+        command!(Write, c"mylog.hsetnx", write::hsetnx)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, ADD)])
+            .args(&[KEY, string(c"field"), string(c"value")])
+            .about(c"Set the value of a hash field, only if the field does not exist"),
+        command!(Write, c"mylog.hdel", write::hdel)
+            .fast()
+            .keys(&[key_at(1, SHRINK)])
+            .args(&[KEY, string(c"field").multiple()])
+            .about(c"Delete one or more hash fields")
+            .costs(c"O(N) where N is the number of fields to be removed"),
+        command!(Write, c"mylog.hincrby", write::hincrby)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[KEY, string(c"field"), integer(c"increment")])
+            .about(c"Increment the integer value of a hash field by the given number"),
+        command!(Write, c"mylog.hincrbyfloat", write::hincrbyfloat)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[KEY, string(c"field"), double(c"increment")])
+            .about(c"Increment the float value of a hash field by the given amount"),
+        command!(Read, c"mylog.hget", read::hget)
+            .fast()
+            .args(&[KEY, string(c"field")])
+            .about(c"Get the value of a hash field"),
+        command!(Read, c"mylog.hmget", read::hmget)
+            .fast()
+            .args(&[KEY, string(c"field").multiple()])
+            .about(c"Get the values of all the given hash fields")
+            .costs(c"O(N) where N is the number of fields being requested"),
+        command!(Read, c"mylog.hgetall", read::hgetall)
+            .about(c"Get all the fields and values in a hash")
+            .costs(c"O(N) where N is the size of the hash")
+            .tips(c"nondeterministic_output_order"),
+        command!(Read, c"mylog.hexists", read::hexists)
+            .fast()
+            .keys(&[key_at(1, LOOK)])
+            .args(&[KEY, string(c"field")])
+            .about(c"Determine if a hash field exists"),
+        command!(Read, c"mylog.hlen", read::hlen)
+            .fast()
+            .keys(&[key_at(1, LOOK)])
+            .about(c"Get the number of fields in a hash"),
+        command!(Read, c"mylog.hkeys", read::hkeys)
+            .about(c"Get all the fields in a hash")
+            .costs(c"O(N) where N is the size of the hash")
+            .tips(c"nondeterministic_output_order"),
+        command!(Read, c"mylog.hvals", read::hvals)
+            .about(c"Get all the values in a hash")
+            .costs(c"O(N) where N is the size of the hash")
+            .tips(c"nondeterministic_output_order"),
+        command!(Read, c"mylog.hstrlen", read::hstrlen)
+            .fast()
+            .keys(&[key_at(1, LOOK)])
+            .args(&[KEY, string(c"field")])
+            .about(c"Get the length of the value of a hash field"),
+        command!(Read, c"mylog.hscan", read::hscan)
+            .args(&[
+                KEY,
+                integer(c"cursor"),
+                pattern(c"pattern").after(c"MATCH").optional(),
+                integer(c"count").after(c"COUNT").optional(),
+            ])
+            .about(c"Incrementally iterate hash fields and associated values")
+            .costs(c"O(1) a call, O(N) a complete iteration, N being the number of fields")
+            .tips(c"nondeterministic_output"),
+        command!(Write, c"mylog.hmset", write::hmset)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, UPDATE)])
+            .args(&[
+                KEY,
+                block(c"field-value", &[string(c"field"), string(c"value")]).multiple(),
+            ])
+            .about(c"Set the values of one or more hash fields")
+            .costs(c"O(N) in the pairs"),
+        command!(Read, c"mylog.hrandfield", random::hrandfield)
+            .args(&[
+                KEY,
+                block(
+                    c"options",
+                    &[integer(c"count"), token(c"withvalues", c"WITHVALUES").optional()],
+                )
+                .optional(),
+            ])
+            .about(c"Get one or more random fields of a hash")
+            .costs(c"O(N) where N is the number of fields returned")
+            .tips(c"nondeterministic_output"),
+    ],
+);

@@ -1,15 +1,17 @@
 //! Commands that give the number of their keys as an argument. They report their keys to the server themselves: the server
 //! uses them to find the node of a cluster, and to notify client-side caches.
 
-use module_api::commands::command::{KeyPlace, Keys};
+use module_api::commands::arguments::Keys;
+use module_api::commands::entry::KeyPlace;
 use module_api::string::Args;
 
-/// The server's entry into a command with this handler, if the command has counted keys.
+/// What the server is told of a command with this handler, if the command has counted keys.
 macro_rules! counted {
-    ($access:ident, $handler:path, $keys:expr) => {
-        $crate::execute::run::entry!($access, $handler, |_, args| {
+    ($access:ident, $name:literal, $handler:path, $keys:expr) => {
+        $crate::execute::run::command!($access, $name, $handler, |_, args| {
             $crate::commands::shared::counted_keys::places(args, $keys)
         })
+        .keys($keys)
     };
 }
 pub(in crate::commands) use counted;

@@ -1,8 +1,12 @@
 //! SORT and SORT_RO as the server knows them.
 
 use module_api::Ctx;
-use module_api::commands::command::{Arg, ArgKind, Command, Entry, KeyPlace, Spec};
-use module_api::commands::table_words::{KEY, LIMIT, OVERWRITE, READ, arg, key_at, keys_unknown, token};
+use module_api::commands::arguments::Arg;
+use module_api::commands::entry::{Command, KeyPlace};
+use module_api::commands::spec::{Spec, all_in};
+use module_api::commands::table_words::{
+    KEY, LIMIT, OVERWRITE, READ, key, key_at, keys_unknown, one_of, pattern, token,
+};
 use module_api::string::Args;
 use redis_grammar::sort_clauses::destination;
 
@@ -10,18 +14,11 @@ use crate::commands::sort::{sort, sort_ro};
 use crate::execute::invocation::Access;
 use crate::execute::run::{self, Handler};
 
-const BY: Arg = arg(c"by-pattern", ArgKind::Pattern).after(c"BY").optional();
-const GET: Arg = arg(c"get-pattern", ArgKind::Pattern)
-    .after(c"GET")
-    .optional()
-    .multiple();
-const ORDER: Arg = arg(
-    c"order",
-    ArgKind::OneOf(&[token(c"asc", c"ASC"), token(c"desc", c"DESC")]),
-)
-.optional();
+const BY: Arg = pattern(c"by-pattern").after(c"BY").optional();
+const GET: Arg = pattern(c"get-pattern").after(c"GET").optional().multiple();
+const ORDER: Arg = one_of(c"order", &[token(c"asc", c"ASC"), token(c"desc", c"DESC")]).optional();
 const ALPHA: Arg = token(c"sorting", c"ALPHA").optional();
-const STORE: Arg = arg(c"destination", ArgKind::Key(2)).after(c"STORE").optional();
+const STORE: Arg = key(c"destination", 2).after(c"STORE").optional();
 
 fn store_place(args: Args<'_>) -> Option<usize> {
     destination(|place| args.get(place), args.len())
@@ -64,29 +61,21 @@ impl Command for SortReadOnly {
 }
 
 /// The table.
-pub(in crate::commands) static SORT: &[Spec] = &[
-    Spec {
-        name: c"mylog.sort",
-        entry: Entry::of::<Sort>(),
-        flags: c"write deny-oom getkeys-api",
-        categories: c"write set sortedset list slow dangerous",
-        arity: -2,
-        keys: &[key_at(1, READ), keys_unknown(READ), keys_unknown(OVERWRITE)],
-        args: &[KEY, BY, LIMIT, GET, ORDER, ALPHA, STORE],
-        summary: c"Sort the elements of a list, a set or a sorted set, and store them if asked to",
-        complexity: c"O(N+M*log(M)) for N elements of which M are returned",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.sort_ro",
-        entry: Entry::of::<SortReadOnly>(),
-        flags: c"readonly getkeys-api",
-        categories: c"read set sortedset list slow dangerous",
-        arity: -2,
-        keys: &[key_at(1, READ), keys_unknown(READ)],
-        args: &[KEY, BY, LIMIT, GET, ORDER, ALPHA],
-        summary: c"Sort the elements of a list, a set or a sorted set",
-        complexity: c"O(N+M*log(M)) for N elements of which M are returned",
-        tips: None,
-    },
-];
+pub(in crate::commands) static SORT: &[Spec] = &all_in(
+    &["set", "sortedset", "list", "dangerous"],
+    [
+        Spec::of::<Sort>(c"mylog.sort")
+            .writes()
+            .deny_oom()
+            .keys(&[key_at(1, READ), keys_unknown(READ), keys_unknown(OVERWRITE)])
+            .args(&[KEY, BY, LIMIT, GET, ORDER, ALPHA, STORE])
+            .about(c"Sort the elements of a list, a set or a sorted set, and store them if asked to")
+            .costs(c"O(N+M*log(M)) for N elements of which M are returned"),
+        Spec::of::<SortReadOnly>(c"mylog.sort_ro")
+            .reads()
+            .keys(&[key_at(1, READ), keys_unknown(READ)])
+            .args(&[KEY, BY, LIMIT, GET, ORDER, ALPHA])
+            .about(c"Sort the elements of a list, a set or a sorted set")
+            .costs(c"O(N+M*log(M)) for N elements of which M are returned"),
+    ],
+);

@@ -1,349 +1,171 @@
 //! The string commands as the server knows them.
 
-use module_api::commands::command::{ArgKind, Spec};
+use module_api::commands::spec::{Spec, all_in};
 use module_api::commands::table_words::{
-    ADD, INSERT, KEY, LOOK, OVERWRITE, READ, READ_UPDATE, TAKE, UPDATE, arg, key_at, keys_from, keys_of,
-    token,
+    ADD, INSERT, KEY, LOOK, OVERWRITE, READ, READ_UPDATE, TAKE, UPDATE, block, double, integer, key, key_at,
+    keys_from, keys_of, one_of, string, token, unix_time,
 };
 
 use super::{lcs, range, set};
 use crate::commands::string;
-use crate::execute::run::entry;
+use crate::execute::run::command;
 
 /// The table.
-pub(in crate::commands) static STRING: &[Spec] = &[
-    Spec {
-        name: c"mylog.set",
-        entry: entry!(Write, set::set),
-        flags: c"write deny-oom",
-        categories: c"write string slow",
-        arity: -3,
-        keys: &[key_at(1, OVERWRITE)],
-        args: &[
-            KEY,
-            arg(c"value", ArgKind::String),
-            arg(
-                c"condition",
-                ArgKind::OneOf(&[token(c"nx", c"NX"), token(c"xx", c"XX")]),
-            )
-            .optional(),
-            token(c"get", c"GET").optional(),
-            arg(
-                c"expiration",
-                ArgKind::OneOf(&[
-                    arg(c"seconds", ArgKind::Integer).after(c"EX"),
-                    arg(c"milliseconds", ArgKind::Integer).after(c"PX"),
-                    arg(c"unix-time-seconds", ArgKind::UnixTime).after(c"EXAT"),
-                    arg(c"unix-time-milliseconds", ArgKind::UnixTime).after(c"PXAT"),
-                    token(c"keepttl", c"KEEPTTL"),
-                ]),
-            )
-            .optional(),
-        ],
-        summary: c"Set the string value of a key",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.get",
-        entry: entry!(Read, string::get),
-        flags: c"readonly fast",
-        categories: c"read string fast",
-        arity: 2,
-        keys: &[key_at(1, READ)],
-        args: &[KEY],
-        summary: c"Get the value of a key",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.mset",
-        entry: entry!(Write, string::mset),
-        flags: c"write deny-oom",
-        categories: c"write string slow",
-        arity: -3,
-        keys: &[keys_from(1, 2, OVERWRITE)],
-        args: &[arg(
-            c"key-value",
-            ArgKind::Block(&[KEY, arg(c"value", ArgKind::String)]),
-        )
-        .multiple()],
-        summary: c"Set multiple keys to multiple values",
-        complexity: c"O(N) where N is the number of keys to set",
-        tips: Some(c"request_policy:multi_shard response_policy:all_succeeded"),
-    },
-    Spec {
-        name: c"mylog.mget",
-        entry: entry!(Read, string::mget),
-        flags: c"readonly fast",
-        categories: c"read string fast",
-        arity: -2,
-        keys: &[keys_from(1, 1, READ)],
-        args: &[KEY.multiple()],
-        summary: c"Get the values of all the given keys",
-        complexity: c"O(N) where N is the number of keys to retrieve",
-        tips: Some(c"request_policy:multi_shard"),
-    },
-    Spec {
-        name: c"mylog.append",
-        entry: entry!(Write, string::append),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 3,
-        keys: &[key_at(1, ADD)],
-        args: &[KEY, arg(c"value", ArgKind::String)],
-        summary: c"Append a value to a key",
-        complexity: c"O(1), amortized",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.strlen",
-        entry: entry!(Read, string::strlen),
-        flags: c"readonly fast",
-        categories: c"read string fast",
-        arity: 2,
-        keys: &[key_at(1, LOOK)],
-        args: &[KEY],
-        summary: c"Get the length of the value stored in a key",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.incr",
-        entry: entry!(Write, string::incr),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 2,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[KEY],
-        summary: c"Increment the integer value of a key by one",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.decr",
-        entry: entry!(Write, string::decr),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 2,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[KEY],
-        summary: c"Decrement the integer value of a key by one",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.incrby",
-        entry: entry!(Write, string::incrby),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 3,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[KEY, arg(c"increment", ArgKind::Integer)],
-        summary: c"Increment the integer value of a key by the given amount",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.decrby",
-        entry: entry!(Write, string::decrby),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 3,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[KEY, arg(c"decrement", ArgKind::Integer)],
-        summary: c"Decrement the integer value of a key by the given number",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.incrbyfloat",
-        entry: entry!(Write, string::incrbyfloat),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 3,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[KEY, arg(c"increment", ArgKind::Double)],
-        summary: c"Increment the float value of a key by the given amount",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.getdel",
-        entry: entry!(Write, set::getdel),
-        flags: c"write fast",
-        categories: c"write string fast",
-        arity: 2,
-        keys: &[key_at(1, TAKE)],
-        args: &[KEY],
-        summary: c"Get the value of a key and delete the key",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.getex",
-        entry: entry!(Write, set::getex),
-        flags: c"write fast",
-        categories: c"write string fast",
-        arity: -2,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[
-            KEY,
-            arg(
-                c"expiration",
-                ArgKind::OneOf(&[
-                    arg(c"seconds", ArgKind::Integer).after(c"EX"),
-                    arg(c"milliseconds", ArgKind::Integer).after(c"PX"),
-                    arg(c"unix-time-seconds", ArgKind::UnixTime).after(c"EXAT"),
-                    arg(c"unix-time-milliseconds", ArgKind::UnixTime).after(c"PXAT"),
-                    token(c"persist", c"PERSIST"),
-                ]),
-            )
-            .optional(),
-        ],
-        summary: c"Get the value of a key and optionally set its expiration",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.getset",
-        entry: entry!(Write, set::getset),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 3,
-        keys: &[key_at(1, READ_UPDATE)],
-        args: &[KEY, arg(c"value", ArgKind::String)],
-        summary: c"Set the string value of a key and return its old value",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.setnx",
-        entry: entry!(Write, set::setnx),
-        flags: c"write deny-oom fast",
-        categories: c"write string fast",
-        arity: 3,
-        keys: &[key_at(1, INSERT)],
-        args: &[KEY, arg(c"value", ArgKind::String)],
-        summary: c"Set the string value of a key, only if the key does not exist",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.setex",
-        entry: entry!(Write, set::setex),
-        flags: c"write deny-oom",
-        categories: c"write string slow",
-        arity: 4,
-        keys: &[key_at(1, OVERWRITE)],
-        args: &[
-            KEY,
-            arg(c"seconds", ArgKind::Integer),
-            arg(c"value", ArgKind::String),
-        ],
-        summary: c"Set the string value and the expiration in seconds of a key",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.psetex",
-        entry: entry!(Write, set::psetex),
-        flags: c"write deny-oom",
-        categories: c"write string slow",
-        arity: 4,
-        keys: &[key_at(1, OVERWRITE)],
-        args: &[
-            KEY,
-            arg(c"milliseconds", ArgKind::Integer),
-            arg(c"value", ArgKind::String),
-        ],
-        summary: c"Set the string value and the expiration in milliseconds of a key",
-        complexity: c"O(1)",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.msetnx",
-        entry: entry!(Write, string::msetnx),
-        flags: c"write deny-oom",
-        categories: c"write string slow",
-        arity: -3,
-        keys: &[keys_from(1, 2, INSERT)],
-        args: &[arg(
-            c"key-value",
-            ArgKind::Block(&[KEY, arg(c"value", ArgKind::String)]),
-        )
-        .multiple()],
-        summary: c"Set multiple keys to multiple values, only if none of the keys exist",
-        complexity: c"O(N) where N is the number of keys to set",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.getrange",
-        entry: entry!(Read, range::getrange),
-        flags: c"readonly",
-        categories: c"read string slow",
-        arity: 4,
-        keys: &[key_at(1, READ)],
-        args: &[
-            KEY,
-            arg(c"start", ArgKind::Integer),
-            arg(c"end", ArgKind::Integer),
-        ],
-        summary: c"Get a part of the value of a key",
-        complexity: c"O(N) where N is the length of the part",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.substr",
-        entry: entry!(Read, range::getrange),
-        flags: c"readonly",
-        categories: c"read string slow",
-        arity: 4,
-        keys: &[key_at(1, READ)],
-        args: &[
-            KEY,
-            arg(c"start", ArgKind::Integer),
-            arg(c"end", ArgKind::Integer),
-        ],
-        summary: c"Get a part of the value of a key, as GETRANGE does",
-        complexity: c"O(N) where N is the length of the part",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.setrange",
-        entry: entry!(Write, range::setrange),
-        flags: c"write deny-oom",
-        categories: c"write string slow",
-        arity: 4,
-        keys: &[key_at(1, UPDATE)],
-        args: &[
-            KEY,
-            arg(c"offset", ArgKind::Integer),
-            arg(c"value", ArgKind::String),
-        ],
-        summary: c"Overwrite a part of the value of a key from an offset on",
-        complexity: c"O(N) where N is the length of the part",
-        tips: None,
-    },
-    Spec {
-        name: c"mylog.lcs",
-        entry: entry!(Read, lcs::lcs),
-        flags: c"readonly",
-        categories: c"read string slow",
-        arity: -3,
-        keys: &[keys_of(1, 2, READ)],
-        args: &[
-            arg(c"key1", ArgKind::Key(0)),
-            arg(c"key2", ArgKind::Key(0)),
-            token(c"len", c"LEN").optional(),
-            token(c"idx", c"IDX").optional(),
-            arg(c"min-match-len", ArgKind::Integer)
-                .after(c"MINMATCHLEN")
+pub(in crate::commands) static STRING: &[Spec] = &all_in(
+    &["string"],
+    [
+        command!(Write, c"mylog.set", set::set)
+            .deny_oom()
+            .keys(&[key_at(1, OVERWRITE)])
+            .args(&[
+                KEY,
+                string(c"value"),
+                one_of(c"condition", &[token(c"nx", c"NX"), token(c"xx", c"XX")]).optional(),
+                token(c"get", c"GET").optional(),
+                one_of(
+                    c"expiration",
+                    &[
+                        integer(c"seconds").after(c"EX"),
+                        integer(c"milliseconds").after(c"PX"),
+                        unix_time(c"unix-time-seconds").after(c"EXAT"),
+                        unix_time(c"unix-time-milliseconds").after(c"PXAT"),
+                        token(c"keepttl", c"KEEPTTL"),
+                    ],
+                )
                 .optional(),
-            token(c"withmatchlen", c"WITHMATCHLEN").optional(),
-        ],
-        summary: c"Find the longest common subsequence of two strings",
-        complexity: c"O(N*M) where N and M are the lengths of the strings",
-        tips: None,
-    },
-];
+            ])
+            .about(c"Set the string value of a key"),
+        command!(Read, c"mylog.get", string::get)
+            .fast()
+            .about(c"Get the value of a key"),
+        command!(Write, c"mylog.mset", string::mset)
+            .deny_oom()
+            .keys(&[keys_from(1, 2, OVERWRITE)])
+            .args(&[block(c"key-value", &[KEY, string(c"value")]).multiple()])
+            .about(c"Set multiple keys to multiple values")
+            .costs(c"O(N) where N is the number of keys to set")
+            .tips(c"request_policy:multi_shard response_policy:all_succeeded"),
+        command!(Read, c"mylog.mget", string::mget)
+            .fast()
+            .keys(&[keys_from(1, 1, READ)])
+            .args(&[KEY.multiple()])
+            .about(c"Get the values of all the given keys")
+            .costs(c"O(N) where N is the number of keys to retrieve")
+            .tips(c"request_policy:multi_shard"),
+        command!(Write, c"mylog.append", string::append)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, ADD)])
+            .args(&[KEY, string(c"value")])
+            .about(c"Append a value to a key")
+            .costs(c"O(1), amortized"),
+        command!(Read, c"mylog.strlen", string::strlen)
+            .fast()
+            .keys(&[key_at(1, LOOK)])
+            .about(c"Get the length of the value stored in a key"),
+        command!(Write, c"mylog.incr", string::incr)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .about(c"Increment the integer value of a key by one"),
+        command!(Write, c"mylog.decr", string::decr)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .about(c"Decrement the integer value of a key by one"),
+        command!(Write, c"mylog.incrby", string::incrby)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[KEY, integer(c"increment")])
+            .about(c"Increment the integer value of a key by the given amount"),
+        command!(Write, c"mylog.decrby", string::decrby)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[KEY, integer(c"decrement")])
+            .about(c"Decrement the integer value of a key by the given number"),
+        command!(Write, c"mylog.incrbyfloat", string::incrbyfloat)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[KEY, double(c"increment")])
+            .about(c"Increment the float value of a key by the given amount"),
+        command!(Write, c"mylog.getdel", set::getdel)
+            .fast()
+            .keys(&[key_at(1, TAKE)])
+            .about(c"Get the value of a key and delete the key"),
+        command!(Write, c"mylog.getex", set::getex)
+            .fast()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[
+                KEY,
+                one_of(
+                    c"expiration",
+                    &[
+                        integer(c"seconds").after(c"EX"),
+                        integer(c"milliseconds").after(c"PX"),
+                        unix_time(c"unix-time-seconds").after(c"EXAT"),
+                        unix_time(c"unix-time-milliseconds").after(c"PXAT"),
+                        token(c"persist", c"PERSIST"),
+                    ],
+                )
+                .optional(),
+            ])
+            .about(c"Get the value of a key and optionally set its expiration"),
+        command!(Write, c"mylog.getset", set::getset)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, READ_UPDATE)])
+            .args(&[KEY, string(c"value")])
+            .about(c"Set the string value of a key and return its old value"),
+        command!(Write, c"mylog.setnx", set::setnx)
+            .fast()
+            .deny_oom()
+            .keys(&[key_at(1, INSERT)])
+            .args(&[KEY, string(c"value")])
+            .about(c"Set the string value of a key, only if the key does not exist"),
+        command!(Write, c"mylog.setex", set::setex)
+            .deny_oom()
+            .keys(&[key_at(1, OVERWRITE)])
+            .args(&[KEY, integer(c"seconds"), string(c"value")])
+            .about(c"Set the string value and the expiration in seconds of a key"),
+        command!(Write, c"mylog.psetex", set::psetex)
+            .deny_oom()
+            .keys(&[key_at(1, OVERWRITE)])
+            .args(&[KEY, integer(c"milliseconds"), string(c"value")])
+            .about(c"Set the string value and the expiration in milliseconds of a key"),
+        command!(Write, c"mylog.msetnx", string::msetnx)
+            .deny_oom()
+            .keys(&[keys_from(1, 2, INSERT)])
+            .args(&[block(c"key-value", &[KEY, string(c"value")]).multiple()])
+            .about(c"Set multiple keys to multiple values, only if none of the keys exist")
+            .costs(c"O(N) where N is the number of keys to set"),
+        command!(Read, c"mylog.getrange", range::getrange)
+            .args(&[KEY, integer(c"start"), integer(c"end")])
+            .about(c"Get a part of the value of a key")
+            .costs(c"O(N) where N is the length of the part"),
+        command!(Read, c"mylog.substr", range::getrange)
+            .args(&[KEY, integer(c"start"), integer(c"end")])
+            .about(c"Get a part of the value of a key, as GETRANGE does")
+            .costs(c"O(N) where N is the length of the part"),
+        command!(Write, c"mylog.setrange", range::setrange)
+            .deny_oom()
+            .keys(&[key_at(1, UPDATE)])
+            .args(&[KEY, integer(c"offset"), string(c"value")])
+            .about(c"Overwrite a part of the value of a key from an offset on")
+            .costs(c"O(N) where N is the length of the part"),
+        command!(Read, c"mylog.lcs", lcs::lcs)
+            .keys(&[keys_of(1, 2, READ)])
+            .args(&[
+                key(c"key1", 0),
+                key(c"key2", 0),
+                token(c"len", c"LEN").optional(),
+                token(c"idx", c"IDX").optional(),
+                integer(c"min-match-len").after(c"MINMATCHLEN").optional(),
+                token(c"withmatchlen", c"WITHMATCHLEN").optional(),
+            ])
+            .about(c"Find the longest common subsequence of two strings")
+            .costs(c"O(N*M) where N and M are the lengths of the strings"),
+    ],
+);

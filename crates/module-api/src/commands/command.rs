@@ -5,150 +5,10 @@ use std::ptr::{null, null_mut};
 
 use redis_module::raw;
 
-use crate::string::Args;
+use super::arguments::{Arg, ArgKind, Keys};
+use super::spec::Spec;
+use crate::server::config::c_text;
 use crate::{Ctx, Refused, api, later, ok};
-
-/// A key of a command: its place among the arguments, and its REDISMODULE_CMD_KEY_ bits.
-pub type KeyPlace = (usize, u32);
-
-/// A command of the module: a type without a value, for which the server's entry is made.
-pub trait Command {
-    /// Tells the places of the keys. The server asks a command with the flag `getkeys-api` before it runs it; of others it
-    /// knows no more than the first key, the last and the step, whatever else it was told.
-    const KEYS: Option<fn(Ctx<'_>, Args<'_>) -> Vec<KeyPlace>> = None;
-
-    /// Runs the command, its name first among the arguments.
-    fn run(ctx: Ctx<'_>, args: Args<'_>);
-}
-
-/// The server's entry into a command.
-#[derive(Clone, Copy)]
-pub struct Entry(
-    unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int,
-);
-
-impl Entry {
-    /// The entry into this command.
-    pub const fn of<C: Command>() -> Self {
-        Self(enter::<C>)
-    }
-}
-
-// SAFETY: only the server calls it: under its global lock, with pointers alive during the call.
-unsafe extern "C" fn enter<C: Command>(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
-    // SAFETY: the server hands a command's context and arguments, alive until this returns, and holds the global lock.
-    let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
-    match C::KEYS {
-        Some(places) if asks_for_keys(ctx) => tell_keys(ctx, places(ctx, args)),
-        _ => C::run(ctx, args),
-    }
-    0
-}
-
-/// True where the server asks a command for its keys instead of running it.
-fn asks_for_keys(ctx: Ctx<'_>) -> bool {
-    // SAFETY: the context is alive.
-    unsafe { api!(RedisModule_IsKeysPositionRequest)(ctx.raw()) != 0 }
-}
-
-fn tell_keys(ctx: Ctx<'_>, places: Vec<KeyPlace>) {
-    for (place, flags) in places {
-        // SAFETY: the context asks for keys; the server looks at no place behind the last argument.
-        unsafe { api!(RedisModule_KeyAtPosWithFlags)(ctx.raw(), place as c_int, flags as c_int) };
-    }
-}
-
-/// Which arguments are keys, and what is done to them.
-pub struct Keys {
-    /// Place of the first, the command's name being 0.
-    pub first: i32,
-    /// Place of the last, counted from `first`; -1 for the last argument.
-    pub last: i32,
-    /// From one to the next.
-    pub step: i32,
-    /// REDISMODULE_CMD_KEY_ bits.
-    pub flags: u32,
-    /// The argument at `first` is no key but says how many follow it.
-    pub counted: bool,
-    /// Their places, or names, are not known before the command is read: the command tells them itself.
-    pub unknown: bool,
-}
-
-/// What an argument is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArgKind {
-    /// Bytes.
-    String,
-    /// A whole number.
-    Integer,
-    /// A floating point number.
-    Double,
-    /// A key, by the place of its `Keys` in the command's.
-    Key(i32),
-    /// A glob.
-    Pattern,
-    /// A time, in seconds or ms since 1970.
-    UnixTime,
-    /// Nothing but its token.
-    Token,
-    /// One of the arguments inside it.
-    OneOf(&'static [Arg]),
-    /// All of the arguments inside it, in order.
-    Block(&'static [Arg]),
-}
-
-/// An argument, for COMMAND DOCS.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Arg {
-    /// What the server's tables call it.
-    pub name: &'static CStr,
-    /// What it holds.
-    pub kind: ArgKind,
-    /// The word before it.
-    pub token: Option<&'static CStr>,
-    /// REDISMODULE_CMD_ARG_ bits.
-    pub flags: u32,
-}
-
-impl Arg {
-    /// True if the argument may be left out.
-    pub fn is_optional(&self) -> bool {
-        self.flags & raw::REDISMODULE_CMD_ARG_OPTIONAL != 0
-    }
-
-    /// True if the argument may come again.
-    pub fn is_multiple(&self) -> bool {
-        self.flags & raw::REDISMODULE_CMD_ARG_MULTIPLE != 0
-    }
-}
-
-/// All that the server is told of a command.
-pub struct Spec {
-    /// What the server's tables call it.
-    pub name: &'static CStr,
-    /// The function that the server calls.
-    pub entry: Entry,
-    /// Its flags as RM_CreateCommand takes them.
-    pub flags: &'static CStr,
-    /// Its ACL categories.
-    pub categories: &'static CStr,
-    /// Arguments with the name; below zero for "at least so many".
-    pub arity: i32,
-    /// Where its keys are.
-    pub keys: &'static [Keys],
-    /// Its arguments, for COMMAND DOCS.
-    pub args: &'static [Arg],
-    /// One line, for COMMAND DOCS.
-    pub summary: &'static CStr,
-    /// Its cost, for COMMAND DOCS.
-    pub complexity: &'static CStr,
-    /// Hints for clients that spread a command over a cluster.
-    pub tips: Option<&'static CStr>,
-}
 
 /// The version of mylog that has the commands.
 const SINCE: &CStr = c"0.1.0";
@@ -171,11 +31,12 @@ impl Ctx<'_> {
             Some(keys) => (keys.first, keys.last, keys.step),
             None => (0, 0, 0),
         };
-        let (name, flags) = (spec.name.as_ptr(), spec.flags.as_ptr());
+        let (flags, categories) = (c_text(&spec.flags()), c_text(&spec.categories().join(" ")));
+        let (name, flags) = (spec.name.as_ptr(), flags.as_ptr());
         // SAFETY: the context is alive; the strings are copied; the entry lives as long as the library.
         let status = unsafe {
             let create = api!(RedisModule_CreateCommand);
-            create(self.raw(), name, Some(spec.entry.0), flags, first, last, step)
+            create(self.raw(), name, Some(spec.entry.raw()), flags, first, last, step)
         };
         ok(status, "RedisModule_CreateCommand")?;
         // SAFETY: the context is alive; the handle belongs to the server and stays.
@@ -188,7 +49,7 @@ impl Ctx<'_> {
         describe(command, spec)?;
         if let Some(set_categories) = later!(RedisModule_SetCommandACLCategories) {
             // SAFETY: command and text are alive.
-            let status = unsafe { set_categories(command, spec.categories.as_ptr()) };
+            let status = unsafe { set_categories(command, categories.as_ptr()) };
             ok(status, "RedisModule_SetCommandACLCategories")?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use redis_module::raw;
 
-use super::command::{Arg, ArgKind, Keys};
+use super::arguments::{Arg, ArgKind, Keys};
 
 /// Reads what the key holds.
 pub const READ: u32 = raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS;
@@ -89,6 +89,46 @@ pub const fn arg(name: &'static CStr, kind: ArgKind) -> Arg {
     }
 }
 
+/// Bytes.
+pub const fn string(name: &'static CStr) -> Arg {
+    arg(name, ArgKind::String)
+}
+
+/// A whole number.
+pub const fn integer(name: &'static CStr) -> Arg {
+    arg(name, ArgKind::Integer)
+}
+
+/// A floating point number.
+pub const fn double(name: &'static CStr) -> Arg {
+    arg(name, ArgKind::Double)
+}
+
+/// A glob.
+pub const fn pattern(name: &'static CStr) -> Arg {
+    arg(name, ArgKind::Pattern)
+}
+
+/// A time, in seconds or ms since 1970.
+pub const fn unix_time(name: &'static CStr) -> Arg {
+    arg(name, ArgKind::UnixTime)
+}
+
+/// A key, by the place of its `Keys` in the command's.
+pub const fn key(name: &'static CStr, keys: i32) -> Arg {
+    arg(name, ArgKind::Key(keys))
+}
+
+/// One of these.
+pub const fn one_of(name: &'static CStr, choices: &'static [Arg]) -> Arg {
+    arg(name, ArgKind::OneOf(choices))
+}
+
+/// All of these, in order.
+pub const fn block(name: &'static CStr, parts: &'static [Arg]) -> Arg {
+    arg(name, ArgKind::Block(parts))
+}
+
 /// A word alone.
 pub const fn token(name: &'static CStr, token: &'static CStr) -> Arg {
     arg(name, ArgKind::Token).after(token)
@@ -121,12 +161,9 @@ impl Arg {
 }
 
 /// The key that most commands have.
-pub const KEY: Arg = arg(c"key", ArgKind::Key(0));
+pub const KEY: Arg = key(c"key", 0);
 
 /// A part of a range.
-pub const LIMIT: Arg = arg(
-    c"limit",
-    ArgKind::Block(&[arg(c"offset", ArgKind::Integer), arg(c"count", ArgKind::Integer)]),
-)
-.after(c"LIMIT")
-.optional();
+pub const LIMIT: Arg = block(c"limit", &[integer(c"offset"), integer(c"count")])
+    .after(c"LIMIT")
+    .optional();

@@ -1,7 +1,8 @@
 //! Strings beside a server of the unit tests.
 
 use super::*;
-use crate::commands::command::{Command, Entry, Spec};
+use crate::commands::entry::Command;
+use crate::commands::spec::Spec;
 use crate::{Ctx, mock};
 
 #[test]
@@ -68,18 +69,7 @@ impl Command for Inspect {
 fn arguments_are_read_by_their_places() {
     let server = mock::start();
     let context = server.context();
-    let spec = Spec {
-        name: c"mylog.inspect",
-        entry: Entry::of::<Inspect>(),
-        flags: c"readonly",
-        categories: c"read",
-        arity: -1,
-        keys: &[],
-        args: &[],
-        summary: c"",
-        complexity: c"",
-        tips: None,
-    };
+    let spec = Spec::of::<Inspect>(c"mylog.inspect").reads();
     context.ctx().register_command(&spec).unwrap();
     let words: Vec<String> = (0..12).map(|place| format!("a{place}")).collect();
     let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();

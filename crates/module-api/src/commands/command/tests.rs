@@ -1,10 +1,13 @@
 //! Commands beside a server of the unit tests.
 
 use super::*;
+use crate::Ctx;
+use crate::commands::entry::{Command, KeyPlace};
 use crate::commands::table_words::{
     ADD, KEY, OVERWRITE, READ, arg, key_at, keys_counted_at, keys_from, token,
 };
 use crate::mock::{self, ArgSpec, KeyPlaces, KeySpec, Reply};
+use crate::string::Args;
 
 /// Answers with its arguments.
 struct Echo;
@@ -27,25 +30,21 @@ impl Command for AllKeys {
     }
 }
 
-const ECHO: Spec = Spec {
-    name: c"mylog.echo",
-    entry: Entry::of::<Echo>(),
-    flags: c"write deny-oom",
-    categories: c"write string slow",
-    arity: -2,
-    keys: &[key_at(1, OVERWRITE), keys_counted_at(2, READ)],
-    args: &[
+const ECHO: Spec = Spec::of::<Echo>(c"mylog.echo")
+    .writes()
+    .deny_oom()
+    .in_categories(&["string"])
+    .keys(&[key_at(1, OVERWRITE), keys_counted_at(2, READ)])
+    .args(&[
         KEY,
         arg(
             c"condition",
             ArgKind::OneOf(&[token(c"nx", c"NX"), token(c"xx", c"XX")]),
         )
         .optional(),
-    ],
-    summary: c"Says it again",
-    complexity: c"O(1)",
-    tips: Some(c"request_policy:all_shards"),
-};
+    ])
+    .about(c"Says it again")
+    .tips(c"request_policy:all_shards");
 
 #[test]
 fn the_server_is_told_all_of_a_command() {
@@ -97,7 +96,7 @@ fn the_range_of_keys_is_that_of_the_first_keys_that_are_not_counted() {
     ];
     for (name, keys, range) in specs {
         let keys: &'static [Keys] = Box::leak(keys.iter().map(copy).collect());
-        let spec = Spec { name, keys, ..ECHO };
+        let spec = Spec::of::<Echo>(name).writes().keys(keys);
         ctx.ctx().register_command(&spec).unwrap();
         let name = name.to_str().unwrap();
         assert_eq!(server.registered(name).unwrap().range, range, "{name}");
@@ -124,8 +123,12 @@ fn a_command_runs_with_its_arguments() {
 fn a_command_that_tells_its_keys_does_not_run_where_it_is_asked_for_them() {
     let server = mock::start();
     let context = server.context();
-    let entry = Entry::of::<AllKeys>();
-    context.ctx().register_command(&Spec { entry, ..ECHO }).unwrap();
+    let spec = Spec::of::<AllKeys>(c"mylog.echo").reads();
+    context.ctx().register_command(&spec).unwrap();
+    assert_eq!(
+        server.registered("mylog.echo").unwrap().flags,
+        "readonly getkeys-api"
+    );
     assert_eq!(
         server.keys_of(&[b"mylog.echo", b"a", b"b"]),
         [(1, READ as i32), (2, READ as i32)]
