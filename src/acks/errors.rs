@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, WrongType};
 
 pub(crate) const SYNTAX: Reply = Reply::error(c"ERR syntax error");
 pub(crate) const NOT_AN_INTEGER: Reply = Reply::error(c"ERR value is not an integer or out of range");
@@ -13,10 +13,9 @@ pub(crate) const TOO_LONG: Reply =
     Reply::error(c"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 pub(crate) const NOT_FINITE: Reply = Reply::error(c"ERR increment would produce NaN or Infinity");
 /// For a key of another type.
-pub(crate) const WRONG_TYPE: Reply =
-    Reply::error(c"WRONGTYPE Operation against a key holding the wrong kind of value");
+pub(crate) const WRONG_TYPE: Reply = Reply::WrongType(WrongType::Plain);
 /// The same, as LCS words it.
-pub(crate) const NOT_STRINGS: Reply = Reply::error(c"ERR The specified keys must contain string values");
+pub(crate) const NOT_STRINGS: Reply = Reply::WrongType(WrongType::NotStrings);
 /// For a command that runs before the log was opened.
 pub(crate) const NOT_STARTED: Reply = Reply::error(c"MYLOGDOWN the engine has not started");
 pub(crate) const NOT_RUN: Reply = Reply::error(c"ERR the server did not run the native command");

@@ -26,6 +26,8 @@ pub(crate) enum Reply {
     Simple(Cow<'static, CStr>),
     /// An error, code first.
     Error(Cow<'static, CStr>),
+    /// An error: a key holds a value of another type.
+    WrongType(WrongType),
     /// A bulk string.
     Bulk(Vec<u8>),
     /// Null.
@@ -44,6 +46,24 @@ pub(crate) enum Reply {
     Set(usize),
     /// Parts in order: a head with what follows it.
     Parts(Vec<Reply>),
+}
+
+/// The words of the error for a key of another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WrongType {
+    /// Those of nearly all commands.
+    Plain,
+    /// Those of LCS.
+    NotStrings,
+}
+
+impl WrongType {
+    const fn text(self) -> &'static CStr {
+        match self {
+            Self::Plain => c"WRONGTYPE Operation against a key holding the wrong kind of value",
+            Self::NotStrings => c"ERR The specified keys must contain string values",
+        }
+    }
 }
 
 impl Reply {
@@ -67,6 +87,7 @@ impl Reply {
             Self::Int(value) => ctx.reply_int(*value),
             Self::Simple(text) => ctx.reply_simple(text),
             Self::Error(text) => ctx.reply_error(text),
+            Self::WrongType(words) => ctx.reply_error(words.text()),
             Self::Bulk(bytes) => ctx.reply_bulk(bytes),
             Self::Null => ctx.reply_null(),
             Self::NullArray => ctx.reply_null_array(),

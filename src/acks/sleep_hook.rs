@@ -1,4 +1,4 @@
-//! The stretch of a turn between our last look at it and the server's sleep.
+//! The part of a turn after the module's BEFORE_SLEEP hook: what runs then is not in the turn's group.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

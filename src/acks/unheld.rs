@@ -1,5 +1,5 @@
-//! Units whose client can't be held: EXEC, scripts, and native commands on durable keys, of which a callback hears. Where there is a gate
-//! the client is gated; else the event loop waits at the unit's end (`execution_unit`).
+//! Units whose client can't be held: EXEC, scripts, and native commands on durable keys, which a callback reports. Where there is
+//! a gate, the client is gated. In the fallback the event loop waits at the unit's end (`execution_unit`).
 
 use module_api::server::server_state;
 

@@ -25,7 +25,7 @@ pub(crate) enum Feed {
     None,
     /// To the child, as fast as it reads them.
     Child(Backlog),
-    /// To no child any more: it has no part in what came since. This is what it had not taken by then.
+    /// To no child any more: the child can't follow the store. The backlog is what it had not taken by then.
     CutOff(Backlog),
     /// The stream to the child has ended: the groups are kept for the switch to the new file.
     Residual(Arc<Residual>),
@@ -51,8 +51,8 @@ impl Feed {
         pushed.map_err(GiveUp::OverLimit)
     }
 
-    /// The child can't follow what comes: it gets nothing more, neither of the group being built nor of any after it. An error
-    /// means that the rewrite is to be given up. A residual goes on, since a switch that has begun appends it to a whole log.
+    /// The child can't follow the store any more: it gets no group after this, that being built included. An error means that
+    /// the rewrite is to be given up. A residual goes on, since a switch that has begun appends it to a whole log.
     pub(super) fn cut_off(&mut self) -> Result<(), GiveUp> {
         *self = match std::mem::take(self) {
             Self::None => return Ok(()),

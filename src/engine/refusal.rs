@@ -6,7 +6,7 @@ use mylog_core::store::ApplyError;
 
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-/// Why a durable write is refused: nothing has changed. Its text stands behind the code `MYLOGDOWN`.
+/// Why a durable write is refused: nothing has changed. Its text follows the code `MYLOGDOWN`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// There is no log yet.

@@ -1,4 +1,4 @@
-//! Keys whose values replicas must be sent again: they were told to delete what is here still.
+//! Keys whose values replicas must be sent again: their stream has a DEL of a key that still exists here.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +28,7 @@ pub(super) fn changed(effect: &Effect<'_>) {
     KEYS.with(|waiting| waiting.extend(keys.map(|(db, key)| (db, key.to_vec()))));
 }
 
-/// Two databases have changed places, at replicas too: what they were told to delete has the other number by now.
+/// Two databases have changed places, at replicas too: a key that replicas have deleted is in the other one by now.
 pub(crate) fn swapped(a: Db, b: Db) {
     if !ANY.load(Ordering::Relaxed) {
         return;

@@ -17,7 +17,6 @@ use module_api::string::Args;
 use super::invocation::{Access, Call, Occasion};
 use super::{native_fallback, permission};
 use crate::acks::acknowledge;
-use crate::acks::errors::{NOT_STRINGS, WRONG_TYPE};
 use crate::acks::read_barrier::Sight;
 use crate::acks::reply::Reply;
 use crate::engine::{self, backpressure};
@@ -126,7 +125,7 @@ fn handle<'c>(
         return answered;
     }
     match handler(call) {
-        Err(unchanged) if unchanged == WRONG_TYPE || unchanged == NOT_STRINGS => {
+        Err(unchanged @ Reply::WrongType(_)) => {
             native_fallback::answer_instead(call, access).unwrap_or(unchanged)
         }
         Ok(reply) | Err(reply) => reply,

@@ -4,7 +4,7 @@ use module_api::server::server_settings;
 use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
-use crate::acks::errors::{NOT_AN_INTEGER, NOT_STRINGS, SYNTAX, WRONG_TYPE};
+use crate::acks::errors::{NOT_AN_INTEGER, NOT_STRINGS, SYNTAX};
 use crate::acks::reply::Reply;
 use crate::execute::invocation::Call;
 
@@ -144,7 +144,10 @@ impl Table {
 pub(super) fn lcs(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let string = |place| {
         let copied = call.read_str(place, |value| value.map(<[u8]>::to_vec).unwrap_or_default());
-        copied.map_err(|error| if error == WRONG_TYPE { NOT_STRINGS } else { error })
+        copied.map_err(|error| match error {
+            Reply::WrongType(_) => NOT_STRINGS,
+            other => other,
+        })
     };
     // Both keys are looked up before the first error is returned: so a missing second key is notified in any case.
     let (a, b) = (string(1), string(2));

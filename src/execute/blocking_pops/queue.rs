@@ -78,19 +78,19 @@ pub(crate) fn are_due() -> bool {
     ANY.load(Ordering::Relaxed)
 }
 
-/// This one is answered at the end of the turn.
+/// The waiter is answered at the end of the turn.
 pub(super) fn admit(waiter: &Rc<Waiter>, reply: Reply) {
     *waiter.answer.borrow_mut() = Some(reply);
     DUE.with(|due| due.push(Rc::clone(waiter)));
     ANY.store(true, Ordering::Relaxed);
 }
 
-/// Those who are.
+/// The waiters that are answered at the end of the turn.
 pub(super) fn due() -> Vec<Rc<Waiter>> {
     DUE.with(|due| due.clone())
 }
 
-/// Takes all of them.
+/// Takes all waiters that are to be answered.
 pub(super) fn take() -> Vec<Rc<Waiter>> {
     ANY.store(false, Ordering::Relaxed);
     DUE.with(std::mem::take)
