@@ -179,6 +179,43 @@ fn a_flush_or_a_swap_begins_a_rewrite_anew_without_a_failure() {
 }
 
 #[test]
+fn a_flush_begins_a_rewrite_anew_also_if_its_group_is_sealed_before_the_turn_ends() {
+    let mut server = Server::build()
+        .mylog("auto-rewrite-percentage", "0")
+        .mylog("flush-policy", "flush")
+        .start();
+    let mut client = server.client();
+    fill(&mut client, 100, 100);
+    hold(&mut client, "walked");
+    let pid = leftovers::children(server.pid());
+    // MYLOG.WAIT seals the group of the flush, and another group follows in the same turn.
+    let lines = [
+        "FLUSHALL",
+        "MYLOG.SET after flush",
+        "MYLOG.WAIT 10000",
+        "MYLOG.SET later flush",
+    ];
+    let commands: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
+    client.pipeline(&commands);
+    wait_for("another child works", || {
+        wait_held(&mut client, "walked");
+        leftovers::children(server.pid()) != pid
+    });
+    release(&mut client);
+    rewriting::wait_succeeded(&mut client, 1);
+    wait_idle(&mut client);
+    assert_eq!(info(&mut client, "rewrite_failures"), 0);
+    let digest = client.run("MYLOG.DEBUG DIGEST");
+    wait_gone(&server);
+    server.kill9();
+    server.restart();
+    let mut client = server.client();
+    assert_eq!(client.run("MYLOG.DEBUG DIGEST"), digest);
+    assert_eq!(client.run("EXISTS key:1").int(), 0);
+    assert_eq!(client.run("EXISTS after later").int(), 2);
+}
+
+#[test]
 fn writes_past_the_backlog_limit_give_the_rewrite_up_at_every_stage() {
     let mut server = Server::build()
         .mylog("auto-rewrite-percentage", "0")
