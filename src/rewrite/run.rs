@@ -84,6 +84,7 @@ pub(super) fn fork(reason: Reason) -> Result<(), BeginError> {
         rewriter.running = Some(Running {
             phase: Phase::Feeding,
             pid,
+            is_reaped: false,
             ends: Some(ends),
             sending: false,
             up: AckUp::default(),
@@ -315,9 +316,8 @@ pub(super) fn abort(why: &str) {
         let running = rewriter.running.as_mut().filter(|running| running.has_child())?;
         running.close();
         running.phase = Phase::Aborted;
-        // If the server has no child any more, this one may have been reaped, and its pid may belong to another process.
-        if server_has_child() {
-            let _ = kill(Pid::from_raw(running.pid), Signal::SIGKILL);
+        if let Some(pid) = running.pid_to_kill(server_has_child()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         Some((running.pid, running.forked.elapsed()))
     });
@@ -340,6 +340,8 @@ fn give_up(why: &str) {
 
 /// The server's fork-done callback: the child has ended.
 fn ended(exit_code: i32, signal: i32) {
+    // The server still counts the child as its own.
+    with(|rewriter| rewriter.running.as_mut().map(|running| running.is_reaped = true));
     heed_feed();
     let began = Instant::now();
     // After a long turn the report may still be unread although the child has ended: the report is read first.

@@ -31,6 +31,8 @@ pub(super) enum Phase {
 pub(super) struct Running {
     pub(super) phase: Phase,
     pub(super) pid: i32,
+    /// The server has waited for the child: the pid may belong to another process by now.
+    pub(super) is_reaped: bool,
     /// `None` once the child has ended or was aborted.
     pub(super) ends: Option<ParentEnds>,
     /// The event loop watches the data pipe for being writable.
@@ -53,6 +55,11 @@ impl Running {
             self.phase,
             Phase::Feeding | Phase::Stopped(_) | Phase::Reported(..)
         )
+    }
+
+    /// The child's pid, for a signal. `None` if the child was reaped, or may have been, since the server has no child any more.
+    pub(super) fn pid_to_kill(&self, server_has_child: bool) -> Option<i32> {
+        (server_has_child && !self.is_reaped).then_some(self.pid)
     }
 }
 
@@ -90,5 +97,36 @@ impl Watch {
     pub(super) fn has_seen_bgsave(&mut self, counted: u64) -> bool {
         self.bgsaves = self.bgsaves.min(counted);
         counted > self.bgsaves
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reaped_child_is_not_killed() {
+        let mut running = Running {
+            phase: Phase::Feeding,
+            pid: 7,
+            is_reaped: false,
+            ends: None,
+            sending: false,
+            up: AckUp::default(),
+            watch: Watch::begin(),
+            waiting: Waiting::default(),
+            path: PathBuf::new(),
+            identity: Identity {
+                uuid: [0; 16],
+                epoch: 1,
+                salt: 0,
+            },
+            started: Instant::now(),
+            forked: Instant::now(),
+        };
+        assert_eq!(running.pid_to_kill(true), Some(7));
+        assert_eq!(running.pid_to_kill(false), None);
+        running.is_reaped = true;
+        assert_eq!(running.pid_to_kill(true), None);
     }
 }

@@ -216,6 +216,40 @@ fn a_flush_begins_a_rewrite_anew_also_if_its_group_is_sealed_before_the_turn_end
 }
 
 #[test]
+fn a_child_that_ends_in_the_turn_of_a_flush_is_given_up_as_well() {
+    let mut server = Server::build()
+        .mylog("auto-rewrite-percentage", "0")
+        .mylog("flush-policy", "flush")
+        .start();
+    let mut client = server.client();
+    fill(&mut client, 100, 100);
+    hold(&mut client, "reporting");
+    // The server hears of the child's end before the turn of these commands ends.
+    let lines = [
+        "FLUSHALL",
+        "MYLOG.SET after flush",
+        "MYLOG.DEBUG REWRITE-PAUSE off",
+        "DEBUG SLEEP 0.5",
+    ];
+    let commands: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
+    client.pipeline(&commands);
+    rewriting::wait_succeeded(&mut client, 1);
+    wait_idle(&mut client);
+    assert_eq!(info(&mut client, "rewrite_failures"), 0);
+    let log = server.log();
+    let (ended, given_up) = (log.find("fork exited"), log.find("is given up"));
+    assert!(ended.is_some() && ended < given_up, "{log}");
+    wait_gone(&server);
+    let digest = client.run("MYLOG.DEBUG DIGEST");
+    server.kill9();
+    server.restart();
+    let mut client = server.client();
+    assert_eq!(client.run("MYLOG.DEBUG DIGEST"), digest);
+    assert_eq!(client.run("EXISTS key:1").int(), 0);
+    assert_eq!(client.run("EXISTS after").int(), 1);
+}
+
+#[test]
 fn writes_past_the_backlog_limit_give_the_rewrite_up_at_every_stage() {
     let mut server = Server::build()
         .mylog("auto-rewrite-percentage", "0")
