@@ -122,8 +122,8 @@ impl From<Refusal> for Reply {
     }
 }
 
-impl From<&CallReply> for Reply {
-    fn from(reply: &CallReply) -> Self {
+impl From<&CallReply<'_>> for Reply {
+    fn from(reply: &CallReply<'_>) -> Self {
         let status = reply.proto().first() == Some(&b'+');
         match Self::from(reply.whole()) {
             Self::Bulk(text) if status => Self::Simple(Cow::Owned(c_text(&String::from_utf8_lossy(&text)))),

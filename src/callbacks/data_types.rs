@@ -67,7 +67,7 @@ impl DataType for Durable {
         with_value(value, |value| value.memory()).unwrap_or(0)
     }
 
-    fn digest(state: Digest, value: ValueHandle) {
+    fn digest(state: Digest<'_>, value: ValueHandle) {
         with_value(value, |value| value_encoding::digest(state, value));
     }
 
@@ -83,13 +83,13 @@ impl DataType for Durable {
         with_value(value, |value| value.free_effort()).unwrap_or(1)
     }
 
-    fn unlink(names: KeyNames, value: ValueHandle) {
+    fn unlink(names: KeyNames<'_>, value: ValueHandle) {
         if let Some(id) = entry_of(value) {
             native_effects::unlinked(names.db(), names.key(), id);
         }
     }
 
-    fn copy(names: KeyNames, value: ValueHandle) -> Option<Unnamed> {
+    fn copy(names: KeyNames<'_>, value: ValueHandle) -> Option<Unnamed> {
         let copy = match entry_of(value) {
             // Without an entry there is no copy, and COPY replies with an error.
             Some(id) => engine::with(|engine| engine.store.entry(id).is_some())

@@ -93,7 +93,7 @@ pub(super) fn emit(io: Io<'_>, key: &[u8], value: ValueRef<'_>) {
 }
 
 /// Adds a value to a digest.
-pub(super) fn digest(state: Digest, value: ValueRef<'_>) {
+pub(super) fn digest(state: Digest<'_>, value: ValueRef<'_>) {
     let element = |parts: &[&[u8]]| {
         parts.iter().for_each(|part| state.add(part));
         state.end_element();

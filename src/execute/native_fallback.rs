@@ -159,7 +159,7 @@ pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
 /// Valkey from 8.1 on keeps some replies back until the command's events were raised. If a command that a module calls gives
 /// up before that, as GETDEL does for a key of another type, its reply is lost. With it the client's reply would be lost,
 /// and the client would wait for ever.
-fn is_kept_back(reply: &CallReply) -> bool {
+fn is_kept_back(reply: &CallReply<'_>) -> bool {
     reply.proto().is_empty()
 }
 

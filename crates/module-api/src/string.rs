@@ -148,9 +148,13 @@ impl<'c> Args<'c> {
     /// Wraps what the server handed to a command.
     ///
     /// # Safety
-    /// `argv` has `argc` strings that stay alive and unchanged for `'c`.
+    /// `argv` has `argc` strings that stay alive and unchanged for `'c`; it may be null for none: so `MODULE LOAD` hands over
+    /// a load without arguments.
     pub unsafe fn from_raw(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Self {
         let len = usize::try_from(argc).unwrap_or(0);
+        if argv.is_null() {
+            return Self(&[]);
+        }
         // SAFETY: contract of this function.
         Self(unsafe { std::slice::from_raw_parts(argv, len) })
     }

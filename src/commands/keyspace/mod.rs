@@ -95,7 +95,7 @@ fn asked<'c>(call: &Call<'c>) -> Option<(Kind, Vec<&'c [u8]>)> {
     (call.args.len() % 2 == 0).then_some((kind?, args))
 }
 
-fn names(found: &CallReply) -> impl Iterator<Item = &[u8]> {
+fn names<'r>(found: &'r CallReply<'_>) -> impl Iterator<Item = &'r [u8]> {
     let names = found.element(1);
     let count = names.map_or(0, |names| names.len());
     (0..count).filter_map(move |index| Some(names?.element(index)?.bytes()))

@@ -10,8 +10,8 @@ use redis_module::raw;
 
 use crate::{Ctx, api};
 
-/// What answers a held client.
-pub trait Waiter {
+/// What answers a held client. The server keeps it for as long as it keeps the client.
+pub trait Waiter: 'static {
     /// Writes the reply. On the main thread, once, unless the client has gone.
     fn reply(&mut self, ctx: Ctx<'_>);
 }

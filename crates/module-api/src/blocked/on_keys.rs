@@ -17,7 +17,7 @@ use crate::{Ctx, OwnedStr, Str, api};
 pub struct OnKeys(*mut raw::RedisModuleBlockedClient);
 
 /// What a client waits for, kept by the server for as long as it keeps the client.
-pub trait Wish {
+pub trait Wish: 'static {
     /// One of the keys may be there, `key`. The client waits on until `OnKeys::end`: one that was answered here
     /// would count as blocked to the turn's end, and a command that unblocks it would answer it again.
     fn ready(&self, ctx: Ctx<'_>, args: Args<'_>, key: Str<'_>);

@@ -49,7 +49,7 @@ unsafe extern "C" fn enter<C: Command>(
     // SAFETY: the server hands a command's context and arguments, alive until this returns, and holds the global lock.
     let (ctx, args) = unsafe { (Ctx::from_raw(ctx), Args::from_raw(argv, argc)) };
     match C::KEYS {
-        Some(places) if asks_for_keys(ctx) => tell_keys(ctx, places(ctx, args)),
+        Some(places) if asks_for_keys(ctx) => tell_keys(ctx, args, places(ctx, args)),
         _ => C::run(ctx, args),
     }
     0
@@ -61,9 +61,11 @@ fn asks_for_keys(ctx: Ctx<'_>) -> bool {
     unsafe { api!(RedisModule_IsKeysPositionRequest)(ctx.raw()) != 0 }
 }
 
-fn tell_keys(ctx: Ctx<'_>, places: Vec<KeyPlace>) {
-    for (place, flags) in places {
-        // SAFETY: the context asks for keys; the server looks at no place behind the last argument.
+/// The server follows each place without a look at the number of arguments, which another module may ask about before the
+/// server has compared it with the arity.
+fn tell_keys(ctx: Ctx<'_>, args: Args<'_>, places: Vec<KeyPlace>) {
+    for (place, flags) in places.into_iter().filter(|(place, _)| *place < args.len()) {
+        // SAFETY: the context asks for keys; the place is one of an argument.
         unsafe { api!(RedisModule_KeyAtPosWithFlags)(ctx.raw(), place as c_int, flags as c_int) };
     }
 }

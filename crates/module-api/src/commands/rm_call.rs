@@ -28,14 +28,17 @@ pub enum ReplyType {
     Other,
 }
 
-/// A reply that we own. Equal to itself only.
+/// A reply that we own. It ends before the context that asked for it, which the server looks at when the reply is freed.
+/// Equal to itself only.
 #[derive(Debug, PartialEq)]
-pub struct CallReply(NonNull<raw::RedisModuleCallReply>);
+pub struct CallReply<'c> {
+    raw: NonNull<raw::RedisModuleCallReply>,
+    scope: PhantomData<&'c ()>,
+}
 
-/// A reply that may outlive the command that asked for it: it was made on a context that is never freed, which
-/// the server looks at when the reply is freed.
+/// A reply that may outlive the command that asked for it: it was made on a context that is never freed.
 #[derive(Debug, PartialEq)]
-pub struct LastingReply(CallReply);
+pub struct LastingReply(CallReply<'static>);
 
 // SAFETY: other threads only hand it on; it is made, read and freed on the main thread, under the global lock.
 unsafe impl Send for LastingReply {}
@@ -44,7 +47,7 @@ unsafe impl Sync for LastingReply {}
 
 impl LastingReply {
     /// The reply, to be read on the main thread.
-    pub fn get(&self) -> &CallReply {
+    pub fn get(&self) -> &CallReply<'static> {
         &self.0
     }
 }
@@ -53,7 +56,7 @@ impl LastingReply {
 #[derive(Clone, Copy)]
 pub struct Part<'r> {
     raw: *mut raw::RedisModuleCallReply,
-    scope: PhantomData<&'r CallReply>,
+    scope: PhantomData<&'r CallReply<'r>>,
 }
 
 /// What the command filter is to leave alone. The server can leave out all that runs inside a call of ours, but
@@ -77,17 +80,17 @@ pub fn is_own() -> bool {
     }
 }
 
-impl Ctx<'_> {
+impl<'c> Ctx<'c> {
     /// Runs a command and returns its reply, in RESP2. `modifiers` are those of RM_Call: `!` propagates it,
     /// `E` turns a refusal into an error reply. `None` where the server would not run it at all. A command is called by
     /// its name: `rename-command` may have given it another spelling.
-    pub fn call(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
+    pub fn call(self, command: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply<'c>> {
         self.call_as_spelt(ALL, &spelling::of(command)?, modifiers, args)
     }
 
     /// Runs a command that a client has spelt. What it runs, as a script does, goes through the filter, as from
     /// clients; itself it does not.
-    pub fn call_spelt(self, spelling: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply> {
+    pub fn call_spelt(self, spelling: &CStr, modifiers: &str, args: &[&[u8]]) -> Option<CallReply<'c>> {
         self.call_as_spelt(NEXT, spelling, modifiers, args)
     }
 
@@ -97,7 +100,7 @@ impl Ctx<'_> {
         command: &CStr,
         modifiers: &str,
         args: &[&[u8]],
-    ) -> Option<CallReply> {
+    ) -> Option<CallReply<'c>> {
         let args = ArgVector::new(args);
         let mut pointers = args.pointers();
         let format = CString::new(format!("{modifiers}v")).ok()?;
@@ -108,7 +111,10 @@ impl Ctx<'_> {
             api!(RedisModule_Call)(self.raw(), name, format, pointers.as_mut_ptr(), pointers.len())
         };
         UNFILTERED.store(outside, Ordering::Relaxed);
-        NonNull::new(reply).map(CallReply)
+        NonNull::new(reply).map(|raw| CallReply {
+            raw,
+            scope: PhantomData,
+        })
     }
 }
 
@@ -131,18 +137,18 @@ impl Ctx<'static> {
 
 impl Ctx<'_> {
     /// Answers with the reply of a command, as the server encoded it for this client's protocol.
-    pub fn reply_with(self, reply: &CallReply) {
+    pub fn reply_with(self, reply: &CallReply<'_>) {
         // SAFETY: context and reply are alive. It is refused only where the client's protocol is not the
         // reply's: `call` was asked for the client's.
-        unsafe { api!(RedisModule_ReplyWithCallReply)(self.raw(), reply.0.as_ptr()) };
+        unsafe { api!(RedisModule_ReplyWithCallReply)(self.raw(), reply.raw.as_ptr()) };
     }
 }
 
-impl CallReply {
+impl CallReply<'_> {
     /// All of it.
     pub fn whole(&self) -> Part<'_> {
         Part {
-            raw: self.0.as_ptr(),
+            raw: self.raw.as_ptr(),
             scope: PhantomData,
         }
     }
@@ -157,7 +163,7 @@ impl CallReply {
         let mut len = 0;
         // SAFETY: the reply is alive and owns the bytes.
         unsafe {
-            let start = api!(RedisModule_CallReplyProto)(self.0.as_ptr(), &mut len);
+            let start = api!(RedisModule_CallReplyProto)(self.raw.as_ptr(), &mut len);
             if start.is_null() {
                 &[]
             } else {
@@ -225,10 +231,10 @@ impl<'r> Part<'r> {
     }
 }
 
-impl Drop for CallReply {
+impl Drop for CallReply<'_> {
     fn drop(&mut self) {
         // SAFETY: the reply is ours, freed once, with its parts.
-        unsafe { api!(RedisModule_FreeCallReply)(self.0.as_ptr()) }
+        unsafe { api!(RedisModule_FreeCallReply)(self.raw.as_ptr()) }
     }
 }
 

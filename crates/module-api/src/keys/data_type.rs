@@ -43,7 +43,7 @@ pub trait DataType {
     fn memory(value: ValueHandle) -> usize;
 
     /// Adds a value to a digest.
-    fn digest(state: Digest, value: ValueHandle);
+    fn digest(state: Digest<'_>, value: ValueHandle);
 
     /// Frees what the keyspace does not contain any more. On any thread.
     fn free(value: Self::Unnamed);
@@ -52,10 +52,10 @@ pub trait DataType {
     fn free_effort(value: ValueHandle) -> usize;
 
     /// A key is about to lose its value.
-    fn unlink(names: KeyNames, value: ValueHandle);
+    fn unlink(names: KeyNames<'_>, value: ValueHandle);
 
     /// The copy of a value for COPY; with `None` the command fails.
-    fn copy(names: KeyNames, value: ValueHandle) -> Option<Self::Unnamed>;
+    fn copy(names: KeyNames<'_>, value: ValueHandle) -> Option<Self::Unnamed>;
 
     /// Moves the blocks of the value that a number stands for, from the mover's cursor on. Where it stops; 0 if it is done.
     fn relocate(number: u64, mover: &mut Mover<'_>) -> u64;

@@ -131,50 +131,62 @@ impl<'c> Io<'c> {
 
 /// The state of `DEBUG DIGEST`.
 #[derive(Clone, Copy)]
-pub struct Digest(*mut raw::RedisModuleDigest);
+pub struct Digest<'c> {
+    raw: *mut raw::RedisModuleDigest,
+    scope: PhantomData<&'c ()>,
+}
 
-impl Digest {
+impl Digest<'_> {
     /// # Safety
-    /// `raw` is the state of the running digest callback.
+    /// `raw` is the state of the running digest callback, alive for the lifetime.
     pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleDigest) -> Self {
-        Self(raw)
+        Self {
+            raw,
+            scope: PhantomData,
+        }
     }
 
     /// Adds bytes to the present element.
     pub fn add(self, bytes: &[u8]) {
         // SAFETY: the state is alive; the bytes are only read.
-        unsafe { api!(RedisModule_DigestAddStringBuffer)(self.0, bytes.as_ptr().cast(), bytes.len()) }
+        unsafe { api!(RedisModule_DigestAddStringBuffer)(self.raw, bytes.as_ptr().cast(), bytes.len()) }
     }
 
     /// Ends an element. The order of elements does not count.
     pub fn end_element(self) {
         // SAFETY: the state is alive.
-        unsafe { api!(RedisModule_DigestEndSequence)(self.0) }
+        unsafe { api!(RedisModule_DigestEndSequence)(self.raw) }
     }
 }
 
 /// The names that a callback on a key gets.
 #[derive(Clone, Copy)]
-pub struct KeyNames(*mut raw::RedisModuleKeyOptCtx);
+pub struct KeyNames<'c> {
+    raw: *mut raw::RedisModuleKeyOptCtx,
+    scope: PhantomData<&'c ()>,
+}
 
-impl KeyNames {
+impl<'c> KeyNames<'c> {
     /// # Safety
-    /// `raw` is what the server handed to the running callback, which it stays alive for.
+    /// `raw` is what the server handed to the running callback, alive for `'c`.
     pub(crate) unsafe fn from_raw(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
-        Self(raw)
+        Self {
+            raw,
+            scope: PhantomData,
+        }
     }
 
     /// The key's database.
     pub fn db(self) -> Db {
         // SAFETY: the names are alive.
-        Db::try_from(unsafe { api!(RedisModule_GetDbIdFromOptCtx)(self.0) }).unwrap_or(0)
+        Db::try_from(unsafe { api!(RedisModule_GetDbIdFromOptCtx)(self.raw) }).unwrap_or(0)
     }
 
     /// The key; empty where the server does not tell it.
-    pub fn key(&self) -> &[u8] {
+    pub fn key(self) -> &'c [u8] {
         // SAFETY: the names are alive; the string lives as long as they do.
         unsafe {
-            let name = api!(RedisModule_GetKeyNameFromOptCtx)(self.0);
+            let name = api!(RedisModule_GetKeyNameFromOptCtx)(self.raw);
             if name.is_null() {
                 return &[];
             }

@@ -78,6 +78,14 @@ impl<'c> Key<'c> {
         self.raw
     }
 
+    /// The handle for a call that changes the key, and that follows it without a look: null is refused here.
+    pub(crate) fn to_change(&self, call: &'static str) -> Result<*mut raw::RedisModuleKey, Refused> {
+        match self.raw.is_null() {
+            true => Err(Refused { call }),
+            false => Ok(self.raw),
+        }
+    }
+
     /// What it holds.
     pub fn holds(&self) -> Holds {
         // SAFETY: the handle is null or open; the calls allow both. The value is one of a key of ours.
@@ -100,11 +108,12 @@ impl<'c> Key<'c> {
 
     /// Gives the key a value of ours, by its number. What it held is deleted first, with its end and its callbacks.
     pub fn set_number(&self, kind: Kind, number: u64) -> Result<(), Refused> {
-        let value = ValueHandle::of_number(number).raw();
-        // SAFETY: the handle is open to write; the value is never followed by the server, only by the
+        const CALL: &str = "RedisModule_ModuleTypeSetValue";
+        let (key, value) = (self.to_change(CALL)?, ValueHandle::of_number(number).raw());
+        // SAFETY: the handle is open, to write or it is refused; the value is never followed by the server, only by the
         // type's callbacks, which know an odd word from a pointer.
-        let status = unsafe { api!(RedisModule_ModuleTypeSetValue)(self.raw, data_type::of(kind), value) };
-        ok(status, "RedisModule_ModuleTypeSetValue")
+        let status = unsafe { api!(RedisModule_ModuleTypeSetValue)(key, data_type::of(kind), value) };
+        ok(status, CALL)
     }
 
     /// Puts a number in place of the value there, of the same type; no callback runs, the end stays. Returns what was
@@ -114,23 +123,23 @@ impl<'c> Key<'c> {
         kind: Kind,
         number: u64,
     ) -> Result<Option<Box<U>>, Refused> {
-        let (value, mut old) = (ValueHandle::of_number(number).raw(), std::ptr::null_mut());
+        const CALL: &str = "RedisModule_ModuleTypeReplaceValue";
+        let (key, value) = (self.to_change(CALL)?, ValueHandle::of_number(number).raw());
+        let mut old = std::ptr::null_mut();
         // SAFETY: as in `set_number`; `old` is written by the call.
-        let status = unsafe {
-            api!(RedisModule_ModuleTypeReplaceValue)(self.raw, data_type::of(kind), value, &mut old)
-        };
-        ok(status, "RedisModule_ModuleTypeReplaceValue")?;
+        let status =
+            unsafe { api!(RedisModule_ModuleTypeReplaceValue)(key, data_type::of(kind), value, &mut old) };
+        ok(status, CALL)?;
         // SAFETY: the old value was this key's and is no key's any more: nobody else takes it.
         Ok(unsafe { ValueHandle::from_raw(old).take::<U>() })
     }
 
     /// Deletes the key; one that is missing stays so.
     pub fn delete(&self) -> Result<(), Refused> {
-        // SAFETY: the handle is open to write and is left empty, ready for a new value.
-        ok(
-            unsafe { api!(RedisModule_DeleteKey)(self.raw) },
-            "RedisModule_DeleteKey",
-        )
+        const CALL: &str = "RedisModule_DeleteKey";
+        let key = self.to_change(CALL)?;
+        // SAFETY: the handle is open, to write or it is refused, and is left empty, ready for a new value.
+        ok(unsafe { api!(RedisModule_DeleteKey)(key) }, CALL)
     }
 
     /// The key's end, `NEVER` without one or without a key.
@@ -147,11 +156,10 @@ impl<'c> Key<'c> {
 
     /// Sets the key's end, `NEVER` to take it away. Nobody is notified.
     pub fn set_expire_at(&self, expire_at: ExpireAt) -> Result<(), Refused> {
-        // SAFETY: the handle is open to write; NEVER is REDISMODULE_NO_EXPIRE.
-        ok(
-            unsafe { api!(RedisModule_SetAbsExpire)(self.raw, expire_at) },
-            "RedisModule_SetAbsExpire",
-        )
+        const CALL: &str = "RedisModule_SetAbsExpire";
+        let key = self.to_change(CALL)?;
+        // SAFETY: the handle is open, to write or it is refused; NEVER is REDISMODULE_NO_EXPIRE.
+        ok(unsafe { api!(RedisModule_SetAbsExpire)(key, expire_at) }, CALL)
     }
 }
 

@@ -63,10 +63,9 @@ impl Key<'_> {
 
     /// Takes the key away, and lets another thread give back what is large.
     pub fn unlink(&self) -> Result<(), Refused> {
-        // SAFETY: the handle is open to write and is left empty, ready for a new value.
-        ok(
-            unsafe { api!(RedisModule_UnlinkKey)(self.raw()) },
-            "RedisModule_UnlinkKey",
-        )
+        const CALL: &str = "RedisModule_UnlinkKey";
+        let key = self.to_change(CALL)?;
+        // SAFETY: the handle is open, to write or it is refused, and is left empty, ready for a new value.
+        ok(unsafe { api!(RedisModule_UnlinkKey)(key) }, CALL)
     }
 }

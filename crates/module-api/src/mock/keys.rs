@@ -50,7 +50,7 @@ unsafe fn read<R>(key: *mut raw::RedisModuleKey, f: impl FnOnce(&mut Value) -> R
 /// Changes what is under a key that is open to write. The status of the call.
 ///
 /// # Safety
-/// As for `read`.
+/// `key` is an open key of this server: a server follows null, so here it is a panic.
 unsafe fn write(
     key: *mut raw::RedisModuleKey,
     call: &str,
@@ -58,6 +58,7 @@ unsafe fn write(
 ) -> c_int {
     // SAFETY: contract of this function.
     let open = unsafe { key.cast::<Open>().as_ref() };
+    assert!(open.is_some(), "{call} of no handle");
     let Some(open) = open.filter(|open| open.writes && !is_refused(call)) else {
         return 1;
     };

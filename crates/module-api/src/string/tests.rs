@@ -66,6 +66,13 @@ impl Command for Inspect {
 }
 
 #[test]
+fn a_load_without_arguments_has_none() {
+    // SAFETY: null is allowed for none.
+    let args = unsafe { Args::from_raw(null_mut(), 0) };
+    assert_eq!((args.len(), args.from(0).count()), (0, 0));
+}
+
+#[test]
 fn arguments_are_read_by_their_places() {
     let server = mock::start();
     let context = server.context();

@@ -233,7 +233,7 @@ fn listed_user(ctx: Ctx<'_>, id: u64) -> Result<OwnedStr, Nameless> {
     })
 }
 
-impl Ctx<'_> {
+impl<'c> Ctx<'c> {
     /// False for what is no user's: replication, and calls that are nobody's.
     pub fn is_users(self) -> bool {
         self.current_user().is_some()
@@ -313,7 +313,7 @@ impl Ctx<'_> {
 
     /// What the server answers a user who may not run this command: it notes that in ACL LOG, too. For a command that
     /// was denied only: 7.0 runs any other one.
-    pub fn denial(self, name: &CStr, args: &[&[u8]]) -> Option<CallReply> {
+    pub fn denial(self, name: &CStr, args: &[&[u8]]) -> Option<CallReply<'c>> {
         // What later servers call a dry run.
         let modifiers = if Ctx::hears_unit_ends() { "CED" } else { "CE" };
         self.call(name, modifiers, args)

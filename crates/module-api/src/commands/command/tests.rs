@@ -30,6 +30,15 @@ impl Command for AllKeys {
     }
 }
 
+/// Says that its second and third argument are keys, whether it has them or not.
+struct TwoKeys;
+
+impl Command for TwoKeys {
+    const KEYS: Option<fn(Ctx<'_>, Args<'_>) -> Vec<KeyPlace>> = Some(|_, _| vec![(2, READ), (3, OVERWRITE)]);
+
+    fn run(_ctx: Ctx<'_>, _args: Args<'_>) {}
+}
+
 const ECHO: Spec = Spec::of::<Echo>(c"mylog.echo")
     .writes()
     .deny_oom()
@@ -136,6 +145,15 @@ fn a_command_that_tells_its_keys_does_not_run_where_it_is_asked_for_them() {
     assert_eq!(context.replies(), []);
     server.run(&context, &[b"mylog.echo", b"a"]);
     assert_eq!(context.replies(), [Reply::Null]);
+}
+
+#[test]
+fn the_server_is_told_of_no_key_behind_the_last_argument() {
+    let server = mock::start();
+    let spec = Spec::of::<TwoKeys>(c"mylog.echo");
+    server.context().ctx().register_command(&spec).unwrap();
+    assert_eq!(server.keys_of(&[b"mylog.echo"]), []);
+    assert_eq!(server.keys_of(&[b"mylog.echo", b"a", b"b"]), [(2, READ as i32)]);
 }
 
 #[test]

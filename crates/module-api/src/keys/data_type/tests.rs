@@ -55,7 +55,7 @@ impl DataType for Texts {
         text(value).len()
     }
 
-    fn digest(state: Digest, value: ValueHandle) {
+    fn digest(state: Digest<'_>, value: ValueHandle) {
         state.add(text(value).as_bytes());
         state.end_element();
     }
@@ -68,11 +68,11 @@ impl DataType for Texts {
         text(value).len() + 1
     }
 
-    fn unlink(names: KeyNames, value: ValueHandle) {
+    fn unlink(names: KeyNames<'_>, value: ValueHandle) {
         UNLINKED.with(|unlinked| unlinked.push((names.db(), names.key().to_vec(), value.number())));
     }
 
-    fn copy(names: KeyNames, value: ValueHandle) -> Option<String> {
+    fn copy(names: KeyNames<'_>, value: ValueHandle) -> Option<String> {
         let key = String::from_utf8_lossy(names.key());
         value.boxed::<String>().map(|text| format!("{text} of {key}"))
     }

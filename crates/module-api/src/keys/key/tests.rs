@@ -36,15 +36,15 @@ impl data_type::DataType for Texts {
     fn memory(_value: ValueHandle) -> usize {
         0
     }
-    fn digest(_state: Digest, _value: ValueHandle) {}
+    fn digest(_state: Digest<'_>, _value: ValueHandle) {}
     fn free(_value: String) {
         FREED.fetch_add(1, Ordering::Relaxed);
     }
     fn free_effort(_value: ValueHandle) -> usize {
         0
     }
-    fn unlink(_names: KeyNames, _value: ValueHandle) {}
-    fn copy(_names: KeyNames, _value: ValueHandle) -> Option<String> {
+    fn unlink(_names: KeyNames<'_>, _value: ValueHandle) {}
+    fn copy(_names: KeyNames<'_>, _value: ValueHandle) -> Option<String> {
         None
     }
     fn relocate(_number: u64, _mover: &mut Mover<'_>) -> u64 {
@@ -172,4 +172,21 @@ fn what_the_server_refuses_changes_nothing_and_is_named() {
         data_type::register::<Texts>(context.ctx()),
         refused("RedisModule_CreateDataType")
     );
+}
+
+#[test]
+fn a_key_that_is_missing_and_was_opened_to_read_is_not_changed() {
+    let server = mock::start();
+    let context = server.context();
+    data_type::register::<Texts>(context.ctx()).unwrap();
+    let key = open(&context, Mode::Read);
+    assert_eq!(
+        key.set_number(Kind::Str, 1),
+        refused("RedisModule_ModuleTypeSetValue")
+    );
+    let replaced = key.replace_with_number::<String>(Kind::Str, 3);
+    assert_eq!(replaced, refused("RedisModule_ModuleTypeReplaceValue"));
+    assert_eq!(key.delete(), refused("RedisModule_DeleteKey"));
+    assert_eq!(key.unlink(), refused("RedisModule_UnlinkKey"));
+    assert_eq!(key.set_expire_at(5), refused("RedisModule_SetAbsExpire"));
 }
