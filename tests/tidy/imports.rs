@@ -68,14 +68,16 @@ fn follow<'a>(all: &'a [Module], from: usize, path: &[String], depth: usize) -> 
     Some(Place::Module(at))
 }
 
-/// A name in a module. A name may be that of a child and of a function: with nothing behind it, it is the latter.
+/// A name in a module. A name may be that of a child, or of a module that is brought, and of a function: with nothing behind
+/// it, it is the latter.
 fn step<'a>(all: &'a [Module], at: usize, name: &str, last: bool, depth: usize) -> Option<Place<'a>> {
     let module = &all[at];
     let child = module.children.get(name).map(|&child| Place::Module(child));
     if !last && child.is_some() {
         return child;
     }
-    if module.defined.contains(name) {
+    let brought = !last && module.aliases.contains_key(name);
+    if module.defined.contains(name) && !brought {
         return Some(Place::Item(&module.file));
     }
     if let Some(path) = module.aliases.get(name) {

@@ -116,7 +116,7 @@ impl Reader<'_, '_> {
         self.module.aliases.insert(alias, path);
     }
 
-    /// Paths in the arguments of a macro, or in its rules.
+    /// Paths in the arguments of a macro or of an attribute, or in the rules of a macro.
     fn scan(&mut self, tokens: TokenStream) {
         let mut path = Path::new();
         let mut colons = 0;
@@ -144,7 +144,7 @@ impl Reader<'_, '_> {
 
     fn keep(&mut self, path: &mut Path) {
         let path = std::mem::take(path);
-        if path.len() > 1 {
+        if !path.is_empty() {
             self.module.named.push(path);
         }
     }
@@ -209,6 +209,10 @@ impl<'ast> Visit<'ast> for Reader<'_, 'ast> {
         let names = path.segments.iter().map(|segment| segment.ident.to_string());
         self.module.named.push(names.collect());
         visit::visit_path(self, path);
+    }
+
+    fn visit_meta_list(&mut self, list: &'ast syn::MetaList) {
+        self.scan(list.tokens.clone());
     }
 
     fn visit_macro(&mut self, item: &'ast syn::Macro) {

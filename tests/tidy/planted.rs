@@ -63,6 +63,9 @@ fn an_upward_import_is_found_however_it_is_written() {
         "macro_rules! all { () => { $crate::commands::set() } }\npub fn seal() { all!() }",
         "use crate::commands;\npub fn seal() { assert!(true, \"{}\", commands::set()) }",
         "pub fn seal() { fn inner() { use crate::commands::set; set() } }",
+        "use crate::commands;\nfn commands() {}\npub fn seal() { commands::set() }",
+        "use crate::commands::*;\npub fn seal() { assert!(set()) }",
+        "#[error(\"{}\", crate::commands::set())]\npub struct Seal;",
     ];
     for engine in upwards {
         let tree = house("pub fn hold() {}", "pub fn set() {}", engine);
