@@ -48,6 +48,22 @@ pub(crate) enum Reply {
     Parts(Vec<Reply>),
 }
 
+/// The reply of a command that has changed nothing: an error, or what a key that is not there is answered with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unchanged(pub(crate) Reply);
+
+impl From<Reply> for Unchanged {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
+
+impl From<Refusal> for Unchanged {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.into())
+    }
+}
+
 /// The words of the error for a key of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WrongType {

@@ -15,7 +15,7 @@ use mylog_core::value::{Hash, Kind, ValueRef};
 
 use crate::acks::errors::{NOT_STARTED, WRONG_TYPE};
 use crate::acks::read_barrier::Sight;
-use crate::acks::reply::{Out, Reply};
+use crate::acks::reply::{Out, Reply, Unchanged};
 use crate::engine;
 use crate::engine::refusal::Refusal;
 use crate::engine::value_handle::{self, entry_of};
@@ -160,7 +160,11 @@ impl<'c> Call<'c> {
     }
 
     /// Reads a string; `f` gets `None` if there is no key.
-    pub(crate) fn read_str<R>(&self, place: usize, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+    pub(crate) fn read_str<R>(
+        &self,
+        place: usize,
+        f: impl FnOnce(Option<&[u8]>) -> R,
+    ) -> Result<R, Unchanged> {
         read_str(self.look(place), f)
     }
 
@@ -169,12 +173,16 @@ impl<'c> Call<'c> {
         &self,
         place: usize,
         f: impl FnOnce(Option<&T>) -> R,
-    ) -> Result<R, Reply> {
+    ) -> Result<R, Unchanged> {
         read_as(self.look(place), f)
     }
 
     /// Reads a hash; `f` gets `None` if there is no key.
-    pub(crate) fn read_hash<R>(&self, place: usize, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
+    pub(crate) fn read_hash<R>(
+        &self,
+        place: usize,
+        f: impl FnOnce(Option<&Hash>) -> R,
+    ) -> Result<R, Unchanged> {
         self.read(place, f)
     }
 
@@ -185,13 +193,13 @@ impl<'c> Call<'c> {
         places: std::ops::Range<usize>,
         kinds: &[Kind],
         f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
-    ) -> Result<R, Reply> {
+    ) -> Result<R, Unchanged> {
         let handle = |place| match self.look(place) {
             Holds::Nothing => Ok(None),
             Holds::Ours(kind, handle) if kinds.contains(&kind) => Ok(Some(handle)),
             _ => Err(WRONG_TYPE),
         };
-        let handles = places.map(handle).collect::<Result<Vec<_>, Reply>>()?;
+        let handles = places.map(handle).collect::<Result<Vec<_>, Unchanged>>()?;
         value_handle::with_values(&handles, f).ok_or(NOT_STARTED)
     }
 
@@ -232,7 +240,7 @@ impl<'c> Call<'c> {
         &mut self,
         target: &mut Target<'k>,
         change: Change<'v>,
-    ) -> Result<(), Reply> {
+    ) -> Result<(), Unchanged> {
         self.commit_members(target, change).map(drop)
     }
 
@@ -242,7 +250,7 @@ impl<'c> Call<'c> {
         &mut self,
         target: &mut Target<'k>,
         change: Change<'v>,
-    ) -> Result<usize, Reply> {
+    ) -> Result<usize, Unchanged> {
         let effect = change.of(self.db, target.name());
         self.commit_effect(target, &effect)
     }
@@ -252,7 +260,7 @@ impl<'c> Call<'c> {
         &mut self,
         target: &mut Target<'_>,
         effect: &Effect<'_>,
-    ) -> Result<usize, Reply> {
+    ) -> Result<usize, Unchanged> {
         let done = engine::with(|engine| {
             if let Holds::Ours(_, handle) = target.holds {
                 if let Some(id) = entry_of(handle) {
@@ -287,7 +295,7 @@ impl<'c> Call<'c> {
         &mut self,
         target: &mut Target<'k>,
         change: Change<'v>,
-    ) -> Result<(), Reply> {
+    ) -> Result<(), Unchanged> {
         target.ends_later = true;
         self.commit(target, change)
     }
@@ -307,7 +315,7 @@ impl<'c> Call<'c> {
     }
 
     /// Deletes a key of any type: the log has no records of native ones.
-    pub(crate) fn delete(&mut self, target: &mut Target<'_>) -> Result<(), Reply> {
+    pub(crate) fn delete(&mut self, target: &mut Target<'_>) -> Result<(), Unchanged> {
         if target.is_ours() {
             return self.commit(target, Change::Del);
         }

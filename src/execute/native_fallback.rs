@@ -150,7 +150,7 @@ pub(crate) fn run(call: &Call<'_>, native: &[u8]) -> Reply {
         return NOT_RUN;
     };
     if is_kept_back(&reply) {
-        return WRONG_TYPE;
+        return WRONG_TYPE.0;
     }
     call.ctx.reply_with(&reply);
     Reply::Sent
@@ -181,7 +181,7 @@ pub(crate) fn run_inner(call: &Call<'_>, inner: Args<'_>) -> Reply {
     drop(home);
     let Some(reply) = reply else { return NOT_RUN };
     if is_kept_back(&reply) {
-        return WRONG_TYPE;
+        return WRONG_TYPE.0;
     }
     call.ctx.reply_with(&reply);
     Reply::Sent
@@ -198,7 +198,7 @@ fn run_aside(call: &Call<'_>, run: impl FnOnce(Ctx<'static>, &str) -> Option<Las
     let _ = ctx.select_db(was);
     let reply = reply?;
     if is_kept_back(reply.get()) {
-        return Some(WRONG_TYPE);
+        return Some(WRONG_TYPE.0);
     }
     Some(Reply::Native(Arc::new(reply)))
 }

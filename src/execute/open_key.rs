@@ -7,7 +7,7 @@ use module_api::{Refused, Str};
 use mylog_core::value::{Hash, Kind, List, Set, ValueRef, ZSet};
 
 use crate::acks::errors::{NOT_STARTED, WRONG_TYPE};
-use crate::acks::reply::Reply;
+use crate::acks::reply::Unchanged;
 use crate::engine::own_change::own_op;
 use crate::engine::value_handle;
 
@@ -69,17 +69,17 @@ impl<'c> Target<'c> {
     }
 
     /// Reads a string; `f` gets `None` if there is no key.
-    pub(crate) fn read_str<R>(&self, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+    pub(crate) fn read_str<R>(&self, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Unchanged> {
         read_str(self.holds, f)
     }
 
     /// Reads a value of one type; `f` gets `None` if there is no key.
-    pub(crate) fn read<T: OfKind, R>(&self, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Reply> {
+    pub(crate) fn read<T: OfKind, R>(&self, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Unchanged> {
         read_as(self.holds, f)
     }
 
     /// Reads a hash; `f` gets `None` if there is no key.
-    pub(crate) fn read_hash<R>(&self, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Reply> {
+    pub(crate) fn read_hash<R>(&self, f: impl FnOnce(Option<&Hash>) -> R) -> Result<R, Unchanged> {
         self.read(f)
     }
 
@@ -115,14 +115,14 @@ pub(super) fn report(done: Result<(), Refused>) {
     }
 }
 
-pub(super) fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Reply> {
+pub(super) fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Unchanged> {
     read_as(holds, f)
 }
 
 pub(super) fn read_as<T: OfKind + ?Sized, R>(
     holds: Holds,
     f: impl FnOnce(Option<&T>) -> R,
-) -> Result<R, Reply> {
+) -> Result<R, Unchanged> {
     match holds {
         Holds::Nothing => Ok(f(None)),
         Holds::Ours(kind, handle) if kind == T::KIND => {

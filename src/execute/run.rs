@@ -18,12 +18,12 @@ use super::invocation::{Access, Call, Occasion};
 use super::{native_fallback, permission};
 use crate::acks::acknowledge;
 use crate::acks::read_barrier::Sight;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::engine::{self, backpressure};
 use crate::keyspace::{load_state, native_effects};
 
 /// What a command does. `Err` is the reply of a command that has changed nothing.
-pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Reply>;
+pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Unchanged>;
 
 /// What the server is told of a command with this handler; with `keys`, a `fn(Ctx, Args) -> Vec<KeyPlace>`, of one that tells
 /// the server its keys.
@@ -75,7 +75,7 @@ pub(crate) fn perform<'c>(
     args: Args<'c>,
     access: Access,
     occasion: Occasion,
-    handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
+    handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Unchanged>,
 ) -> Done {
     server_settings::need();
     // Effects of an earlier command of the unit that are not decided yet come before those of this command.
@@ -102,7 +102,7 @@ pub(crate) fn perform<'c>(
 fn handle<'c>(
     call: &mut Call<'c>,
     access: Access,
-    handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Reply>,
+    handler: impl FnOnce(&mut Call<'c>) -> Result<Reply, Unchanged>,
 ) -> Reply {
     if let Some(denied) = permission::refusal(call.ctx, call.args) {
         return denied;
@@ -125,9 +125,9 @@ fn handle<'c>(
         return answered;
     }
     match handler(call) {
-        Err(unchanged @ Reply::WrongType(_)) => {
-            native_fallback::answer_instead(call, access).unwrap_or(unchanged)
+        Err(Unchanged(wrong @ Reply::WrongType(_))) => {
+            native_fallback::answer_instead(call, access).unwrap_or(wrong)
         }
-        Ok(reply) | Err(reply) => reply,
+        Ok(reply) | Err(Unchanged(reply)) => reply,
     }
 }

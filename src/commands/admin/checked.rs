@@ -12,15 +12,16 @@ use module_api::keys::key::{Holds, Key, Mode};
 use module_api::string::Args;
 use redis_grammar::prefixes::Standing;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::engine::{backpressure, payload, refusal};
 use crate::execute::invocation::Call;
 use crate::execute::{native_fallback, permission, twins};
 use crate::settings::server_commands::{Known, Treatment};
 use crate::settings::{captured_keys, server_commands};
 
-const FOR_THE_FILTER: Reply =
-    Reply::error(c"ERR MYLOG.CHECKED is for native commands that write and have no durable form");
+const FOR_THE_FILTER: Unchanged = Unchanged(Reply::error(
+    c"ERR MYLOG.CHECKED is for native commands that write and have no durable form",
+));
 
 /// The keys of the checked command, which the command reports to the server.
 pub(super) fn keys(ctx: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
@@ -33,7 +34,7 @@ pub(super) fn keys(ctx: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
 }
 
 /// As `checked`, but registered without a permission and without a need for the password, so only the filter may use it.
-pub(super) fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     match twins::is_check_for_all(call.args.string(0)) {
         true => checked(call),
         false => Err(FOR_THE_FILTER),
@@ -41,11 +42,11 @@ pub(super) fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// MYLOG.CHECKED command [argument ...]
-pub(super) fn checked(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn checked(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let inner = call.args.behind(1);
     let whole: Vec<&[u8]> = inner.from(0).collect();
     if let Some(refusal) = permission::refusal_of(call.ctx, &whole) {
-        return Err(refusal);
+        return Err(refusal.into());
     }
     let known = server_commands::look_at(call.ctx, inner).ok_or(FOR_THE_FILTER)?;
     if known.treatment != Treatment::Checked {
@@ -77,7 +78,7 @@ struct Checked<'c> {
 
 impl Checked<'_> {
     /// Checks one key. True if the key is native under a captured prefix; `Err` if the command must not run on the key.
-    fn look(&self, call: &Call<'_>, place: usize, reads: bool) -> Result<bool, Reply> {
+    fn look(&self, call: &Call<'_>, place: usize, reads: bool) -> Result<bool, Unchanged> {
         let name = self.inner.string(place);
         let key = name.bytes();
         let holds = Key::open(call.ctx, name, Mode::Write).holds();
@@ -100,13 +101,13 @@ impl Checked<'_> {
             Holds::Foreign => Ok(true),
             _ if is_restore => self.look_at_payload(key, matches!(holds, Holds::Ours(..))),
             Holds::Nothing if reads || self.known.makes_no_key => Ok(false),
-            Holds::Nothing | Holds::Ours(..) => Err(self.refusal(key)),
+            Holds::Nothing | Holds::Ours(..) => Err(self.refusal(key).into()),
         }
     }
 
     /// RESTORE of a durable value's dump makes a durable key. RESTORE on an existing key fails without REPLACE, and so changes
     /// nothing.
-    fn look_at_payload(&self, key: &[u8], is_there: bool) -> Result<bool, Reply> {
+    fn look_at_payload(&self, key: &[u8], is_there: bool) -> Result<bool, Unchanged> {
         let replaces = || {
             self.inner
                 .from(4)
@@ -115,7 +116,7 @@ impl Checked<'_> {
         if payload::is_ours(self.inner.get(3)) || (is_there && !replaces()) {
             return Ok(false);
         }
-        Err(self.refusal(key))
+        Err(self.refusal(key).into())
     }
 
     fn refusal(&self, key: &[u8]) -> Reply {

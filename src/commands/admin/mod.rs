@@ -13,7 +13,7 @@ use mylog_core::store::Store;
 use mylog_core::value::ValueRef;
 
 use crate::acks::errors::{NOT_RUN, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::engine;
 use crate::execute::invocation::Call;
 use crate::execute::permission;
@@ -26,7 +26,7 @@ use crate::settings::server_commands;
 const IN_UNIT: u32 = Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING;
 
 /// `MYLOG.REWRITE [ABORT]`.
-pub(super) fn rewrite(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn rewrite(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     match call.args.len() {
         1 => Ok(begin(call.ctx.flags().any(IN_UNIT))),
         2 if call.args.get(1).eq_ignore_ascii_case(b"abort") => Ok(abort()),
@@ -57,9 +57,9 @@ fn abort() -> Reply {
 }
 
 /// `MYLOG.DEBUG DIGEST | COMMANDS | REWRITE-PAUSE [stage | off]`: for tests.
-pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn debug(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if !debug_allowed(call) {
-        return Err(Reply::error(c"ERR MYLOG.DEBUG command not allowed. If the enable-debug-command option is set to \"yes\", you can run it."));
+        return Err(Unchanged(Reply::error(c"ERR MYLOG.DEBUG command not allowed. If the enable-debug-command option is set to \"yes\", you can run it.")));
     }
     let word = call.args.get(1);
     match call.args.len() {
@@ -141,7 +141,7 @@ fn fnv_all(basis: u64, parts: &[&[u8]]) -> u64 {
 }
 
 /// `MYLOG.REJECT text [command ...]`: the filter replaces a refused command with this one.
-pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let command: Vec<&[u8]> = call.args.from(2).collect();
     // The command comes from another node, with a slot that it migrates to this one. The other node deletes the key whatever the
     // reply is, so a refusal would lose the value: the native command runs.
@@ -150,15 +150,17 @@ pub(super) fn reject(call: &mut Call<'_>) -> Result<Reply, Reply> {
         return Ok(reply.as_ref().map_or(NOT_RUN, Reply::from));
     }
     let denied = permission::refusal_of(call.ctx, &command);
-    Err(denied.unwrap_or_else(|| Reply::error_text(&String::from_utf8_lossy(call.args.get(1)))))
+    Err(Unchanged(denied.unwrap_or_else(|| {
+        Reply::error_text(&String::from_utf8_lossy(call.args.get(1)))
+    })))
 }
 
 /// `MYLOG.APPLY key record [origin]`: sets a key to the value that it has on the primary. The command is sent to replicas, and
 /// written to the AOF. For an adoption `origin` names the log that has the record, for the server that reads its own AOF.
-pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    const BAD: Reply = Reply::error(c"ERR not a record of this key");
+pub(super) fn apply(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
+    const BAD: Unchanged = Unchanged(Reply::error(c"ERR not a record of this key"));
     if !call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING) || load_state::rebase_pending() {
-        return Err(Reply::error(c"ERR MYLOG.APPLY is for replication"));
+        return Err(Unchanged(Reply::error(c"ERR MYLOG.APPLY is for replication")));
     }
     let mut record = call.args.get(2);
     let effect = Effect::decode(&mut record).ok_or(BAD)?;

@@ -8,19 +8,19 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::bits::{BAD_OFFSET, checked_offset};
 use crate::commands::string::range::write_at;
 use crate::execute::invocation::Call;
 use crate::settings::server_version::{Version, is_valkey_since};
 
-const BAD_TYPE: Reply = Reply::error(
+const BAD_TYPE: Unchanged = Unchanged(Reply::error(
     c"ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
-);
+));
 /// The first Valkey that does not cut the width at a NUL.
 const WIDTH_IS_WHOLE_SINCE: Version = (9, 1);
-const BAD_OVERFLOW: Reply = Reply::error(c"ERR Invalid OVERFLOW type specified");
-const ONLY_GET: Reply = Reply::error(c"ERR BITFIELD_RO only supports the GET subcommand");
+const BAD_OVERFLOW: Unchanged = Unchanged(Reply::error(c"ERR Invalid OVERFLOW type specified"));
+const ONLY_GET: Unchanged = Unchanged(Reply::error(c"ERR BITFIELD_RO only supports the GET subcommand"));
 
 /// The rule for a number that does not fit into its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ struct Operation {
 }
 
 impl Field {
-    fn read(call: &Call<'_>, form: &[u8], offset: &[u8]) -> Result<Self, Reply> {
+    fn read(call: &Call<'_>, form: &[u8], offset: &[u8]) -> Result<Self, Unchanged> {
         let (signed, width) = match form {
             [b'i', width @ ..] => (true, width),
             [b'u', width @ ..] => (false, width),
@@ -132,7 +132,7 @@ impl Field {
 }
 
 /// The operations in their order, each with the overflow rule that was set before it.
-fn read(call: &Call<'_>) -> Result<Vec<Operation>, Reply> {
+fn read(call: &Call<'_>) -> Result<Vec<Operation>, Unchanged> {
     let (args, mut place, mut overflow) = (call.args, 2, Overflow::Wrap);
     let mut operations = Vec::new();
     while place < args.len() {
@@ -240,7 +240,7 @@ fn array(replies: Vec<Reply>) -> Reply {
     Reply::Parts(std::iter::once(head).chain(replies).collect())
 }
 
-fn read_fields(call: &Call<'_>, operations: &[Operation]) -> Result<Reply, Reply> {
+fn read_fields(call: &Call<'_>, operations: &[Operation]) -> Result<Reply, Unchanged> {
     call.read_str(1, |value| {
         let mut run = Run::new(value.unwrap_or_default());
         operations
@@ -252,7 +252,7 @@ fn read_fields(call: &Call<'_>, operations: &[Operation]) -> Result<Reply, Reply
 
 /// BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset
 /// increment] ...
-pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let operations = read(call)?;
     let writers = operations.iter().filter(|operation| operation.act != Act::Get);
     let Some(last) = writers.map(|operation| operation.field.last_byte()).max() else {
@@ -286,7 +286,7 @@ pub(super) fn bitfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// BITFIELD_RO key [GET type offset ...]
-pub(super) fn bitfield_ro(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bitfield_ro(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let operations = read(call)?;
     if operations.iter().any(|operation| operation.act != Act::Get) {
         return Err(ONLY_GET);

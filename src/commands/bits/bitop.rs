@@ -6,11 +6,13 @@ use mylog_core::store::Form;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::SYNTAX;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::{Call, Target};
 
-const NOT_OF_MANY: Reply = Reply::error(c"ERR BITOP NOT must be called with a single source key.");
+const NOT_OF_MANY: Unchanged = Unchanged(Reply::error(
+    c"ERR BITOP NOT must be called with a single source key.",
+));
 
 /// Place of the key that gets the result.
 const INTO: usize = 2;
@@ -55,7 +57,7 @@ impl Operation {
 }
 
 /// BITOP AND | OR | XOR | NOT destkey key [key ...]
-pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let operation = Operation::read(call.args.get(1)).ok_or(SYNTAX)?;
     if operation == Operation::Not && call.args.len() != SOURCES + 1 {
         return Err(NOT_OF_MANY);
@@ -86,9 +88,9 @@ pub(super) fn bitop(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Deletes the destination, of whatever type, because the result is empty. `Err` if there is no such key.
-fn remove(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
+fn remove(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Unchanged> {
     if !target.exists() {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let key = target.name();
     if !target.is_ours() {

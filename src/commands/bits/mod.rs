@@ -12,20 +12,21 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::string::range::{clamp, is_checked, write_at};
 use crate::execute::invocation::Call;
 use crate::settings::server_version;
 
-pub(super) const BAD_OFFSET: Reply = Reply::error(c"ERR bit offset is not an integer or out of range");
-const BAD_BIT: Reply = Reply::error(c"ERR bit is not an integer or out of range");
-const NOT_A_BIT: Reply = Reply::error(c"ERR The bit argument must be 1 or 0.");
+pub(super) const BAD_OFFSET: Unchanged =
+    Unchanged(Reply::error(c"ERR bit offset is not an integer or out of range"));
+const BAD_BIT: Unchanged = Unchanged(Reply::error(c"ERR bit is not an integer or out of range"));
+const NOT_A_BIT: Unchanged = Unchanged(Reply::error(c"ERR The bit argument must be 1 or 0."));
 
 /// The first version that checks the arguments of BITCOUNT and BITPOS before the key.
 const ARGUMENTS_FIRST_SINCE: i32 = 0x0007_0200;
 
 /// Checks that a client may make a string that contains this bit.
-pub(super) fn checked_offset(call: &Call<'_>, offset: i64) -> Result<u64, Reply> {
+pub(super) fn checked_offset(call: &Call<'_>, offset: i64) -> Result<u64, Unchanged> {
     match u64::try_from(offset) {
         Ok(offset) if offset >> 3 < server_settings::longest_string() as u64 || is_checked(call) => {
             Ok(offset)
@@ -34,7 +35,7 @@ pub(super) fn checked_offset(call: &Call<'_>, offset: i64) -> Result<u64, Reply>
     }
 }
 
-fn offset(call: &Call<'_>) -> Result<u64, Reply> {
+fn offset(call: &Call<'_>) -> Result<u64, Unchanged> {
     let offset = integer(call.args.get(2)).ok_or(BAD_OFFSET)?;
     checked_offset(call, offset)
 }
@@ -45,7 +46,7 @@ fn place(offset: u64) -> (usize, u8) {
 }
 
 /// SETBIT key offset value
-pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let offset = offset(call)?;
     let on = match integer(call.args.get(3)) {
         Some(0) => false,
@@ -62,7 +63,7 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
     // The native SETBIT grows the string before it checks whether the bit changes.
     call.written_as(&target, Form::Grown);
     if old.is_some() && was == on {
-        return Err(Reply::Int(i64::from(was)));
+        return Err(Unchanged(Reply::Int(i64::from(was))));
     }
     let new = if on {
         old.unwrap_or(0) | mask
@@ -75,7 +76,7 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// GETBIT key offset
-pub(super) fn getbit(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn getbit(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let (byte, mask) = place(offset(call)?);
     let held = call.read_str(1, |value| value.and_then(|value| value.get(byte).copied()))?;
     Ok(Reply::Int(i64::from(held.unwrap_or(0) & mask != 0)))
@@ -104,7 +105,7 @@ enum Unit {
 }
 
 impl Unit {
-    fn read(word: &[u8]) -> Result<Self, Reply> {
+    fn read(word: &[u8]) -> Result<Self, Unchanged> {
         match &*option(word).to_ascii_lowercase() {
             b"bit" => Ok(Self::Bit),
             b"byte" => Ok(Self::Byte),
@@ -124,7 +125,7 @@ impl Unit {
 }
 
 /// True for a missing key, on versions before 7.2. They check whether the key exists, and its type, before the arguments.
-fn is_known_missing(call: &Call<'_>) -> Result<bool, Reply> {
+fn is_known_missing(call: &Call<'_>) -> Result<bool, Unchanged> {
     Ok(server::version() < ARGUMENTS_FIRST_SINCE && call.read_str(1, |value| value.is_none())?)
 }
 
@@ -149,7 +150,7 @@ fn count(bytes: &[u8], bits: Bits) -> u64 {
 }
 
 /// The range of BITCOUNT.
-fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Reply> {
+fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Unchanged> {
     let args = call.args;
     let end_may_miss = server_version::is_valkey_since((0, 0));
     match args.len() {
@@ -180,7 +181,7 @@ fn counted_range(call: &Call<'_>) -> Result<(i64, i64, Unit), Reply> {
 }
 
 /// BITCOUNT key [start end [BYTE | BIT]]; on Valkey the end may be left out.
-pub(super) fn bitcount(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bitcount(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if is_known_missing(call)? {
         return Ok(Reply::Int(0));
     }
@@ -219,7 +220,7 @@ fn find(bytes: &[u8], bits: Bits, on: bool) -> Option<u64> {
 }
 
 /// BITPOS key bit [start [end [BYTE | BIT]]]
-pub(super) fn bitpos(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bitpos(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let args = call.args;
     let on = match integer(args.get(2)).ok_or(NOT_AN_INTEGER)? {
         0 => false,

@@ -9,22 +9,23 @@ use module_api::{Ctx, server};
 use mylog_core::value::{Kind, Side, integer};
 use redis_grammar::long_double::{LongDouble, TooLarge};
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::list::moves;
 use crate::commands::zset::pop::{self, End};
 use crate::execute::blocking_pops::{self, Attempt, Pop};
 use crate::execute::invocation::Call;
 
-const NOT_A_TIMEOUT: Reply = Reply::error(c"ERR timeout is not a float or out of range");
-const NEGATIVE: Reply = Reply::error(c"ERR timeout is negative");
-const TOO_LONG: Reply = Reply::error(c"ERR timeout is out of range");
-const NOT_FROM_SCRIPT: Reply = Reply::error(c"ERR This Redis command is not allowed from script");
+const NOT_A_TIMEOUT: Unchanged = Unchanged(Reply::error(c"ERR timeout is not a float or out of range"));
+const NEGATIVE: Unchanged = Unchanged(Reply::error(c"ERR timeout is negative"));
+const TOO_LONG: Unchanged = Unchanged(Reply::error(c"ERR timeout is out of range"));
+const NOT_FROM_SCRIPT: Unchanged =
+    Unchanged(Reply::error(c"ERR This Redis command is not allowed from script"));
 
 /// For whole seconds up to this number neither fractions nor an overflow have to be checked.
 const LONG_S: i64 = 1 << 32;
 
 /// A timeout in seconds as ms; 0 means that the command waits without end.
-fn timeout(text: &[u8]) -> Result<i64, Reply> {
+fn timeout(text: &[u8]) -> Result<i64, Unchanged> {
     // The common case.
     if let Some(seconds @ 0..=LONG_S) = integer(text) {
         return Ok(seconds * 1000);
@@ -43,7 +44,7 @@ fn timeout(text: &[u8]) -> Result<i64, Reply> {
 }
 
 /// Before 7.2 scripts may not run the older of these commands.
-fn refuse_scripts(call: &Call<'_>) -> Result<(), Reply> {
+fn refuse_scripts(call: &Call<'_>) -> Result<(), Unchanged> {
     match call.ctx.flags().any(Flags::LUA) && !Ctx::hears_unit_ends() {
         true => Err(NOT_FROM_SCRIPT),
         false => Ok(()),
@@ -51,7 +52,7 @@ fn refuse_scripts(call: &Call<'_>) -> Result<(), Reply> {
 }
 
 /// Runs a command whose arguments are keys, and last a timeout.
-fn keys_then_timeout(call: &mut Call<'_>, kind: Kind, attempt: Attempt) -> Result<Reply, Reply> {
+fn keys_then_timeout(call: &mut Call<'_>, kind: Kind, attempt: Attempt) -> Result<Reply, Unchanged> {
     refuse_scripts(call)?;
     let last = call.args.len() - 1;
     let pop = Pop {
@@ -70,7 +71,7 @@ fn timeout_then_keys(
     kind: Kind,
     keys: Range<usize>,
     attempt: Attempt,
-) -> Result<Reply, Reply> {
+) -> Result<Reply, Unchanged> {
     let pop = Pop {
         attempt,
         keys,
@@ -81,7 +82,7 @@ fn timeout_then_keys(
     blocking_pops::pop(call, pop)
 }
 
-fn pop_element(call: &mut Call<'_>, keys: Range<usize>, side: Side) -> Result<Option<Reply>, Reply> {
+fn pop_element(call: &mut Call<'_>, keys: Range<usize>, side: Side) -> Result<Option<Reply>, Unchanged> {
     let Some((key, taken)) = moves::pop_first(call, keys, side, 1)? else {
         return Ok(None);
     };
@@ -91,17 +92,17 @@ fn pop_element(call: &mut Call<'_>, keys: Range<usize>, side: Side) -> Result<Op
 }
 
 /// BLPOP key [key ...] timeout
-pub(super) fn blpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn blpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     keys_then_timeout(call, Kind::List, |call, keys| pop_element(call, keys, Side::Head))
 }
 
 /// BRPOP key [key ...] timeout
-pub(super) fn brpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn brpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     keys_then_timeout(call, Kind::List, |call, keys| pop_element(call, keys, Side::Tail))
 }
 
 /// BLMPOP timeout numkeys key [key ...] LEFT | RIGHT [COUNT count]
-pub(super) fn blmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn blmpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let (keys, ..) = moves::options(call.args, 2)?;
     timeout_then_keys(call, Kind::List, keys, |call, keys| {
         let (_, side, count) = moves::options(call.args, 2)?;
@@ -109,7 +110,7 @@ pub(super) fn blmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
     })
 }
 
-fn moves(call: &mut Call<'_>, timeout_place: usize, attempt: Attempt) -> Result<Reply, Reply> {
+fn moves(call: &mut Call<'_>, timeout_place: usize, attempt: Attempt) -> Result<Reply, Unchanged> {
     let pop = Pop {
         attempt,
         keys: 1..2,
@@ -121,7 +122,7 @@ fn moves(call: &mut Call<'_>, timeout_place: usize, attempt: Attempt) -> Result<
 }
 
 /// BLMOVE source destination LEFT | RIGHT LEFT | RIGHT timeout
-pub(super) fn blmove(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn blmove(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     refuse_scripts(call)?;
     for place in [3, 4] {
         moves::side(call.args.get(place))?;
@@ -136,7 +137,7 @@ pub(super) fn blmove(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// BRPOPLPUSH source destination timeout
-pub(super) fn brpoplpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn brpoplpush(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     refuse_scripts(call)?;
     moves(call, 3, |call, _| {
         let moved = moves::move_one(call, Side::Tail, Side::Head)?;
@@ -146,7 +147,7 @@ pub(super) fn brpoplpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
     })
 }
 
-fn pop_member(call: &mut Call<'_>, keys: Range<usize>, end: End) -> Result<Option<Reply>, Reply> {
+fn pop_member(call: &mut Call<'_>, keys: Range<usize>, end: End) -> Result<Option<Reply>, Unchanged> {
     let Some((key, popped)) = pop::pop_first(call, keys, end, 1)? else {
         return Ok(None);
     };
@@ -159,19 +160,19 @@ fn pop_member(call: &mut Call<'_>, keys: Range<usize>, end: End) -> Result<Optio
 }
 
 /// BZPOPMIN key [key ...] timeout
-pub(super) fn bzpopmin(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bzpopmin(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     keys_then_timeout(call, Kind::ZSet, |call, keys| pop_member(call, keys, End::Lowest))
 }
 
 /// BZPOPMAX key [key ...] timeout
-pub(super) fn bzpopmax(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bzpopmax(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     keys_then_timeout(call, Kind::ZSet, |call, keys| {
         pop_member(call, keys, End::Highest)
     })
 }
 
 /// BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count]
-pub(super) fn bzmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn bzmpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let (keys, ..) = pop::options(call.args, 2)?;
     timeout_then_keys(call, Kind::ZSet, keys, |call, keys| {
         let (_, end, count) = pop::options(call.args, 2)?;

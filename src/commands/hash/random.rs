@@ -9,13 +9,13 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::{Out, Reply};
+use crate::acks::reply::{Out, Reply, Unchanged};
 use crate::execute::invocation::Call;
 
-const OUT_OF_RANGE: Reply = Reply::error(c"ERR value is out of range");
-const OUT_OF_BOUNDS: Reply = Reply::error(
+const OUT_OF_RANGE: Unchanged = Unchanged(Reply::error(c"ERR value is out of range"));
+const OUT_OF_BOUNDS: Unchanged = Unchanged(Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
+));
 
 /// The largest number of fields in a reply that may repeat fields: the event loop builds such a reply in one piece.
 const MOST_REPEATED: u64 = 100_000_000;
@@ -63,7 +63,7 @@ fn distinct(random: &mut Random, count: usize, end: usize) -> Vec<usize> {
     (end - count..end).map(pick).collect()
 }
 
-fn show(out: &mut Out<'_>, hash: &Hash, count: i64, shown: Shown) -> Result<(), Reply> {
+fn show(out: &mut Out<'_>, hash: &Hash, count: i64, shown: Shown) -> Result<(), Unchanged> {
     let wanted = count.unsigned_abs();
     let mut random = Random::of_server();
     if count < 0 {
@@ -86,7 +86,7 @@ fn show(out: &mut Out<'_>, hash: &Hash, count: i64, shown: Shown) -> Result<(), 
 }
 
 /// HRANDFIELD key [count [WITHVALUES]]
-pub(super) fn hrandfield(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hrandfield(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let args = call.args;
     let mut out = call.out();
     if args.len() == 2 {

@@ -6,7 +6,7 @@ use redis_grammar::c_text::option;
 use redis_grammar::glob;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::cursor;
 use crate::execute::invocation::Call;
 
@@ -17,11 +17,12 @@ const NOVALUES_SINCE: i32 = 0x0007_0400;
 /// The first Redis that parses cursors strictly; for Valkey as above.
 const STRICT_CURSOR_SINCE: i32 = 0x0007_0400;
 
-const INVALID_CURSOR: Reply = Reply::error(c"ERR invalid cursor");
-const NOVALUES_ELSEWHERE: Reply = Reply::error(c"ERR NOVALUES option can only be used in HSCAN");
+const INVALID_CURSOR: Unchanged = Unchanged(Reply::error(c"ERR invalid cursor"));
+const NOVALUES_ELSEWHERE: Unchanged =
+    Unchanged(Reply::error(c"ERR NOVALUES option can only be used in HSCAN"));
 
 /// HGET key field
-pub(super) fn hget(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hget(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     let field = call.args.get(2);
     call.read_hash(1, |hash| out.bulk_or_null(hash.and_then(|hash| hash.get(field))))?;
@@ -29,7 +30,7 @@ pub(super) fn hget(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HMGET key field [field ...]
-pub(super) fn hmget(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hmget(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read_hash(1, |hash| {
         out.put(Reply::Array(call.args.len() - 2));
@@ -41,7 +42,7 @@ pub(super) fn hmget(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HGETALL key
-pub(super) fn hgetall(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hgetall(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read_hash(1, |hash| {
         out.put(Reply::Map(hash.map_or(0, |hash| hash.len())));
@@ -54,7 +55,7 @@ pub(super) fn hgetall(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HKEYS key
-pub(super) fn hkeys(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hkeys(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read_hash(1, |hash| {
         out.put(Reply::Array(hash.map_or(0, |hash| hash.len())));
@@ -66,7 +67,7 @@ pub(super) fn hkeys(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HVALS key
-pub(super) fn hvals(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hvals(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read_hash(1, |hash| {
         out.put(Reply::Array(hash.map_or(0, |hash| hash.len())));
@@ -78,20 +79,20 @@ pub(super) fn hvals(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HLEN key
-pub(super) fn hlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hlen(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let len = call.read_hash(1, |hash| hash.map_or(0, |hash| hash.len()))?;
     Ok(Reply::Int(len as i64))
 }
 
 /// HEXISTS key field
-pub(super) fn hexists(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hexists(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let field = call.args.get(2);
     let exists = call.read_hash(1, |hash| hash.is_some_and(|hash| hash.get(field).is_some()))?;
     Ok(Reply::Int(i64::from(exists)))
 }
 
 /// HSTRLEN key field
-pub(super) fn hstrlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hstrlen(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let field = call.args.get(2);
     let len = call.read_hash(1, |hash| {
         hash.and_then(|hash| hash.get(field)).map_or(0, <[u8]>::len)
@@ -108,7 +109,7 @@ pub(in crate::commands) struct Scan<'c> {
 
 impl<'c> Scan<'c> {
     /// The cursor in the arguments, at which the step begins.
-    pub(in crate::commands) fn cursor(call: &Call<'c>) -> Result<u64, Reply> {
+    pub(in crate::commands) fn cursor(call: &Call<'c>) -> Result<u64, Unchanged> {
         cursor(call.args.get(2), server::version() >= STRICT_CURSOR_SINCE).ok_or(INVALID_CURSOR)
     }
 
@@ -118,7 +119,7 @@ impl<'c> Scan<'c> {
     }
 
     /// Reads the options. NOVALUES is refused for a scan whose elements have no values (`without_values`).
-    pub(in crate::commands) fn read(call: &Call<'c>, without_values: bool) -> Result<Self, Reply> {
+    pub(in crate::commands) fn read(call: &Call<'c>, without_values: bool) -> Result<Self, Unchanged> {
         let (args, mut place) = (call.args, 3);
         let mut scan = Self {
             pattern: None,
@@ -152,7 +153,7 @@ impl<'c> Scan<'c> {
 }
 
 /// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
-pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let from = Scan::cursor(call)?;
     let mut out = call.out();
     call.read_hash(1, |hash| {
@@ -178,7 +179,7 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
         out.bulk(next.to_string().as_bytes());
         out.put(Reply::Array(shown.len()));
         shown.into_iter().for_each(|part| out.put(part));
-        Ok::<(), Reply>(())
+        Ok::<(), Unchanged>(())
     })??;
     Ok(out.finish())
 }

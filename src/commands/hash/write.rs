@@ -8,17 +8,17 @@ use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
 
 use crate::acks::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::{Call, Target};
 
-const ODD_HSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hset' command");
-const ODD_HMSET: Reply = Reply::error(c"ERR wrong number of arguments for 'hmset' command");
-const HASH_NOT_AN_INTEGER: Reply = Reply::error(c"ERR hash value is not an integer");
-const HASH_NOT_A_FLOAT: Reply = Reply::error(c"ERR hash value is not a float");
-const NAN_OR_INFINITY: Reply = Reply::error(c"ERR value is NaN or Infinity");
+const ODD_HSET: Unchanged = Unchanged(Reply::error(c"ERR wrong number of arguments for 'hset' command"));
+const ODD_HMSET: Unchanged = Unchanged(Reply::error(c"ERR wrong number of arguments for 'hmset' command"));
+const HASH_NOT_AN_INTEGER: Unchanged = Unchanged(Reply::error(c"ERR hash value is not an integer"));
+const HASH_NOT_A_FLOAT: Unchanged = Unchanged(Reply::error(c"ERR hash value is not a float"));
+const NAN_OR_INFINITY: Unchanged = Unchanged(Reply::error(c"ERR value is NaN or Infinity"));
 
 /// Sets all fields of the command, and returns the number of new fields.
-fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
+fn set_pairs(call: &mut Call<'_>) -> Result<usize, Unchanged> {
     let mut target = call.open(1);
     let one = [(call.args.get(2), call.args.get(3))];
     let pairs = match call.args.len() {
@@ -41,7 +41,7 @@ fn set_pairs(call: &mut Call<'_>) -> Result<usize, Reply> {
 }
 
 /// HSET key field value [field value ...]
-pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if call.args.len() % 2 == 1 {
         return Err(ODD_HSET);
     }
@@ -49,7 +49,7 @@ pub(super) fn hset(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HMSET key field value [field value ...]
-pub(super) fn hmset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hmset(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if call.args.len() % 2 == 1 {
         return Err(ODD_HMSET);
     }
@@ -63,7 +63,7 @@ fn set_field(
     field: &[u8],
     value: &[u8],
     event: &CStr,
-) -> Result<(), Reply> {
+) -> Result<(), Unchanged> {
     let pairs = [(field, value)];
     let pairs = pairs[..].into();
     call.commit(target, Change::HashSet { pairs })?;
@@ -72,18 +72,18 @@ fn set_field(
 }
 
 /// HSETNX key field value
-pub(super) fn hsetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hsetnx(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let (field, value) = (call.args.get(2), call.args.get(3));
     if target.read_hash(|hash| hash.is_some_and(|hash| hash.get(field).is_some()))? {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     set_field(call, &mut target, field, value, c"hset")?;
     Ok(Reply::Int(1))
 }
 
 /// HDEL key field [field ...]
-pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let fields = target.read_hash(|hash| {
         let mut fields: Vec<&[u8]> = Vec::new();
@@ -95,7 +95,7 @@ pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
         fields
     })?;
     if fields.is_empty() {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let (deleted, fields) = (fields.len(), fields.into());
     call.commit(&mut target, Change::HashDel { fields })?;
@@ -107,7 +107,7 @@ pub(super) fn hdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HINCRBY key field increment
-pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let by = integer(call.args.get(3)).ok_or(NOT_AN_INTEGER)?;
     let mut target = call.open(1);
     let field = call.args.get(2);
@@ -119,7 +119,7 @@ pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// HINCRBYFLOAT key field increment
-pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let by = LongDouble::parse(call.args.get(3)).ok_or(NOT_A_FLOAT)?;
     if by.is_infinite() {
         return Err(NAN_OR_INFINITY);

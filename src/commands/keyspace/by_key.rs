@@ -12,11 +12,11 @@ use mylog_core::effect::NEVER;
 use mylog_core::value::integer;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::Call;
 
 /// Does the same as the native command with this name, in lower case. `None` for a command that only the server can run.
-pub(super) fn run(call: &Call<'_>, native: &[u8]) -> Option<Result<Reply, Reply>> {
+pub(super) fn run(call: &Call<'_>, native: &[u8]) -> Option<Result<Reply, Unchanged>> {
     Some(match native {
         b"del" => Ok(take_away(call, |key| key.delete().is_ok())),
         b"unlink" => Ok(take_away(call, |key| key.unlink().is_ok())),
@@ -70,7 +70,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn read(call: &Call<'_>) -> Result<Self, Reply> {
+    fn read(call: &Call<'_>) -> Result<Self, Unchanged> {
         let mut conditions = Self::default();
         for word in call.args.from(3) {
             match &*word.to_ascii_lowercase() {
@@ -80,19 +80,21 @@ impl Conditions {
                 b"lt" => conditions.lt = true,
                 _ => {
                     let word = String::from_utf8_lossy(word);
-                    return Err(Reply::error_text(&format!("ERR Unsupported option {word}")));
+                    return Err(Unchanged(Reply::error_text(&format!(
+                        "ERR Unsupported option {word}"
+                    ))));
                 }
             }
         }
         match conditions {
-            Self { nx: true, xx, gt, lt } if xx || gt || lt => Err(Reply::error(
+            Self { nx: true, xx, gt, lt } if xx || gt || lt => Err(Unchanged(Reply::error(
                 c"ERR NX and XX, GT or LT options at the same time are not compatible",
-            )),
+            ))),
             Self {
                 gt: true, lt: true, ..
-            } => Err(Reply::error(
+            } => Err(Unchanged(Reply::error(
                 c"ERR GT and LT options at the same time are not compatible",
-            )),
+            ))),
             conditions => Ok(conditions),
         }
     }
@@ -107,7 +109,7 @@ impl Conditions {
     }
 }
 
-fn expire(call: &Call<'_>, native: &str, unit: i64, is_relative: bool) -> Result<Reply, Reply> {
+fn expire(call: &Call<'_>, native: &str, unit: i64, is_relative: bool) -> Result<Reply, Unchanged> {
     if call.args.len() < 3 {
         return Err(SYNTAX);
     }

@@ -4,16 +4,16 @@
 
 use super::new_name;
 use crate::acks::errors::NOT_RUN;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::engine::{self, backpressure};
 use crate::execute::invocation::Call;
 use crate::execute::twins;
 use crate::keyspace::selected_db;
 
 /// Runs COPY with the same arguments. COPY is replicated as COPY.
-pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if let Some(refusal) = new_name::refusal(call, b"copy") {
-        return Err(refusal);
+        return Err(refusal.into());
     }
     let durable = || {
         [1, 2]
@@ -31,9 +31,11 @@ pub(super) fn copy_db(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// As `copy_db`, but registered without a permission and without a need for the password, so only the filter may use it.
-pub(super) fn copy_for_all(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn copy_for_all(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if !twins::is_copy_for_all(call.args.string(0)) {
-        return Err(Reply::error(c"ERR MYLOG.COPYFORALL is what becomes of COPY"));
+        return Err(Unchanged(Reply::error(
+            c"ERR MYLOG.COPYFORALL is what becomes of COPY",
+        )));
     }
     copy_db(call)
 }

@@ -9,13 +9,13 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::expiry::Unit;
 use crate::commands::shared::past;
 use crate::execute::invocation::{Call, Target};
 
 /// DEL key ..., UNLINK key ...
-pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let places = 1..call.args.len();
     // The command is replicated under one name, as DEL or as MYLOG.DEL. So with any native key, all keys go to the native one.
     if server_state::is_loading() || places.clone().any(|place| call.open(place).is_foreign()) {
@@ -31,32 +31,32 @@ pub(super) fn del(call: &mut Call<'_>) -> Result<Reply, Reply> {
         }
     }
     match deleted {
-        0 => Err(Reply::Int(0)),
+        0 => Err(Unchanged(Reply::Int(0))),
         _ => Ok(Reply::Int(deleted)),
     }
 }
 
 /// EXPIRE key seconds [NX | XX | GT | LT]
-pub(super) fn expire(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn expire(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     change_end(call, Unit::Seconds)
 }
 
 /// PEXPIRE key milliseconds [NX | XX | GT | LT]
-pub(super) fn pexpire(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn pexpire(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     change_end(call, Unit::Millis)
 }
 
 /// EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
-pub(super) fn expireat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn expireat(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     change_end(call, Unit::AtSeconds)
 }
 
 /// PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
-pub(super) fn pexpireat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn pexpireat(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     change_end(call, Unit::AtMillis)
 }
 
-fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
+fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let asked = end(call, unit).zip(Conditions::read(call));
     let (Some((end, conditions)), false) = (asked, is_the_servers(&target)) else {
@@ -64,7 +64,7 @@ fn change_end(call: &mut Call<'_>, unit: Unit) -> Result<Reply, Reply> {
         return forward(call);
     };
     if !target.exists() || !conditions.allow(target.expire_at(), end) {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     if past::is_over(call, end) {
         past::delete(call, &mut target)?;
@@ -132,14 +132,14 @@ impl Conditions {
 }
 
 /// PERSIST key
-pub(super) fn persist(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn persist(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     if is_the_servers(&target) {
         drop(target);
         return forward(call);
     }
     if target.expire_at() == NEVER {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let expire_at = NEVER;
     call.commit(&mut target, Change::Expire { expire_at })?;

@@ -20,7 +20,7 @@ use redis_grammar::c_text::option;
 use redis_grammar::prefixes::Standing;
 
 use crate::acks::errors::NOT_RUN;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::Call;
 use crate::execute::{native_fallback, twins};
 use crate::settings::captured_keys;
@@ -37,7 +37,7 @@ const fn type_name(kind: Kind) -> &'static CStr {
 }
 
 /// TYPE key
-pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     Ok(match call.peek(1) {
         Holds::Ours(kind, _) => Reply::Simple(type_name(kind).into()),
         Holds::Nothing => Reply::Simple(c"none".into()),
@@ -46,7 +46,7 @@ pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key, OBJECT HELP
-pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if call.args.len() == 3 {
         let holds = call.peek_unheard(2);
         if let (Holds::Ours(_, handle), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
@@ -58,7 +58,7 @@ pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// SCAN cursor [MATCH pattern] [COUNT count] TYPE type
-pub(super) fn scan(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn scan(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let Some((kind, args)) = asked(call) else {
         // Another type, or a faulty command: the native command handles both.
         return Ok(native_fallback::run(call, b"scan"));

@@ -8,24 +8,24 @@ use mylog_core::effect::Change;
 use redis_grammar::c_text::option;
 
 use super::forward::forward;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::overwritten::Overwritten;
 use crate::engine;
 use crate::execute::invocation::Call;
 
-const NO_KEY: Reply = Reply::error(c"ERR no such key");
+const NO_KEY: Unchanged = Unchanged(Reply::error(c"ERR no such key"));
 
 /// RENAME key newkey
-pub(super) fn rename(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn rename(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     rename_to(call, false)
 }
 
 /// RENAMENX key newkey
-pub(super) fn renamenx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn renamenx(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     rename_to(call, true)
 }
 
-fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Reply> {
+fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Unchanged> {
     let mut source = call.open(1);
     if !source.exists() {
         return Err(NO_KEY);
@@ -37,11 +37,11 @@ fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Reply> {
     let done = |done| if nx { Reply::Int(done) } else { Reply::OK };
     let (key, to) = (source.name(), call.args.get(2));
     if key == to {
-        return Err(done(0));
+        return Err(done(0).into());
     }
     let mut target = call.open(2);
     if nx && target.exists() {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let overwritten = Overwritten::by(source.kind(), &target);
     let rename = Change::Rename { to_db: call.db, to };
@@ -56,7 +56,7 @@ fn rename_to(call: &mut Call<'_>, nx: bool) -> Result<Reply, Reply> {
 }
 
 /// COPY source destination [DB destination-db] [REPLACE]
-pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let replace = call
         .args
         .from(3)
@@ -68,11 +68,11 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
     let Holds::Ours(kind, _) = call.look(1) else {
         // The key has just expired.
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     };
     let mut target = call.open(2);
     if target.exists() && call.args.len() == 3 {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let overwritten = Overwritten::by(Some(kind), &target);
     let copy = Change::Copy { to_db: call.db, to };

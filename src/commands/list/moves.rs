@@ -11,7 +11,7 @@ use redis_grammar::c_text::option;
 
 use super::write::{next_out, popped, pushed, take, tell};
 use crate::acks::errors::SYNTAX;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::at_least;
 use crate::execute::invocation::Call;
 
@@ -19,7 +19,7 @@ const LEAST_NUMKEYS: &CStr = c"ERR numkeys should be greater than 0";
 const LEAST_COUNT: &CStr = c"ERR count should be greater than 0";
 
 /// The end of a list for LEFT or RIGHT.
-pub(in crate::commands) fn side(word: &[u8]) -> Result<Side, Reply> {
+pub(in crate::commands) fn side(word: &[u8]) -> Result<Side, Unchanged> {
     match &*option(word).to_ascii_lowercase() {
         b"left" => Ok(Side::Head),
         b"right" => Ok(Side::Tail),
@@ -28,14 +28,14 @@ pub(in crate::commands) fn side(word: &[u8]) -> Result<Side, Reply> {
 }
 
 /// LMOVE source destination LEFT | RIGHT LEFT | RIGHT
-pub(super) fn lmove(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lmove(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let (from, to) = (side(call.args.get(3))?, side(call.args.get(4))?);
-    move_one(call, from, to)?.ok_or(Reply::Null)
+    move_one(call, from, to)?.ok_or(Unchanged(Reply::Null))
 }
 
 /// RPOPLPUSH source destination
-pub(super) fn rpoplpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
-    move_one(call, Side::Tail, Side::Head)?.ok_or(Reply::Null)
+pub(super) fn rpoplpush(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
+    move_one(call, Side::Tail, Side::Head)?.ok_or(Unchanged(Reply::Null))
 }
 
 /// Moves an element from the first key to the second. `None` if there is no such element.
@@ -43,7 +43,7 @@ pub(in crate::commands) fn move_one(
     call: &mut Call<'_>,
     from: Side,
     to: Side,
-) -> Result<Option<Reply>, Reply> {
+) -> Result<Option<Reply>, Unchanged> {
     let mut source = call.open(1);
     let end = |list: &List| {
         let last = list.len().saturating_sub(1);
@@ -84,7 +84,7 @@ pub(in crate::commands) fn move_one(
 pub(in crate::commands) fn options(
     args: Args<'_>,
     counted: usize,
-) -> Result<(Range<usize>, Side, usize), Reply> {
+) -> Result<(Range<usize>, Side, usize), Unchanged> {
     let keys = at_least(1, args.get(counted), LEAST_NUMKEYS)?;
     let behind_keys = keys.saturating_add(counted + 1);
     if behind_keys >= args.len() {
@@ -114,7 +114,7 @@ pub(in crate::commands) fn pop_first<'c>(
     keys: Range<usize>,
     side: Side,
     count: usize,
-) -> Result<Option<Popped<'c>>, Reply> {
+) -> Result<Option<Popped<'c>>, Unchanged> {
     for place in keys {
         let mut target = call.open(place);
         let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;
@@ -140,7 +140,7 @@ pub(in crate::commands) fn pop_many(
     keys: Range<usize>,
     side: Side,
     count: usize,
-) -> Result<Option<Reply>, Reply> {
+) -> Result<Option<Reply>, Unchanged> {
     let Some((key, taken)) = pop_first(call, keys, side, count)? else {
         return Ok(None);
     };
@@ -154,7 +154,7 @@ pub(in crate::commands) fn pop_many(
 }
 
 /// LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count]
-pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lmpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let (keys, side, count) = options(call.args, 1)?;
-    pop_many(call, keys, side, count)?.ok_or(Reply::NullArray)
+    pop_many(call, keys, side, count)?.ok_or(Unchanged(Reply::NullArray))
 }

@@ -7,13 +7,13 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::{at_least, either_way};
 use crate::execute::invocation::Call;
 
-const RANK_ZERO: Reply = Reply::error(
+const RANK_ZERO: Unchanged = Unchanged(Reply::error(
     c"ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
-);
+));
 
 /// The place of an index, which counts from the end if it is negative. `None` outside of the list.
 pub(super) fn place(index: i64, len: usize) -> Option<usize> {
@@ -40,13 +40,13 @@ pub(super) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
 }
 
 /// LLEN key
-pub(super) fn llen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn llen(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let len = call.read(1, |list: Option<&List>| list.map_or(0, List::len))?;
     Ok(Reply::Int(len as i64))
 }
 
 /// LINDEX key index
-pub(super) fn lindex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lindex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read(1, |list: Option<&List>| {
         // The native command parses the index only if the key exists.
@@ -58,13 +58,13 @@ pub(super) fn lindex(call: &mut Call<'_>) -> Result<Reply, Reply> {
             None => None,
         };
         out.bulk_or_null(element);
-        Ok::<(), Reply>(())
+        Ok::<(), Unchanged>(())
     })??;
     Ok(out.finish())
 }
 
 /// LRANGE key start stop
-pub(super) fn lrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lrange(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let start = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     let stop = integer(call.args.get(3)).ok_or(NOT_AN_INTEGER)?;
     let mut out = call.out();
@@ -90,7 +90,7 @@ struct Search {
 }
 
 impl Search {
-    fn read(call: &Call<'_>) -> Result<Self, Reply> {
+    fn read(call: &Call<'_>) -> Result<Self, Unchanged> {
         let mut search = Self {
             rank: 1,
             count: None,
@@ -136,7 +136,7 @@ impl Search {
 }
 
 /// LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]
-pub(super) fn lpos(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lpos(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let search = Search::read(call)?;
     let element = call.args.get(2);
     let places = call.read(1, |list: Option<&List>| {

@@ -10,16 +10,16 @@ use redis_grammar::c_text::option;
 
 use super::read::{place, span};
 use crate::acks::errors::{NOT_AN_INTEGER, NOT_POSITIVE, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::{at_least, either_way};
 use crate::execute::invocation::{Call, Target};
 
-const LPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'lpop' command");
-const RPOP_ARITY: Reply = Reply::error(c"ERR wrong number of arguments for 'rpop' command");
-const NO_SUCH_KEY: Reply = Reply::error(c"ERR no such key");
+const LPOP_ARITY: Unchanged = Unchanged(Reply::error(c"ERR wrong number of arguments for 'lpop' command"));
+const RPOP_ARITY: Unchanged = Unchanged(Reply::error(c"ERR wrong number of arguments for 'rpop' command"));
+const NO_SUCH_KEY: Unchanged = Unchanged(Reply::error(c"ERR no such key"));
 /// The first version that refuses the smallest integer as a count, since no integer is its negative.
 const BOUNDED_LREM_SINCE: i32 = 0x0007_0200;
-const INDEX_OUT_OF_RANGE: Reply = Reply::error(c"ERR index out of range");
+const INDEX_OUT_OF_RANGE: Unchanged = Unchanged(Reply::error(c"ERR index out of range"));
 
 /// The event of a push.
 pub(super) fn pushed(side: Side) -> &'static CStr {
@@ -37,11 +37,11 @@ pub(super) fn popped(side: Side) -> &'static CStr {
     }
 }
 
-fn push(call: &mut Call<'_>, side: Side, missing_too: bool) -> Result<Reply, Reply> {
+fn push(call: &mut Call<'_>, side: Side, missing_too: bool) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let before = target.read(|list: Option<&List>| list.map(List::len))?;
     if before.is_none() && !missing_too {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let one = [call.args.get(2)];
     let elements = match call.args.len() {
@@ -54,22 +54,22 @@ fn push(call: &mut Call<'_>, side: Side, missing_too: bool) -> Result<Reply, Rep
 }
 
 /// LPUSH key element [element ...]
-pub(super) fn lpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lpush(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     push(call, Side::Head, true)
 }
 
 /// RPUSH key element [element ...]
-pub(super) fn rpush(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn rpush(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     push(call, Side::Tail, true)
 }
 
 /// LPUSHX key element [element ...]
-pub(super) fn lpushx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lpushx(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     push(call, Side::Head, false)
 }
 
 /// RPUSHX key element [element ...]
-pub(super) fn rpushx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn rpushx(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     push(call, Side::Tail, false)
 }
 
@@ -100,7 +100,7 @@ pub(super) fn take(
     target: &mut Target<'_>,
     side: Side,
     count: usize,
-) -> Result<(), Reply> {
+) -> Result<(), Unchanged> {
     let count = count as u64;
     call.commit(target, Change::ListPop { side, count })?;
     tell(call, target, popped(side));
@@ -115,7 +115,7 @@ pub(super) fn tell(call: &Call<'_>, target: &Target<'_>, event: &CStr) {
     }
 }
 
-fn pop(call: &mut Call<'_>, side: Side, arity: Reply) -> Result<Reply, Reply> {
+fn pop(call: &mut Call<'_>, side: Side, arity: Unchanged) -> Result<Reply, Unchanged> {
     let count = match call.args.len() {
         2 => None,
         3 => Some(at_least(0, call.args.get(2), NOT_POSITIVE)?),
@@ -124,14 +124,14 @@ fn pop(call: &mut Call<'_>, side: Side, arity: Reply) -> Result<Reply, Reply> {
     let mut target = call.open(1);
     let Some(count) = count else {
         let next = target.read(|list: Option<&List>| list.and_then(|list| first_out(list, side)))?;
-        let next = next.ok_or(Reply::Null)?;
+        let next = next.ok_or(Unchanged(Reply::Null))?;
         take(call, &mut target, side, 1)?;
         return Ok(next);
     };
     let taken = target.read(|list: Option<&List>| list.map(|list| next_out(list, side, count)))?;
-    let mut taken = taken.ok_or(Reply::NullArray)?;
+    let mut taken = taken.ok_or(Unchanged(Reply::NullArray))?;
     if taken.is_empty() {
-        return Err(Reply::Array(0));
+        return Err(Unchanged(Reply::Array(0)));
     }
     take(call, &mut target, side, taken.len())?;
     taken.insert(0, Reply::Array(taken.len()));
@@ -139,17 +139,17 @@ fn pop(call: &mut Call<'_>, side: Side, arity: Reply) -> Result<Reply, Reply> {
 }
 
 /// LPOP key [count]
-pub(super) fn lpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     pop(call, Side::Head, LPOP_ARITY)
 }
 
 /// RPOP key [count]
-pub(super) fn rpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn rpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     pop(call, Side::Tail, RPOP_ARITY)
 }
 
 /// LSET key index element
-pub(super) fn lset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lset(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let len = target
         .read(|list: Option<&List>| list.map(List::len))?
@@ -163,7 +163,7 @@ pub(super) fn lset(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// LINSERT key BEFORE | AFTER pivot element
-pub(super) fn linsert(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn linsert(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let behind = match &*option(call.args.get(2)).to_ascii_lowercase() {
         b"after" => 1,
         b"before" => 0,
@@ -202,7 +202,7 @@ fn found(list: &List, element: &[u8], count: i64) -> Vec<u64> {
 }
 
 /// LREM key count element
-pub(super) fn lrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lrem(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let count = match integer(call.args.get(2)) {
         Some(count) if server::version() < BOUNDED_LREM_SINCE => count,
         _ => either_way(call.args.get(2))?,
@@ -217,13 +217,13 @@ pub(super) fn lrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// LTRIM key start stop
-pub(super) fn ltrim(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn ltrim(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let start = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     let stop = integer(call.args.get(3)).ok_or(NOT_AN_INTEGER)?;
     let mut target = call.open(1);
     let len = target
         .read(|list: Option<&List>| list.map(List::len))?
-        .ok_or(Reply::OK)?;
+        .ok_or(Unchanged(Reply::OK))?;
     let kept = span(start, stop, len);
     let cut = match kept.is_empty() {
         true => [(Side::Head, len), (Side::Tail, 0)],

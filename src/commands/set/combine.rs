@@ -10,15 +10,21 @@ use mylog_core::value::{Kind, Member, Set, Value};
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::SYNTAX;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::at_least;
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::{Call, OfKind};
 
-const TOO_MANY_KEYS: Reply = Reply::error(c"ERR Number of keys can't be greater than number of args");
+const TOO_MANY_KEYS: Unchanged = Unchanged(Reply::error(
+    c"ERR Number of keys can't be greater than number of args",
+));
 
 /// Reads sets and passes them to `f`: `None` for a missing key.
-fn read<R>(call: &Call<'_>, places: Range<usize>, f: impl FnOnce(&[Option<&Set>]) -> R) -> Result<R, Reply> {
+fn read<R>(
+    call: &Call<'_>,
+    places: Range<usize>,
+    f: impl FnOnce(&[Option<&Set>]) -> R,
+) -> Result<R, Unchanged> {
     call.read_many(places, &[Kind::Set], |values| {
         let sets: Vec<_> = values.iter().map(|value| value.and_then(Set::of)).collect();
         f(&sets)
@@ -60,7 +66,7 @@ fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<Member<'s>> {
     members.filter(|member| !in_others(member)).collect()
 }
 
-fn show(call: &Call<'_>, combine: Combine) -> Result<Reply, Reply> {
+fn show(call: &Call<'_>, combine: Combine) -> Result<Reply, Unchanged> {
     let mut out = call.out_of_many();
     read(call, 1..call.args.len(), |sets| {
         let members = combine(sets);
@@ -70,7 +76,7 @@ fn show(call: &Call<'_>, combine: Combine) -> Result<Reply, Reply> {
     Ok(out.finish())
 }
 
-fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, Reply> {
+fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, Unchanged> {
     let (len, body) = read(call, 2..call.args.len(), |sets| {
         let (members, mut set, mut body) = (combine(sets), Set::default(), Vec::new());
         for member in &members {
@@ -93,37 +99,37 @@ fn store(call: &mut Call<'_>, combine: Combine, event: &CStr) -> Result<Reply, R
 }
 
 /// SINTER key [key ...]
-pub(super) fn sinter(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sinter(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(call, intersection)
 }
 
 /// SINTERSTORE destination key [key ...]
-pub(super) fn sinterstore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sinterstore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     store(call, intersection, c"sinterstore")
 }
 
 /// SUNION key [key ...]
-pub(super) fn sunion(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sunion(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(call, union)
 }
 
 /// SUNIONSTORE destination key [key ...]
-pub(super) fn sunionstore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sunionstore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     store(call, union, c"sunionstore")
 }
 
 /// SDIFF key [key ...]
-pub(super) fn sdiff(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sdiff(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(call, difference)
 }
 
 /// SDIFFSTORE destination key [key ...]
-pub(super) fn sdiffstore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sdiffstore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     store(call, difference, c"sdiffstore")
 }
 
 /// SINTERCARD numkeys key [key ...] [LIMIT limit]
-pub(super) fn sintercard(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sintercard(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let args = call.args;
     let keys = at_least(1, args.get(1), c"ERR numkeys should be greater than 0")?;
     if keys > args.len() - 2 {

@@ -6,12 +6,12 @@ use mylog_core::value::Set;
 
 use super::write::remove;
 use crate::acks::errors::{NOT_POSITIVE, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::{at_least, either_way};
 use crate::commands::shared::random::some_below;
 use crate::execute::invocation::{Call, Target};
 
-const TOO_MANY: Reply = Reply::error(c"ERR value is out of range");
+const TOO_MANY: Unchanged = Unchanged(Reply::error(c"ERR value is out of range"));
 
 /// The largest number of members in a reply that may repeat members: the event loop builds such a reply in one piece.
 const MOST_REPEATED: usize = 100_000_000;
@@ -23,7 +23,7 @@ fn members_at(set: &Set, places: &[usize]) -> Vec<Vec<u8>> {
 }
 
 /// SPOP key [count]
-pub(super) fn spop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn spop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     match call.args.len() {
         2 => pop_one(call),
         3 => {
@@ -34,19 +34,19 @@ pub(super) fn spop(call: &mut Call<'_>) -> Result<Reply, Reply> {
     }
 }
 
-fn pop_one(call: &mut Call<'_>) -> Result<Reply, Reply> {
+fn pop_one(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let taken = target.read(|set: Option<&Set>| {
         let set = set?;
         let member = set.nth(Random::of_server().below(set.len()))?;
         Some((member.to_vec(), set.len()))
     })?;
-    let (member, len) = taken.ok_or(Reply::Null)?;
+    let (member, len) = taken.ok_or(Unchanged(Reply::Null))?;
     take(call, &mut target, &[&member], len)?;
     Ok(Reply::Bulk(member))
 }
 
-fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Reply> {
+fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let taken = target.read(|set: Option<&Set>| {
         set.map(|set| {
@@ -56,7 +56,7 @@ fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Reply> {
     })?;
     let (members, len) = taken.ok_or(Reply::Set(0))?;
     if members.is_empty() {
-        return Err(Reply::Set(0));
+        return Err(Unchanged(Reply::Set(0)));
     }
     let names: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
     take(call, &mut target, &names, len)?;
@@ -66,7 +66,12 @@ fn pop_some(call: &mut Call<'_>, count: usize) -> Result<Reply, Reply> {
 }
 
 /// Removes members from a set of `len` members, and sends the events. Replicas get a command that names the removed members.
-fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: usize) -> Result<(), Reply> {
+fn take(
+    call: &mut Call<'_>,
+    target: &mut Target<'_>,
+    members: &[&[u8]],
+    len: usize,
+) -> Result<(), Unchanged> {
     let key = target.name();
     if members.len() == len {
         call.delete(target)?;
@@ -83,7 +88,7 @@ fn take(call: &mut Call<'_>, target: &mut Target<'_>, members: &[&[u8]], len: us
 }
 
 /// SRANDMEMBER key [count]
-pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn srandmember(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let count = match call.args.len() {
         2 => None,
         3 => Some(either_way(call.args.get(2))?),

@@ -2,19 +2,19 @@
 
 use mylog_core::value::Set;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::hash::read::Scan;
 use crate::execute::invocation::Call;
 
 /// SISMEMBER key member
-pub(super) fn sismember(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sismember(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let member = call.args.get(2);
     let is_in = call.read(1, |set: Option<&Set>| set.is_some_and(|set| set.contains(member)))?;
     Ok(Reply::Int(i64::from(is_in)))
 }
 
 /// SMISMEMBER key member [member ...]
-pub(super) fn smismember(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn smismember(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read(1, |set: Option<&Set>| {
         out.put(Reply::Array(call.args.len() - 2));
@@ -27,13 +27,13 @@ pub(super) fn smismember(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// SCARD key
-pub(super) fn scard(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn scard(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let len = call.read(1, |set: Option<&Set>| set.map_or(0, Set::len))?;
     Ok(Reply::Int(len as i64))
 }
 
 /// SMEMBERS key
-pub(super) fn smembers(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn smembers(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read(1, |set: Option<&Set>| {
         out.put(Reply::Set(set.map_or(0, Set::len)));
@@ -45,7 +45,7 @@ pub(super) fn smembers(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// SSCAN key cursor [MATCH pattern] [COUNT count]
-pub(super) fn sscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sscan(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let from = Scan::cursor(call)?;
     let mut out = call.out();
     call.read(1, |set: Option<&Set>| {
@@ -66,7 +66,7 @@ pub(super) fn sscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
         out.bulk(next.to_string().as_bytes());
         out.put(Reply::Array(shown.len()));
         shown.into_iter().for_each(|member| out.bulk(&member));
-        Ok::<(), Reply>(())
+        Ok::<(), Unchanged>(())
     })??;
     Ok(out.finish())
 }

@@ -6,7 +6,7 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::Unchanged;
 
 /// The unit of a time argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,11 @@ pub(in crate::commands) struct Options<'c> {
 
 impl<'c> Options<'c> {
     /// Parses the options from a place on.
-    pub(in crate::commands) fn read(args: Args<'c>, from: usize, grammar: Grammar) -> Result<Self, Reply> {
+    pub(in crate::commands) fn read(
+        args: Args<'c>,
+        from: usize,
+        grammar: Grammar,
+    ) -> Result<Self, Unchanged> {
         let set = grammar == Grammar::Set;
         let mut options = Self::default();
         let mut place = from;
@@ -80,7 +84,7 @@ impl<'c> Options<'c> {
     }
 
     /// Sets the time. As in the native command, the same unit may be given twice, and the last time counts.
-    fn expire(&mut self, unit: Unit, time: &'c [u8]) -> Result<(), Reply> {
+    fn expire(&mut self, unit: Unit, time: &'c [u8]) -> Result<(), Unchanged> {
         let other = self.expire.is_some_and(|(given, _)| given != unit);
         if other || self.keep_ttl || self.persist {
             return Err(SYNTAX);
@@ -90,7 +94,7 @@ impl<'c> Options<'c> {
     }
 
     /// The expire time that the options ask for, in Unix ms; `None` without a time.
-    pub(in crate::commands) fn expire_at(&self, invalid: &Reply) -> Result<Option<i64>, Reply> {
+    pub(in crate::commands) fn expire_at(&self, invalid: &Unchanged) -> Result<Option<i64>, Unchanged> {
         let Some((unit, time)) = self.expire else {
             return Ok(None);
         };

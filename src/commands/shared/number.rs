@@ -6,14 +6,14 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::NOT_AN_INTEGER;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 
-const BEYOND_RANGE: Reply = Reply::error(
+const BEYOND_RANGE: Unchanged = Unchanged(Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
+));
 
 /// An integer for a command that counts from either end. The smallest integer is refused, since no integer is its negative.
-pub(in crate::commands) fn either_way(text: &[u8]) -> Result<i64, Reply> {
+pub(in crate::commands) fn either_way(text: &[u8]) -> Result<i64, Unchanged> {
     match integer(text).ok_or(NOT_AN_INTEGER)? {
         i64::MIN => Err(BEYOND_RANGE),
         value => Ok(value),
@@ -21,9 +21,15 @@ pub(in crate::commands) fn either_way(text: &[u8]) -> Result<i64, Reply> {
 }
 
 /// An integer that is not below `least`; for any other text `error` is returned.
-pub(in crate::commands) fn at_least(least: usize, text: &[u8], error: &'static CStr) -> Result<usize, Reply> {
+pub(in crate::commands) fn at_least(
+    least: usize,
+    text: &[u8],
+    error: &'static CStr,
+) -> Result<usize, Unchanged> {
     let value = integer(text).and_then(|value| usize::try_from(value).ok());
-    value.filter(|&value| value >= least).ok_or(Reply::error(error))
+    value
+        .filter(|&value| value >= least)
+        .ok_or(Unchanged(Reply::error(error)))
 }
 
 /// A cursor, parsed as the server does, with C's `strtoul`. Since 7.4 (`strict`) the server refuses an empty cursor and a

@@ -6,7 +6,7 @@ use module_api::keys::notify::Class;
 use mylog_core::effect::Change;
 use mylog_core::value::Kind;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::Unchanged;
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::Edition;
 
@@ -50,7 +50,7 @@ pub(in crate::commands) fn commit<'v, 'k: 'v>(
     call: &mut Call<'_>,
     target: &mut Target<'k>,
     change: Change<'v>,
-) -> Result<(), Reply> {
+) -> Result<(), Unchanged> {
     let overwritten = by(target, &change);
     call.commit(target, change)?;
     overwritten.tell(call, target);
@@ -62,7 +62,7 @@ pub(in crate::commands) fn commit_before_end<'v, 'k: 'v>(
     call: &mut Call<'_>,
     target: &mut Target<'k>,
     change: Change<'v>,
-) -> Result<(), Reply> {
+) -> Result<(), Unchanged> {
     let overwritten = by(target, &change);
     call.commit_before_end(target, change)?;
     overwritten.tell(call, target);

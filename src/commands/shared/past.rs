@@ -6,7 +6,7 @@ use module_api::context::Flags;
 use module_api::keys::notify::Class;
 use module_api::server::command_ms;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::Unchanged;
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::Edition;
 
@@ -32,7 +32,7 @@ pub(in crate::commands) fn set_deletes() -> bool {
 }
 
 /// Deletes a key because of its expire time, and sends the event.
-pub(in crate::commands) fn delete(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Reply> {
+pub(in crate::commands) fn delete(call: &mut Call<'_>, target: &mut Target<'_>) -> Result<(), Unchanged> {
     let key = target.name();
     call.delete(target)?;
     match TELLS_OF_END.load(Ordering::Relaxed) {

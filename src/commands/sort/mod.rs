@@ -16,14 +16,16 @@ use mylog_core::value::{Kind, List, Side, Value, ValueRef, integer};
 use redis_grammar::sort_clauses::{Clause, NoClause, clauses, patterns};
 
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 use crate::execute::permission;
 use order::Order;
 use pattern::Pattern;
 
-const NOT_ASKED: Reply = Reply::error(c"ERR the server did not tell whether the user may look up other keys");
+const NOT_ASKED: Unchanged = Unchanged(Reply::error(
+    c"ERR the server did not tell whether the user may look up other keys",
+));
 
 /// The clauses of a SORT.
 struct Asked<'a> {
@@ -41,7 +43,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn read(args: Args<'a>, read_only: bool) -> Result<Self, Reply> {
+    fn read(args: Args<'a>, read_only: bool) -> Result<Self, Unchanged> {
         let mut asked = Self {
             desc: false,
             alpha: false,
@@ -129,7 +131,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Sorts the elements, and cuts the list to the requested range.
-    fn arrange(&self, call: &Call<'_>, elements: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Reply> {
+    fn arrange(&self, call: &Call<'_>, elements: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Unchanged> {
         if self.unsorted {
             return Ok(elements);
         }
@@ -158,7 +160,7 @@ impl<'a> Asked<'a> {
 /// Checks that the user may read all keys, which SORT requires for sorting by other keys or returning them. Only the native
 /// command knows how the server decides that, and whether the server allows it in a cluster. So the native command is run with
 /// the same clauses, but without STORE.
-fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result<(), Reply> {
+fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result<(), Unchanged> {
     let args = call.args;
     let asks_others = patterns(|place| args.get(place), args.len()).next().is_some();
     let unchecked = call.ctx.flags().any(Flags::REPLICATED | Flags::LOADING);
@@ -180,7 +182,7 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
     let name = native.to_bytes().to_ascii_lowercase();
     let whole = [&[&*name], &*question].concat();
     if let Some(denied) = permission::refusal_of(call.ctx, &whole) {
-        return Err(denied);
+        return Err(denied.into());
     }
     let answer = call.ctx.call(native, "CE", &question).ok_or(NOT_ASKED)?;
     let text = String::from_utf8_lossy(answer.whole().bytes());
@@ -189,11 +191,11 @@ fn look_up_is_allowed(call: &Call<'_>, native: &CStr, read_only: bool) -> Result
     if allowed {
         Ok(())
     } else {
-        Err(Reply::error_text(&text))
+        Err(Unchanged(Reply::error_text(&text)))
     }
 }
 
-fn run(call: &mut Call<'_>, native: &CStr, read_only: bool) -> Result<Reply, Reply> {
+fn run(call: &mut Call<'_>, native: &CStr, read_only: bool) -> Result<Reply, Unchanged> {
     look_up_is_allowed(call, native, read_only)?;
     let mut asked = Asked::read(call.args, read_only)?;
     let for_all = asked.store.is_some() || call.ctx.flags().any(Flags::LUA);
@@ -222,7 +224,12 @@ fn show(call: &Call<'_>, shown: &[Option<Vec<u8>>]) -> Reply {
 }
 
 /// Stores the result as a list, and replaces any old value.
-fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: bool) -> Result<Reply, Reply> {
+fn store(
+    call: &mut Call<'_>,
+    place: usize,
+    shown: &[Option<Vec<u8>>],
+    of_set: bool,
+) -> Result<Reply, Unchanged> {
     let mut target = call.open(place);
     if shown.is_empty() {
         if target.exists() {
@@ -254,11 +261,11 @@ fn store(call: &mut Call<'_>, place: usize, shown: &[Option<Vec<u8>>], of_set: b
 }
 
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]
-pub(super) fn sort(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sort(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     run(call, c"SORT", false)
 }
 
 /// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA]
-pub(super) fn sort_ro(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn sort_ro(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     run(call, c"SORT_RO", true)
 }

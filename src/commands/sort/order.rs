@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 
 use module_api::c_text::{CText, collate, double};
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::settings::server_version::{Version, is_valkey_since};
 
-const NOT_A_DOUBLE: Reply = Reply::error(c"ERR One or more scores can't be converted into double");
+const NOT_A_DOUBLE: Unchanged = Unchanged(Reply::error(
+    c"ERR One or more scores can't be converted into double",
+));
 
 /// The first Valkey that does not take an empty text for zero.
 const NOTHING_IS_NO_NUMBER_SINCE: Version = (9, 1);
@@ -33,7 +35,7 @@ enum Weight {
 }
 
 impl Weight {
-    fn of(order: Order, by: Option<&[u8]>) -> Result<Self, Reply> {
+    fn of(order: Order, by: Option<&[u8]>) -> Result<Self, Unchanged> {
         Ok(match order {
             Order::Numbers
                 if by.is_some_and(<[u8]>::is_empty) && is_valkey_since(NOTHING_IS_NO_NUMBER_SINCE) =>
@@ -64,7 +66,7 @@ pub(super) fn sort(
     order: Order,
     desc: bool,
     by: impl Fn(&[u8]) -> Option<Vec<u8>>,
-) -> Result<Vec<Vec<u8>>, Reply> {
+) -> Result<Vec<Vec<u8>>, Unchanged> {
     let weigh = |element: Vec<u8>| {
         let weight = Weight::of(order, by(&element).as_deref())?;
         Ok((weight, element))
@@ -72,7 +74,7 @@ pub(super) fn sort(
     let mut rows = elements
         .into_iter()
         .map(weigh)
-        .collect::<Result<Vec<_>, Reply>>()?;
+        .collect::<Result<Vec<_>, Unchanged>>()?;
     rows.sort_by(|(one, element), (two, other)| {
         let numbers = order == Order::Numbers;
         let ordering = one.cmp(two).then_with(|| match numbers {

@@ -5,15 +5,19 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::{NOT_AN_INTEGER, NOT_STRINGS, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::Call;
 
-const JUST_USE_IDX: Reply =
-    Reply::error(c"ERR If you want both the length and indexes, please just use IDX.");
-const TOO_LONG: Reply = Reply::error(c"ERR String too long for LCS");
-const OVER_LIMIT: Reply =
-    Reply::error(c"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
-const NO_MEMORY: Reply = Reply::error(c"ERR Insufficient memory, failed allocating transient memory for LCS");
+const JUST_USE_IDX: Unchanged = Unchanged(Reply::error(
+    c"ERR If you want both the length and indexes, please just use IDX.",
+));
+const TOO_LONG: Unchanged = Unchanged(Reply::error(c"ERR String too long for LCS"));
+const OVER_LIMIT: Unchanged = Unchanged(Reply::error(
+    c"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+));
+const NO_MEMORY: Unchanged = Unchanged(Reply::error(
+    c"ERR Insufficient memory, failed allocating transient memory for LCS",
+));
 
 #[derive(Debug, Default)]
 struct Options {
@@ -24,7 +28,7 @@ struct Options {
 }
 
 impl Options {
-    fn read(call: &Call<'_>) -> Result<Self, Reply> {
+    fn read(call: &Call<'_>) -> Result<Self, Unchanged> {
         let (args, mut place, mut options) = (call.args, 3, Self::default());
         while place < args.len() {
             match &*option(args.get(place)).to_ascii_uppercase() {
@@ -62,7 +66,7 @@ struct Table {
 }
 
 impl Table {
-    fn new(a: &[u8], b: &[u8]) -> Result<Self, Reply> {
+    fn new(a: &[u8], b: &[u8]) -> Result<Self, Unchanged> {
         let longest = u32::MAX as usize - 1;
         if a.len() >= longest || b.len() >= longest {
             return Err(TOO_LONG);
@@ -141,11 +145,11 @@ impl Table {
 }
 
 /// LCS key1 key2 [LEN] [IDX] [MINMATCHLEN length] [WITHMATCHLEN]
-pub(super) fn lcs(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn lcs(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let string = |place| {
         let copied = call.read_str(place, |value| value.map(<[u8]>::to_vec).unwrap_or_default());
         copied.map_err(|error| match error {
-            Reply::WrongType(_) => NOT_STRINGS,
+            Unchanged(Reply::WrongType(_)) => NOT_STRINGS,
             other => other,
         })
     };

@@ -13,24 +13,26 @@ use mylog_core::value::{Decimal, integer};
 use redis_grammar::long_double::LongDouble;
 
 use crate::acks::errors::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, OVERFLOW, TOO_LONG};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 use crate::execute::native_fallback;
 
-const ODD_MSET: Reply = Reply::error(c"ERR wrong number of arguments for 'mset' command");
-const ODD_MSETNX: Reply = Reply::error(c"ERR wrong number of arguments for 'msetnx' command");
-const DECREMENT_OVERFLOW: Reply = Reply::error(c"ERR decrement would overflow");
+const ODD_MSET: Unchanged = Unchanged(Reply::error(c"ERR wrong number of arguments for 'mset' command"));
+const ODD_MSETNX: Unchanged = Unchanged(Reply::error(
+    c"ERR wrong number of arguments for 'msetnx' command",
+));
+const DECREMENT_OVERFLOW: Unchanged = Unchanged(Reply::error(c"ERR decrement would overflow"));
 
 /// GET key
-pub(super) fn get(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn get(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read_str(1, |value| out.bulk_or_null(value))?;
     Ok(out.finish())
 }
 
 /// MGET key [key ...]
-pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out_of_many();
     out.put(Reply::Array(call.args.len() - 1));
     for place in 1..call.args.len() {
@@ -43,13 +45,13 @@ pub(super) fn mget(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// STRLEN key
-pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn strlen(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let len = call.read_str(1, |value| value.map_or(0, <[u8]>::len))?;
     Ok(Reply::Int(len as i64))
 }
 
 /// Sets all keys of the command.
-fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
+fn set_pairs(call: &mut Call<'_>) -> Result<(), Unchanged> {
     for place in (1..call.args.len()).step_by(2) {
         let mut target = call.open(place);
         let (ttl, value) = (Ttl::Set(NEVER), call.args.get(place + 1));
@@ -60,7 +62,7 @@ fn set_pairs(call: &mut Call<'_>) -> Result<(), Reply> {
 }
 
 /// MSET key value [key value ...]
-pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if call.args.len() % 2 == 0 {
         return Err(ODD_MSET);
     }
@@ -69,7 +71,7 @@ pub(super) fn mset(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// MSETNX key value [key value ...]
-pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if call.args.len() % 2 == 0 {
         return Err(ODD_MSETNX);
     }
@@ -77,14 +79,14 @@ pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
         .step_by(2)
         .any(|place| call.open(place).exists())
     {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     set_pairs(call)?;
     Ok(Reply::Int(1))
 }
 
 /// APPEND key value
-pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let tail = call.args.get(2);
     let len = target.read_str(|value| value.map_or(0, <[u8]>::len))? + tail.len();
@@ -96,7 +98,7 @@ pub(super) fn append(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::Int(len as i64))
 }
 
-fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Reply> {
+fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let old = target
         .read_str(|value| value.map_or(Some(0), integer))?
@@ -111,29 +113,29 @@ fn increment(call: &mut Call<'_>, by: i64) -> Result<Reply, Reply> {
 }
 
 /// INCR key
-pub(super) fn incr(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn incr(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     increment(call, 1)
 }
 
 /// DECR key
-pub(super) fn decr(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn decr(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     increment(call, -1)
 }
 
 /// INCRBY key increment
-pub(super) fn incrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn incrby(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let by = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     increment(call, by)
 }
 
 /// DECRBY key decrement
-pub(super) fn decrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn decrby(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let by = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     increment(call, by.checked_neg().ok_or(DECREMENT_OVERFLOW)?)
 }
 
 /// INCRBYFLOAT key increment
-pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let old = target.read_str(|value| value.map_or_else(|| Some(LongDouble::zero()), LongDouble::parse))?;
     let old = old.ok_or(NOT_A_FLOAT)?;

@@ -7,10 +7,10 @@ use mylog_core::effect::{Change, MAX_GAP};
 use mylog_core::value::integer;
 
 use crate::acks::errors::{NOT_AN_INTEGER, TOO_LONG};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::{Call, Target};
 
-const OFFSET_OUT_OF_RANGE: Reply = Reply::error(c"ERR offset is out of range");
+const OFFSET_OUT_OF_RANGE: Unchanged = Unchanged(Reply::error(c"ERR offset is out of range"));
 
 /// The first and last place of a range, parsed as the native commands do: negative ends count from the end. `None` for an
 /// empty range. `len` is at least 0.
@@ -43,7 +43,7 @@ pub(in crate::commands) fn write_at(
     len: usize,
     offset: u64,
     bytes: &[u8],
-) -> Result<(), Reply> {
+) -> Result<(), Unchanged> {
     let zeros = zeros_before(len as u64, offset).map(|zero| (zero, &[0u8][..]));
     for (offset, bytes) in zeros.chain(std::iter::once((offset, bytes))) {
         call.commit(target, Change::StrRange { offset, bytes })?;
@@ -52,7 +52,7 @@ pub(in crate::commands) fn write_at(
 }
 
 /// GETRANGE key start end; SUBSTR is its old name
-pub(super) fn getrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn getrange(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let start = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     let end = integer(call.args.get(3)).ok_or(NOT_AN_INTEGER)?;
     let mut out = call.out();
@@ -66,14 +66,14 @@ pub(super) fn getrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// SETRANGE key offset value
-pub(super) fn setrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn setrange(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let offset = integer(call.args.get(2)).ok_or(NOT_AN_INTEGER)?;
     let offset = u64::try_from(offset).map_err(|_| OFFSET_OUT_OF_RANGE)?;
     let mut target = call.open(1);
     let bytes = call.args.get(3);
     let len = target.read_str(|value| value.map_or(0, <[u8]>::len))?;
     if bytes.is_empty() {
-        return Err(Reply::Int(len as i64));
+        return Err(Unchanged(Reply::Int(len as i64)));
     }
     let end = offset + bytes.len() as u64;
     if end > server_settings::longest_string() as u64 && !is_checked(call) {

@@ -3,25 +3,25 @@
 use module_api::keys::notify::Class;
 use mylog_core::effect::{Change, NEVER, Ttl};
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::expiry::{Grammar, Options, Unit};
 use crate::commands::shared::{overwritten, past};
 use crate::execute::invocation::{Call, Target};
 use crate::settings::server_version::{Version, is_valkey_since};
 
-const INVALID_SET: Reply = Reply::error(c"ERR invalid expire time in 'set' command");
-const INVALID_SETEX: Reply = Reply::error(c"ERR invalid expire time in 'setex' command");
-const INVALID_PSETEX: Reply = Reply::error(c"ERR invalid expire time in 'psetex' command");
+const INVALID_SET: Unchanged = Unchanged(Reply::error(c"ERR invalid expire time in 'set' command"));
+const INVALID_SETEX: Unchanged = Unchanged(Reply::error(c"ERR invalid expire time in 'setex' command"));
+const INVALID_PSETEX: Unchanged = Unchanged(Reply::error(c"ERR invalid expire time in 'psetex' command"));
 /// The first Valkey whose GETEX checks the time before the key.
 const GETEX_READS_TIME_FIRST_SINCE: Version = (9, 1);
-const INVALID_GETEX: Reply = Reply::error(c"ERR invalid expire time in 'getex' command");
+const INVALID_GETEX: Unchanged = Unchanged(Reply::error(c"ERR invalid expire time in 'getex' command"));
 
 fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
     bytes.map_or(Reply::Null, Reply::Bulk)
 }
 
 /// SET key value [NX | XX] [GET] [EX | PX | EXAT | PXAT time | KEEPTTL]
-pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let options = Options::read(call.args, 3, Grammar::Set)?;
     let expire_at = options.expire_at(&INVALID_SET)?;
     let mut target = match options.get {
@@ -33,7 +33,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
         false => Reply::Null,
     };
     if (options.nx && target.exists()) || (options.xx && !target.exists()) {
-        return Err(old);
+        return Err(old.into());
     }
     let shown = if options.get { old } else { Reply::OK };
     if past::set_deletes() && expire_at.is_some_and(|end| past::is_over(call, end)) {
@@ -72,7 +72,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Sets a value without an expire time, and sends the event.
-fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Reply> {
+fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Result<(), Unchanged> {
     let (key, ttl) = (target.name(), Ttl::Set(NEVER));
     let change = Change::StrSet { ttl, value };
     overwritten::commit(call, target, change)?;
@@ -82,7 +82,7 @@ fn overwrite(call: &mut Call<'_>, target: &mut Target<'_>, value: &[u8]) -> Resu
 }
 
 /// GETSET key value
-pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open_to_show(1);
     let old = bulk_or_null(target.read_str(|old| old.map(<[u8]>::to_vec))?);
     let value = call.args.get(2);
@@ -91,17 +91,17 @@ pub(super) fn getset(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// SETNX key value
-pub(super) fn setnx(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn setnx(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     if target.exists() {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let value = call.args.get(2);
     overwrite(call, &mut target, value)?;
     Ok(Reply::Int(1))
 }
 
-fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Reply, Reply> {
+fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Unchanged) -> Result<Reply, Unchanged> {
     let options = Options {
         expire: Some((unit, call.args.get(2))),
         ..Options::default()
@@ -118,21 +118,21 @@ fn set_with_end(call: &mut Call<'_>, unit: Unit, invalid: &Reply) -> Result<Repl
 }
 
 /// SETEX key seconds value
-pub(super) fn setex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn setex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     set_with_end(call, Unit::Seconds, &INVALID_SETEX)
 }
 
 /// PSETEX key milliseconds value
-pub(super) fn psetex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn psetex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     set_with_end(call, Unit::Millis, &INVALID_PSETEX)
 }
 
 /// GETDEL key
-pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open_to_show(1);
     let old = target
         .read_str(|old| old.map(<[u8]>::to_vec))?
-        .ok_or(Reply::Null)?;
+        .ok_or(Unchanged(Reply::Null))?;
     let key = target.name();
     call.delete(&mut target)?;
     call.changed(&target, Class::Generic, c"del");
@@ -141,7 +141,7 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// GETEX key [EX | PX | EXAT | PXAT time | PERSIST]
-pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let options = Options::read(call.args, 2, Grammar::GetEx)?;
     if is_valkey_since(GETEX_READS_TIME_FIRST_SINCE) {
         options.expire_at(&INVALID_GETEX)?;
@@ -149,7 +149,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
     let mut target = call.open_to_show(1);
     let value = target
         .read_str(|value| value.map(<[u8]>::to_vec))?
-        .ok_or(Reply::Null)?;
+        .ok_or(Unchanged(Reply::Null))?;
     let expire_at = options.expire_at(&INVALID_GETEX)?;
     let absolute = options.expire.is_some_and(|(unit, _)| !unit.is_relative());
     let key = target.name();
@@ -165,7 +165,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Reply, Reply> {
             call.changed(&target, Class::Generic, c"persist");
             call.replicate_as(c"MYLOG.GETEX", [key, b"PERSIST"]);
         }
-        None => return Err(Reply::Bulk(value)),
+        None => return Err(Unchanged(Reply::Bulk(value))),
     }
     Ok(Reply::Bulk(value))
 }

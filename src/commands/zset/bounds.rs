@@ -8,10 +8,10 @@ use mylog_core::value::integer;
 use redis_grammar::c_text::option;
 
 use crate::acks::errors::NOT_AN_INTEGER;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 
-const NOT_A_SCORE: Reply = Reply::error(c"ERR min or max is not a float");
-const NOT_A_LEX_ITEM: Reply = Reply::error(c"ERR min or max not valid string range item");
+const NOT_A_SCORE: Unchanged = Unchanged(Reply::error(c"ERR min or max is not a float"));
+const NOT_A_LEX_ITEM: Unchanged = Unchanged(Reply::error(c"ERR min or max not valid string range item"));
 
 /// The order in which a range is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) enum Bounds<'c> {
 
 impl<'c> Bounds<'c> {
     /// Parses the lower and the upper end.
-    pub(super) fn read(by: By, min: Str<'c>, max: Str<'c>) -> Result<Self, Reply> {
+    pub(super) fn read(by: By, min: Str<'c>, max: Str<'c>) -> Result<Self, Unchanged> {
         match by {
             By::Rank => {
                 let first = integer(min.bytes()).ok_or(NOT_AN_INTEGER)?;

@@ -11,11 +11,11 @@ use redis_grammar::c_text::option;
 use super::range::put_members;
 use super::store::store;
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::Call;
 
-const NOT_A_WEIGHT: Reply = Reply::error(c"ERR weight value is not a float");
-const NEGATIVE_LIMIT: Reply = Reply::error(c"ERR LIMIT can't be negative");
+const NOT_A_WEIGHT: Unchanged = Unchanged(Reply::error(c"ERR weight value is not a float"));
+const NEGATIVE_LIMIT: Unchanged = Unchanged(Reply::error(c"ERR LIMIT can't be negative"));
 
 /// The operation on the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,13 @@ struct Options {
 }
 
 impl Options {
-    fn read(call: &Call<'_>, mut place: usize, sources: usize, op: Op, form: Form) -> Result<Self, Reply> {
+    fn read(
+        call: &Call<'_>,
+        mut place: usize,
+        sources: usize,
+        op: Op,
+        form: Form,
+    ) -> Result<Self, Unchanged> {
         let mut options = Self {
             weights: vec![1.0; sources],
             aggregate: Aggregate::Sum,
@@ -237,13 +243,13 @@ fn shared(mut sources: Vec<Source<'_>>, limit: usize) -> usize {
     inter(&sources, Aggregate::Sum).take(most).count()
 }
 
-fn combine(call: &mut Call<'_>, op: Op, form: Form, name: &str, event: &CStr) -> Result<Reply, Reply> {
+fn combine(call: &mut Call<'_>, op: Op, form: Form, name: &str, event: &CStr) -> Result<Reply, Unchanged> {
     let place = if form == Form::Store { 2 } else { 1 };
     let count = integer(call.args.get(place)).ok_or(NOT_AN_INTEGER)?;
     if count < 1 {
-        return Err(Reply::error_text(&format!(
+        return Err(Unchanged(Reply::error_text(&format!(
             "ERR at least 1 input key is needed for '{name}' command"
-        )));
+        ))));
     }
     let rest = call.args.len() - place - 1;
     let count = usize::try_from(count)
@@ -260,7 +266,7 @@ fn combine(call: &mut Call<'_>, op: Op, form: Form, name: &str, event: &CStr) ->
             .collect();
         if form == Form::Count {
             out.put(Reply::Int(shared(sources, options.limit) as i64));
-            return Ok::<_, Reply>(None);
+            return Ok::<_, Unchanged>(None);
         }
         let members = combined(sources, op, options.aggregate);
         let members = members.iter().map(|(member, score)| (&**member, *score));
@@ -281,36 +287,36 @@ fn combine(call: &mut Call<'_>, op: Op, form: Form, name: &str, event: &CStr) ->
 }
 
 /// ZUNION numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]
-pub(super) fn zunion(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zunion(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Union, Form::Show, "zunion", c"")
 }
 
 /// ZINTER numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]
-pub(super) fn zinter(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zinter(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Inter, Form::Show, "zinter", c"")
 }
 
 /// ZDIFF numkeys key [key ...] [WITHSCORES]
-pub(super) fn zdiff(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zdiff(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Diff, Form::Show, "zdiff", c"")
 }
 
 /// ZINTERCARD numkeys key [key ...] [LIMIT limit]
-pub(super) fn zintercard(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zintercard(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Inter, Form::Count, "zintercard", c"")
 }
 
 /// ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX]
-pub(super) fn zunionstore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zunionstore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Union, Form::Store, "zunionstore", c"zunionstore")
 }
 
 /// ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX]
-pub(super) fn zinterstore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zinterstore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Inter, Form::Store, "zinterstore", c"zinterstore")
 }
 
 /// ZDIFFSTORE destination numkeys key [key ...]
-pub(super) fn zdiffstore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zdiffstore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     combine(call, Op::Diff, Form::Store, "zdiffstore", c"zdiffstore")
 }

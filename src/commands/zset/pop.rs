@@ -10,12 +10,12 @@ use redis_grammar::c_text::option;
 
 use super::write::take_out;
 use crate::acks::errors::SYNTAX;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::{Call, Target};
 
-const NOT_POSITIVE: Reply = Reply::error(c"ERR value is out of range, must be positive");
-const FEW_KEYS: Reply = Reply::error(c"ERR numkeys should be greater than 0");
-const FEW_MEMBERS: Reply = Reply::error(c"ERR count should be greater than 0");
+const NOT_POSITIVE: Unchanged = Unchanged(Reply::error(c"ERR value is out of range, must be positive"));
+const FEW_KEYS: Unchanged = Unchanged(Reply::error(c"ERR numkeys should be greater than 0"));
+const FEW_MEMBERS: Unchanged = Unchanged(Reply::error(c"ERR count should be greater than 0"));
 
 /// The end from which members are popped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn pop(
     target: &mut Target<'_>,
     end: End,
     count: usize,
-) -> Result<Vec<(Vec<u8>, f64)>, Reply> {
+) -> Result<Vec<(Vec<u8>, f64)>, Unchanged> {
     let popped = target.read(|zset: Option<&ZSet>| {
         let members = zset.map(|zset| match end {
             End::Lowest => zset.lowest(count),
@@ -70,7 +70,7 @@ fn pop_single(
     call: &mut Call<'_>,
     target: &mut Target<'_>,
     end: End,
-) -> Result<Option<(Vec<u8>, f64)>, Reply> {
+) -> Result<Option<(Vec<u8>, f64)>, Unchanged> {
     let popped = target.read(|zset: Option<&ZSet>| {
         let zset = zset?;
         let (member, score) = match end {
@@ -95,7 +95,7 @@ fn shown(popped: Vec<(Vec<u8>, f64)>, nested: bool) -> impl Iterator<Item = Repl
     std::iter::once(head).chain(members)
 }
 
-fn pop_of_one(call: &mut Call<'_>, end: End) -> Result<Reply, Reply> {
+fn pop_of_one(call: &mut Call<'_>, end: End) -> Result<Reply, Unchanged> {
     if call.args.len() > 3 {
         return Err(SYNTAX);
     }
@@ -115,19 +115,19 @@ fn pop_of_one(call: &mut Call<'_>, end: End) -> Result<Reply, Reply> {
     let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let popped = pop(call, &mut target, end, wanted)?;
     if popped.is_empty() {
-        return Err(Reply::Array(0));
+        return Err(Unchanged(Reply::Array(0)));
     }
     let nested = call.is_resp3();
     Ok(Reply::Parts(shown(popped, nested).collect()))
 }
 
 /// ZPOPMIN key [count]
-pub(super) fn zpopmin(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zpopmin(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     pop_of_one(call, End::Lowest)
 }
 
 /// ZPOPMAX key [count]
-pub(super) fn zpopmax(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zpopmax(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     pop_of_one(call, End::Highest)
 }
 
@@ -135,7 +135,7 @@ pub(super) fn zpopmax(call: &mut Call<'_>) -> Result<Reply, Reply> {
 pub(in crate::commands) fn options(
     args: Args<'_>,
     counted: usize,
-) -> Result<(Range<usize>, End, usize), Reply> {
+) -> Result<(Range<usize>, End, usize), Unchanged> {
     let keys = integer(args.get(counted))
         .filter(|keys| *keys > 0)
         .ok_or(FEW_KEYS)?;
@@ -171,7 +171,7 @@ pub(in crate::commands) fn pop_first<'c>(
     keys: Range<usize>,
     end: End,
     count: usize,
-) -> Result<Option<Popped<'c>>, Reply> {
+) -> Result<Option<Popped<'c>>, Unchanged> {
     for place in keys {
         let mut target = call.open(place);
         let popped = pop(call, &mut target, end, count)?;
@@ -188,7 +188,7 @@ pub(in crate::commands) fn pop_many(
     keys: Range<usize>,
     end: End,
     count: usize,
-) -> Result<Option<Reply>, Reply> {
+) -> Result<Option<Reply>, Unchanged> {
     let Some((key, popped)) = pop_first(call, keys, end, count)? else {
         return Ok(None);
     };
@@ -200,7 +200,7 @@ pub(in crate::commands) fn pop_many(
 }
 
 /// ZMPOP numkeys key [key ...] MIN | MAX [COUNT count]
-pub(super) fn zmpop(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zmpop(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let (keys, end, count) = options(call.args, 1)?;
-    pop_many(call, keys, end, count)?.ok_or(Reply::NullArray)
+    pop_many(call, keys, end, count)?.ok_or(Unchanged(Reply::NullArray))
 }

@@ -9,13 +9,15 @@ use redis_grammar::c_text::option;
 use super::bounds::{Bounds, By};
 use super::store::store;
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::{Out, Reply};
+use crate::acks::reply::{Out, Reply, Unchanged};
 use crate::execute::invocation::Call;
 
-const LIMIT_BY_RANK: Reply =
-    Reply::error(c"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
-const SCORES_BY_LEX: Reply =
-    Reply::error(c"ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+const LIMIT_BY_RANK: Unchanged = Unchanged(Reply::error(
+    c"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+));
+const SCORES_BY_LEX: Unchanged = Unchanged(Reply::error(
+    c"ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+));
 
 /// What the command's name determines; `None` where its arguments do.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +37,7 @@ struct Asked<'c> {
 
 impl<'c> Asked<'c> {
     /// Parses the arguments from the source's place on; `store` if the range is stored instead of returned.
-    fn read(call: &Call<'c>, source: usize, form: Form, store: bool) -> Result<Self, Reply> {
+    fn read(call: &Call<'c>, source: usize, form: Form, store: bool) -> Result<Self, Unchanged> {
         let (mut by, mut rev) = (form.by, form.rev);
         let (mut scores, mut offset, mut limit) = (false, 0, -1);
         let mut place = source + 3;
@@ -115,7 +117,7 @@ pub(super) fn put_members<'a>(
     }
 }
 
-fn show(call: &mut Call<'_>, form: Form) -> Result<Reply, Reply> {
+fn show(call: &mut Call<'_>, form: Form) -> Result<Reply, Unchanged> {
     let asked = Asked::read(call, 1, form, false)?;
     let (mut out, resp3) = (call.out(), call.is_resp3());
     call.read(1, |zset: Option<&ZSet>| match zset {
@@ -129,12 +131,12 @@ fn show(call: &mut Call<'_>, form: Form) -> Result<Reply, Reply> {
 }
 
 /// ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]
-pub(super) fn zrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrange(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(call, Form { by: None, rev: None })
 }
 
 /// ZREVRANGE key start stop [WITHSCORES]
-pub(super) fn zrevrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrevrange(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(
         call,
         Form {
@@ -145,7 +147,7 @@ pub(super) fn zrevrange(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]
-pub(super) fn zrangebyscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrangebyscore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(
         call,
         Form {
@@ -156,7 +158,7 @@ pub(super) fn zrangebyscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]
-pub(super) fn zrevrangebyscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrevrangebyscore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(
         call,
         Form {
@@ -167,7 +169,7 @@ pub(super) fn zrevrangebyscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// ZRANGEBYLEX key min max [LIMIT offset count]
-pub(super) fn zrangebylex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrangebylex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(
         call,
         Form {
@@ -178,7 +180,7 @@ pub(super) fn zrangebylex(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// ZREVRANGEBYLEX key max min [LIMIT offset count]
-pub(super) fn zrevrangebylex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrevrangebylex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     show(
         call,
         Form {
@@ -189,7 +191,7 @@ pub(super) fn zrevrangebylex(call: &mut Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]
-pub(super) fn zrangestore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrangestore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let asked = Asked::read(call, 2, Form { by: None, rev: None }, true)?;
     let body = call.read(2, |zset: Option<&ZSet>| {
         let members = zset.map(|zset| zset.by_rank(asked.ranks(zset), false))?;
@@ -199,7 +201,7 @@ pub(super) fn zrangestore(call: &mut Call<'_>) -> Result<Reply, Reply> {
     store(call, body, c"zrangestore")
 }
 
-fn count(call: &mut Call<'_>, by: By) -> Result<Reply, Reply> {
+fn count(call: &mut Call<'_>, by: By) -> Result<Reply, Unchanged> {
     let bounds = Bounds::read(by, call.args.string(2), call.args.string(3))?;
     let count = call.read(1, |zset: Option<&ZSet>| {
         zset.map_or(0, |zset| bounds.ranks(zset, false).len())
@@ -208,11 +210,11 @@ fn count(call: &mut Call<'_>, by: By) -> Result<Reply, Reply> {
 }
 
 /// ZCOUNT key min max
-pub(super) fn zcount(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zcount(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     count(call, By::Score)
 }
 
 /// ZLEXCOUNT key min max
-pub(super) fn zlexcount(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zlexcount(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     count(call, By::Lex)
 }

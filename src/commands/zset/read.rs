@@ -9,7 +9,7 @@ use redis_grammar::glob;
 
 use super::range::put_members;
 use crate::acks::errors::{NOT_AN_INTEGER, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::number::cursor;
 use crate::commands::shared::random::some_below;
 use crate::execute::invocation::Call;
@@ -24,12 +24,12 @@ const MOST_REPEATED: usize = 100_000_000;
 /// The number of significant digits that distinguishes any two doubles.
 const DIGITS: i32 = 17;
 
-const INVALID_CURSOR: Reply = Reply::error(c"ERR invalid cursor");
-const NO_NOVALUES: Reply = Reply::error(c"ERR NOVALUES option can only be used in HSCAN");
-const OUT_OF_RANGE: Reply = Reply::error(c"ERR value is out of range");
-const NOT_A_COUNT: Reply = Reply::error(
+const INVALID_CURSOR: Unchanged = Unchanged(Reply::error(c"ERR invalid cursor"));
+const NO_NOVALUES: Unchanged = Unchanged(Reply::error(c"ERR NOVALUES option can only be used in HSCAN"));
+const OUT_OF_RANGE: Unchanged = Unchanged(Reply::error(c"ERR value is out of range"));
+const NOT_A_COUNT: Unchanged = Unchanged(Reply::error(
     c"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
+));
 /// The errors for too many arguments, with the native names. The tables set no upper limit, so the command checks it itself.
 const TOO_MANY: [Reply; 2] = [
     Reply::error(c"ERR wrong number of arguments for 'zrank' command"),
@@ -37,7 +37,7 @@ const TOO_MANY: [Reply; 2] = [
 ];
 
 /// ZCARD key
-pub(super) fn zcard(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zcard(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let len = call.read(1, |zset: Option<&ZSet>| zset.map_or(0, ZSet::len))?;
     Ok(Reply::Int(len as i64))
 }
@@ -48,13 +48,13 @@ fn score(zset: Option<&ZSet>, member: &[u8]) -> Reply {
 }
 
 /// ZSCORE key member
-pub(super) fn zscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zscore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let member = call.args.get(2);
     call.read(1, |zset| score(zset, member))
 }
 
 /// ZMSCORE key member [member ...]
-pub(super) fn zmscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zmscore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut out = call.out();
     call.read(1, |zset| {
         out.put(Reply::Array(call.args.len() - 2));
@@ -63,10 +63,10 @@ pub(super) fn zmscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
     Ok(out.finish())
 }
 
-fn rank(call: &mut Call<'_>, rev: bool) -> Result<Reply, Reply> {
+fn rank(call: &mut Call<'_>, rev: bool) -> Result<Reply, Unchanged> {
     if call.args.len() > 4 {
         let [up, down] = TOO_MANY;
-        return Err(if rev { down } else { up });
+        return Err(Unchanged(if rev { down } else { up }));
     }
     let with_score = call.args.len() == 4;
     if with_score && !option(call.args.get(3)).eq_ignore_ascii_case(b"withscore") {
@@ -88,12 +88,12 @@ fn rank(call: &mut Call<'_>, rev: bool) -> Result<Reply, Reply> {
 }
 
 /// ZRANK key member [WITHSCORE]
-pub(super) fn zrank(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrank(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     rank(call, false)
 }
 
 /// ZREVRANK key member [WITHSCORE]
-pub(super) fn zrevrank(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrevrank(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     rank(call, true)
 }
 
@@ -120,7 +120,7 @@ impl<'a> Iterator for Drawn<'a> {
 impl ExactSizeIterator for Drawn<'_> {}
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
-pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut random = Random::of_server();
     let mut out = call.out();
     if call.args.len() == 2 {
@@ -157,7 +157,7 @@ pub(super) fn zrandmember(call: &mut Call<'_>) -> Result<Reply, Reply> {
                 put_members(&mut out, members.into_iter(), scores, resp3);
             }
         }
-        Ok::<(), Reply>(())
+        Ok::<(), Unchanged>(())
     })??;
     Ok(out.finish())
 }
@@ -191,7 +191,7 @@ fn general(value: f64) -> String {
 }
 
 /// The options of ZSCAN: the pattern of the returned members, and the number of members to visit.
-fn scan_options<'c>(call: &Call<'c>) -> Result<(Option<&'c [u8]>, usize), Reply> {
+fn scan_options<'c>(call: &Call<'c>) -> Result<(Option<&'c [u8]>, usize), Unchanged> {
     let (mut pattern, mut count, mut place) = (None, SCAN_COUNT, 3);
     while place < call.args.len() {
         let word = option(call.args.get(place));
@@ -213,7 +213,7 @@ fn scan_options<'c>(call: &Call<'c>) -> Result<(Option<&'c [u8]>, usize), Reply>
 }
 
 /// ZSCAN key cursor [MATCH pattern] [COUNT count]
-pub(super) fn zscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zscan(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let strict = server::version() >= SCANS_CHANGED_IN;
     let from = cursor(call.args.get(2), strict).ok_or(INVALID_CURSOR)?;
     let mut out = call.out();
@@ -236,7 +236,7 @@ pub(super) fn zscan(call: &mut Call<'_>) -> Result<Reply, Reply> {
             out.bulk(member);
             out.bulk(&scanned(score, small));
         }
-        Ok::<(), Reply>(())
+        Ok::<(), Unchanged>(())
     })??;
     Ok(out.finish())
 }

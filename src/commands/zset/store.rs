@@ -6,7 +6,7 @@ use module_api::keys::notify::Class;
 use mylog_core::effect::{Change, NEVER};
 use mylog_core::value::Kind;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::commands::shared::overwritten;
 use crate::execute::invocation::Call;
 
@@ -16,7 +16,7 @@ pub(super) fn store(
     call: &mut Call<'_>,
     stored: Option<(usize, Vec<u8>)>,
     event: &CStr,
-) -> Result<Reply, Reply> {
+) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let Some((len, body)) = stored else {
         if target.exists() {

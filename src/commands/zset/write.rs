@@ -11,13 +11,19 @@ use redis_grammar::c_text::option;
 
 use super::bounds::{Bounds, By};
 use crate::acks::errors::{NOT_A_FLOAT, SYNTAX};
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::{Call, Target};
 
-const NX_AND_XX: Reply = Reply::error(c"ERR XX and NX options at the same time are not compatible");
-const GT_LT_NX: Reply = Reply::error(c"ERR GT, LT, and/or NX options at the same time are not compatible");
-const ONE_INCREMENT: Reply = Reply::error(c"ERR INCR option supports a single increment-element pair");
-const NOT_A_SCORE: Reply = Reply::error(c"ERR resulting score is not a number (NaN)");
+const NX_AND_XX: Unchanged = Unchanged(Reply::error(
+    c"ERR XX and NX options at the same time are not compatible",
+));
+const GT_LT_NX: Unchanged = Unchanged(Reply::error(
+    c"ERR GT, LT, and/or NX options at the same time are not compatible",
+));
+const ONE_INCREMENT: Unchanged = Unchanged(Reply::error(
+    c"ERR INCR option supports a single increment-element pair",
+));
+const NOT_A_SCORE: Unchanged = Unchanged(Reply::error(c"ERR resulting score is not a number (NaN)"));
 
 /// Up to this number of changes a command searches them one by one; more are found by hash.
 const FEW: usize = 8;
@@ -62,7 +68,7 @@ impl Options {
     }
 
     /// Refuses options that exclude each other, in the native command's order.
-    fn check(self, members: usize) -> Result<(), Reply> {
+    fn check(self, members: usize) -> Result<(), Unchanged> {
         if self.nx && self.xx {
             return Err(NX_AND_XX);
         }
@@ -124,7 +130,7 @@ impl<'c> Additions<'c> {
         options: Options,
         member: &'c [u8],
         score: f64,
-    ) -> Result<(), Reply> {
+    ) -> Result<(), Unchanged> {
         let held = self
             .given(member)
             .or_else(|| zset.and_then(|zset| zset.score(member)));
@@ -156,7 +162,7 @@ impl<'c> Additions<'c> {
     }
 }
 
-fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
+fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Unchanged> {
     let (options, first) = Options::read(call, incr);
     let rest = call.args.len() - first;
     if rest % 2 == 1 || rest == 0 {
@@ -167,7 +173,7 @@ fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
     let scores = places
         .clone()
         .map(|place| double::read(call.args.string(place)).ok_or(NOT_A_FLOAT))
-        .collect::<Result<Vec<_>, Reply>>()?;
+        .collect::<Result<Vec<_>, Unchanged>>()?;
     let mut target = call.open(1);
     let args = call.args;
     let additions = target.read(|zset: Option<&ZSet>| {
@@ -175,7 +181,7 @@ fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
         for (place, score) in places.zip(scores) {
             additions.add(zset, options, args.get(place + 1), score)?;
         }
-        Ok::<_, Reply>(additions)
+        Ok::<_, Unchanged>(additions)
     })??;
     let reply = match (options.incr, additions.last) {
         (true, Some(score)) => Reply::Double(score),
@@ -184,7 +190,7 @@ fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
         (false, _) => Reply::Int(additions.added as i64),
     };
     if additions.changes.is_empty() {
-        return Err(reply);
+        return Err(reply.into());
     }
     let members = additions.changes.into();
     call.commit(&mut target, Change::ZSetSet { members })?;
@@ -197,12 +203,12 @@ fn add(call: &mut Call<'_>, incr: bool) -> Result<Reply, Reply> {
 }
 
 /// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]
-pub(super) fn zadd(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zadd(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     add(call, false)
 }
 
 /// ZINCRBY key increment member
-pub(super) fn zincrby(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zincrby(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     add(call, true)
 }
 
@@ -212,7 +218,7 @@ pub(super) fn take_out(
     target: &mut Target<'_>,
     members: &[&[u8]],
     event: &CStr,
-) -> Result<(), Reply> {
+) -> Result<(), Unchanged> {
     let members = members.into();
     call.commit(target, Change::ZSetRemove { members })?;
     call.changed(target, Class::ZSet, event);
@@ -223,7 +229,7 @@ pub(super) fn take_out(
 }
 
 /// ZREM key member [member ...]
-pub(super) fn zrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zrem(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     let mut target = call.open(1);
     let members = target.read(|zset: Option<&ZSet>| {
         let mut members: Vec<&[u8]> = Vec::new();
@@ -235,13 +241,13 @@ pub(super) fn zrem(call: &mut Call<'_>) -> Result<Reply, Reply> {
         members
     })?;
     if members.is_empty() {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     take_out(call, &mut target, &members, c"zrem")?;
     Ok(Reply::Int(members.len() as i64))
 }
 
-fn remove_range(call: &mut Call<'_>, by: By, event: &CStr) -> Result<Reply, Reply> {
+fn remove_range(call: &mut Call<'_>, by: By, event: &CStr) -> Result<Reply, Unchanged> {
     let bounds = Bounds::read(by, call.args.string(2), call.args.string(3))?;
     let mut target = call.open(1);
     let members = target.read(|zset: Option<&ZSet>| {
@@ -250,7 +256,7 @@ fn remove_range(call: &mut Call<'_>, by: By, event: &CStr) -> Result<Reply, Repl
         names.collect::<Vec<_>>()
     })?;
     if members.is_empty() {
-        return Err(Reply::Int(0));
+        return Err(Unchanged(Reply::Int(0)));
     }
     let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
     take_out(call, &mut target, &members, event)?;
@@ -258,16 +264,16 @@ fn remove_range(call: &mut Call<'_>, by: By, event: &CStr) -> Result<Reply, Repl
 }
 
 /// ZREMRANGEBYRANK key start stop
-pub(super) fn zremrangebyrank(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zremrangebyrank(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     remove_range(call, By::Rank, c"zremrangebyrank")
 }
 
 /// ZREMRANGEBYSCORE key min max
-pub(super) fn zremrangebyscore(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zremrangebyscore(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     remove_range(call, By::Score, c"zremrangebyscore")
 }
 
 /// ZREMRANGEBYLEX key min max
-pub(super) fn zremrangebylex(call: &mut Call<'_>) -> Result<Reply, Reply> {
+pub(super) fn zremrangebylex(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     remove_range(call, By::Lex, c"zremrangebylex")
 }

@@ -26,7 +26,7 @@ use module_api::{Ctx, Str, own_context};
 use mylog_core::value::Kind;
 
 use crate::acks::read_barrier::Sight;
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::acks::unheld;
 use crate::execute::invocation::{Access, Call, Occasion};
 use crate::execute::run::{Done, perform};
@@ -51,14 +51,14 @@ pub(crate) struct Pop {
 }
 
 /// Serves the client of a blocking command, or blocks it.
-pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
+pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Unchanged> {
     const CANT_WAIT: u32 =
         Flags::MULTI | Flags::LUA | Flags::DENY_BLOCKING | Flags::LOADING | Flags::REPLICATED;
     if let Some(reply) = (pop.attempt)(call, pop.keys.clone())? {
         return Ok(reply);
     }
     if call.ctx.flags().any(CANT_WAIT) {
-        return Err(pop.at_once);
+        return Err(pop.at_once.into());
     }
     let names = pop.keys.clone().map(|place| call.args.get(place).to_vec());
     let waiter = Rc::new(Waiter {
@@ -77,7 +77,7 @@ pub(crate) fn pop(call: &mut Call<'_>, pop: Pop) -> Result<Reply, Reply> {
         answer: RefCell::new(None),
     });
     let Some(client) = OnKeys::block(call.ctx, call.args, pop.keys, Share(Rc::clone(&waiter))) else {
-        return Err(pop.at_once);
+        return Err(pop.at_once.into());
     };
     waiter.client.set(Some(client));
     if let (true, Some(ctx)) = (pop.timeout_ms > 0, own_context()) {

@@ -12,11 +12,11 @@ use module_api::own_context;
 use module_api::server::timer::Alarm;
 use mylog_core::value::Kind;
 
-use crate::acks::reply::Reply;
+use crate::acks::reply::{Reply, Unchanged};
 use crate::execute::invocation::Call;
 
 /// Serves a blocking command with one of the keys at these places. `None`: none of these keys exists.
-pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Reply>;
+pub(crate) type Attempt = fn(&mut Call<'_>, Range<usize>) -> Result<Option<Reply>, Unchanged>;
 
 /// A client that waits for one of its keys.
 pub(super) struct Waiter {
