@@ -1,17 +1,19 @@
-//! Durable keys inside a Redis that is run as a cache: the module, its commands and its callbacks.
+//! Durable keys in a Redis that runs as a cache: the module, its commands and its callbacks.
 //!
 //! The engine is the crate `mylog_core`, the server's C API is behind `module_api`, how native commands read their arguments is
 //! `redis_grammar`. The folders here stand on floors, and each uses only those below it:
 //!
 //! | floor | folders |
 //! |---|---|
-//! | 7 | `callbacks`: what the server and the log's writer call |
-//! | 6 | `lifecycle`: start, reload, save, shutdown; `filter`: each command before it runs; `commands`: one folder a family |
-//! | 5 | `adopt`, `release`: native keys become durable, and the way back; `rewrite`; `execute`: one command of ours |
-//! | 4 | `keyspace`: what the server does to durable keys |
-//! | 3 | `acks`: when a reply may leave |
-//! | 2 | `engine`: store, group and log as the event loop sees them |
-//! | 1 | `settings`: what the operator and the server have set |
+//! | 8 | `callbacks`: what the server and the log's writer call, the shutdown included |
+//! | 7 | `lifecycle`: start, reload, save; `filter`: each command before it runs; `commands`: one folder a family |
+//! | 6 | `adopt`, `release`: native keys become durable, durable ones native; `rewrite`; `execute`: one command of the module |
+//! | 5 | `keyspace`: what the server does to durable keys |
+//! | 4 | `acks`: when a reply may be sent |
+//! | 3 | `engine`: store, group and log as the event loop sees them |
+//! | 2 | `settings`: what the operator and the server have set |
+//!
+//! The crates stand on floor 1, this file on floor 9 (`tests/tidy/floors.rs`).
 
 #![deny(unsafe_code)]
 

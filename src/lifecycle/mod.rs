@@ -1,4 +1,4 @@
-//! The start beside the server's RDB and AOF, later loads, saves, and the shutdown.
+//! The start beside the server's RDB and AOF, later loads, and saves.
 
 #![forbid(unsafe_code)]
 
