@@ -17,7 +17,7 @@ use module_api::{Ctx, clients, own_context, server};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Author {
     /// No client gets a reply: the command was sent by a primary, or is being loaded.
-    Nobody,
+    None,
     /// The client with this id.
     Client(u64),
     /// A client that can't be known.
@@ -29,7 +29,7 @@ static SEEN: AtomicU64 = AtomicU64::new(0);
 /// Turns of the event loop in which a postponed command may still run.
 static PUT_OFF: AtomicU8 = AtomicU8::new(0);
 /// A postponed command runs in the first turn after the pause, and the pause may have ended in the middle of a turn.
-const TURNS_BEHIND_PAUSE: u8 = 3;
+const TURNS_AFTER_PAUSE: u8 = 3;
 
 /// Notes the client of a command that passes the filter. The filter calls this for every command while replies may have to
 /// wait for the disk.
@@ -37,7 +37,7 @@ const TURNS_BEHIND_PAUSE: u8 = 3;
 pub(crate) fn note(client: Option<u64>) {
     SEEN.store(client.unwrap_or(0), Ordering::Relaxed);
     if server::writes_are_paused() {
-        PUT_OFF.store(TURNS_BEHIND_PAUSE, Ordering::Relaxed);
+        PUT_OFF.store(TURNS_AFTER_PAUSE, Ordering::Relaxed);
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn of_command(ctx: Ctx<'_>, flags: Flags) -> Author {
 /// The client of the native command that caused the running callback.
 pub(crate) fn of_callback() -> Author {
     if server_state::is_replica() || server_state::is_loading() {
-        return Author::Nobody;
+        return Author::None;
     }
     if Flags::of_server().any(Flags::LUA) {
         return clients::of_running_script().map_or(Author::Unknown, Author::Client);
@@ -83,13 +83,13 @@ pub(crate) fn of_callback() -> Author {
 }
 
 /// The ids of all clients that get replies: for a command whose client can't be known.
-pub(super) fn everybody() -> Vec<u64> {
+pub(super) fn all_clients() -> Vec<u64> {
     let text = own_context().map_or_else(String::new, list::of_all);
-    text.lines().filter_map(is_told).collect()
+    text.lines().filter_map(gets_replies).collect()
 }
 
 /// The id in a line of CLIENT LIST; `None` for a replica or a primary, which get no replies.
-fn is_told(line: &str) -> Option<u64> {
+fn gets_replies(line: &str) -> Option<u64> {
     let field = |name: &str| list::field(line, name);
     let spared = field("flags")?.contains(['S', 'M']);
     (!spared).then(|| field("id")?.parse().ok())?
@@ -97,15 +97,15 @@ fn is_told(line: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_told;
+    use super::gets_replies;
 
     #[test]
     fn replicas_and_primaries_are_told_of_nothing() {
         let line = |flags| format!("id=3 addr=/s:0 name=idle age=9 idle=900 flags={flags} db=0 argv-mem=0");
-        assert_eq!(is_told(&line("N")), Some(3));
-        assert_eq!(is_told(&line("bx")), Some(3));
-        assert_eq!(is_told(&line("S")), None);
-        assert_eq!(is_told(&line("M")), None);
-        assert_eq!(is_told(""), None);
+        assert_eq!(gets_replies(&line("N")), Some(3));
+        assert_eq!(gets_replies(&line("bx")), Some(3));
+        assert_eq!(gets_replies(&line("S")), None);
+        assert_eq!(gets_replies(&line("M")), None);
+        assert_eq!(gets_replies(""), None);
     }
 }

@@ -163,7 +163,7 @@ pub(super) fn gated_again(id: u64) {
 }
 
 /// A client is gated no longer.
-pub(super) fn let_go(id: u64) {
+pub(super) fn released(id: u64) {
     if !TRIED.load(Ordering::Relaxed) {
         return;
     }

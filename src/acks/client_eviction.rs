@@ -32,7 +32,7 @@ pub(crate) fn evicted() -> u64 {
 }
 
 /// Drops the server's last answer: it is out of date.
-pub(super) fn look_again() {
+pub(super) fn check_again() {
     LAST.with(|last| *last = None);
 }
 

@@ -112,15 +112,15 @@ pub(crate) fn gate_id(id: u64, seq: u64) {
 /// Gates the client of a command until `seq` is durable; if the client is not known, gates all clients.
 pub(crate) fn gate(author: Author, seq: u64) {
     if io_threads::are_shared() {
-        return io_threads::hold(author, seq, &UNKNOWN);
+        return io_threads::gate(author, seq, &UNKNOWN);
     }
     match author {
-        Author::Nobody => return,
+        Author::None => return,
         Author::Client(id) if gate_client(id, seq) => {}
         // The id of `Client` is not found for a command that another module calls: such a command has a temporary client.
         Author::Client(_) | Author::Unknown => {
             UNKNOWN.fetch_add(1, Ordering::Relaxed);
-            author::everybody().into_iter().for_each(|id| {
+            author::all_clients().into_iter().for_each(|id| {
                 gate_client(id, seq);
             });
         }
@@ -183,7 +183,7 @@ fn settle(is_between: impl Fn() -> bool) {
 
 /// These clients are gated no longer.
 fn forget(gone: &[u64]) {
-    gone.iter().for_each(|id| busy_loop::let_go(*id));
+    gone.iter().for_each(|id| busy_loop::released(*id));
     with(|state| state.forget(gone));
 }
 
@@ -247,7 +247,7 @@ pub(crate) fn before_sleep() {
         author::forget();
     }
     io_threads::settle();
-    client_eviction::look_again();
+    client_eviction::check_again();
     let all = may_have_ended_protection();
     // Also while no client is gated: the time of a trouble that is over does not count for the next one.
     let trouble = in_trouble_for();
@@ -272,7 +272,7 @@ pub(crate) fn before_sleep() {
                 break;
             };
             clients::unprotect(id);
-            busy_loop::let_go(id);
+            busy_loop::released(id);
             longest = longest.max(gated.since.elapsed());
         }
         state.publish();
@@ -313,7 +313,7 @@ pub(crate) fn before_sleep() {
 
 /// From the server's cron.
 pub(crate) fn cron() {
-    idle_timeout::look();
+    idle_timeout::check();
     if !gated::are_any() {
         return;
     }
@@ -360,7 +360,7 @@ fn close_all() {
         return;
     }
     let sockets = leavers::sockets(&clients).into_values();
-    clients.iter().for_each(|id| busy_loop::let_go(*id));
+    clients.iter().for_each(|id| busy_loop::released(*id));
     clients.iter().for_each(|id| clients::close(*id));
     // The server closes its descriptors at the end of this turn. A child that was forked meanwhile, for instance the one
     // that rewrites a tainted log, has copies of them: without this the clients would notice nothing before that child ends.

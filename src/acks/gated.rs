@@ -10,7 +10,7 @@ use super::execution_unit;
 use super::queue::Queue;
 use super::release_pace::Spread;
 
-const NOBODY: u64 = u64::MAX;
+const NO_SEQ: u64 = u64::MAX;
 
 #[derive(Default)]
 pub(super) struct State {
@@ -29,7 +29,7 @@ pub(super) struct State {
 static STATE: Gil<Option<State>> = Gil::new(None);
 static ON: AtomicBool = AtomicBool::new(false);
 /// The lowest seq that a gated client waits for: the writer thread wakes the event loop once it is durable.
-static LEAST: AtomicU64 = AtomicU64::new(NOBODY);
+static LEAST: AtomicU64 = AtomicU64::new(NO_SEQ);
 
 /// Opens the state.
 pub(super) fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
@@ -49,7 +49,7 @@ impl State {
 
     /// Publishes the lowest seq that a gated client waits for.
     pub(super) fn publish(&self) {
-        LEAST.store(self.queue.least().unwrap_or(NOBODY), Ordering::Relaxed);
+        LEAST.store(self.queue.least().unwrap_or(NO_SEQ), Ordering::Relaxed);
     }
 
     /// These clients are gated no longer.
@@ -65,7 +65,7 @@ impl State {
 /// True while any client is gated.
 #[inline]
 pub(super) fn are_any() -> bool {
-    LEAST.load(Ordering::Relaxed) != NOBODY
+    LEAST.load(Ordering::Relaxed) != NO_SEQ
 }
 
 /// True if a gated client waits for `seq`, or for less.

@@ -32,7 +32,7 @@ fn deed(longest: Duration, timeout: i64, is_aside: bool) -> Deed {
 
 /// From the server's cron, after the server has checked its clients: sets `timeout` aside while a gated client would count as
 /// idle, and puts it back after that.
-pub(super) fn look() {
+pub(super) fn check() {
     let timeout = server_settings::idle_timeout_s();
     // As nearly always: the longest wait of a gated client does not matter.
     if timeout <= 0 && !TIMEOUT.is_aside() {

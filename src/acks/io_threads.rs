@@ -137,9 +137,9 @@ pub(super) fn are_shared() -> bool {
 
 /// Gates the client of a command until `seq` is durable, if it can be gated; otherwise the event loop waits at the end of
 /// the unit. `unknown` counts commands whose client is not known.
-pub(super) fn hold(author: Author, seq: u64, unknown: &AtomicU64) {
+pub(super) fn gate(author: Author, seq: u64, unknown: &AtomicU64) {
     match author {
-        Author::Nobody => return,
+        Author::None => return,
         Author::Client(id) if can_be_gated(id) && gate_client(id, seq) => {
             engine::with(|engine| engine.ask_sync(seq));
         }

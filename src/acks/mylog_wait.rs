@@ -21,8 +21,8 @@ struct Wait {
 /// The waiting clients. They are released on the event loop (`module_api::blocked::with_timeout` says why).
 static WAITS: Gil<Vec<Wait>> = Gil::new(Vec::new());
 /// The lowest seq that any of them waits for: the writer thread wakes the event loop once it is durable.
-static LOWEST: AtomicU64 = AtomicU64::new(NOBODY);
-const NOBODY: u64 = u64::MAX;
+static LOWEST: AtomicU64 = AtomicU64::new(NO_SEQ);
+const NO_SEQ: u64 = u64::MAX;
 
 /// Waits for all changes that were made before. `None`: the client is parked and answered later.
 pub(crate) fn wait(ctx: Ctx<'_>, timeout_ms: i64) -> Option<Reply> {
@@ -71,7 +71,7 @@ pub(crate) fn on_durable(seq: u64) {
 /// Before the event loop sleeps: releases the clients whose seq is durable.
 pub(crate) fn release() {
     let lowest = LOWEST.load(Ordering::Relaxed);
-    if lowest == NOBODY || durable() < lowest {
+    if lowest == NO_SEQ || durable() < lowest {
         return;
     }
     let durable = durable();
@@ -103,7 +103,7 @@ fn lower_to(wanted: u64) {
 
 fn refresh_lowest() {
     let lowest = WAITS.with(|waits| waits.iter().map(|wait| wait.wanted).min());
-    LOWEST.store(lowest.unwrap_or(NOBODY), Ordering::Relaxed);
+    LOWEST.store(lowest.unwrap_or(NO_SEQ), Ordering::Relaxed);
 }
 
 /// Removes a client from the list. Returns the seq that it waited for, if it was there.

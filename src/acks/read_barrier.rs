@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use module_api::keys::key::Holds;
+use module_api::keys::key::Contents;
 use module_api::server::server_state;
 use mylog_core::log::policy::FsyncPolicy;
 
@@ -66,17 +66,17 @@ impl Sight {
     }
 
     /// The command sees what the keyspace contains under a key.
-    pub(crate) fn note(&self, db: u32, name: &[u8], holds: Holds) {
+    pub(crate) fn note(&self, db: u32, name: &[u8], contents: Contents) {
         if self.is_clear() {
             return;
         }
-        let slot = match holds {
-            Holds::Ours(_, handle) => match entry_of(handle) {
+        let slot = match contents {
+            Contents::Ours(_, handle) => match entry_of(handle) {
                 Some(id) => Some(id.slot),
                 // A loaded value that is not registered yet: it has no record in the log.
                 None => return,
             },
-            Holds::Nothing | Holds::Foreign => None,
+            Contents::Nothing | Contents::Foreign => None,
         };
         let seq = engine::with(|engine| match slot {
             Some(slot) => engine.changes.of_entry(db, slot),

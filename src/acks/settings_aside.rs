@@ -120,7 +120,7 @@ fn put_back(needs: Needs) {
         idle_timeout::TIMEOUT.put_back();
         if let Some(ctx) = own_context() {
             // Sets it aside again before the server checks its clients next.
-            ctx.after_commands(idle_timeout::look);
+            ctx.after_commands(idle_timeout::check);
         }
     }
 }

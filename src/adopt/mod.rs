@@ -185,7 +185,7 @@ fn ended(ctx: Ctx<'_>, outcome: Outcome) {
         "adoption {how}: {keys} keys are durable now, {skipped} have no durable form"
     ));
     if keys > 0 {
-        save::behind(unsynced_adoptions::last_seq(), "adoption");
+        save::after(unsynced_adoptions::last_seq(), "adoption");
     }
     census::begin();
 }
@@ -252,7 +252,7 @@ impl Adoption {
             }
         } else {
             let (prefix, found, skipped) = (&self.prefix, &mut self.found, &mut self.skipped);
-            return self.walk.step(ctx, |db, name, holds| match holds {
+            return self.walk.step(ctx, |db, name, contents| match contents {
                 _ if !name.starts_with(prefix) || !captured_keys::is_captured(name) => {}
                 Found::Native(_) => found.push_back(Name::found(db, name)),
                 Found::Other => *skipped += 1,

@@ -18,7 +18,7 @@ const AGAIN_MS: i64 = 200;
 static WANTED: Gil<Option<(u64, &'static str)>> = Gil::new(None);
 
 /// Saves an RDB, if the server keeps any, after the log has written the changes up to `seq` and no child runs.
-pub(crate) fn behind(seq: u64, what: &'static str) {
+pub(crate) fn after(seq: u64, what: &'static str) {
     let waits = WANTED.with(|wanted| wanted.replace((seq, what)).is_some());
     if !waits {
         save();

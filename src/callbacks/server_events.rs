@@ -46,7 +46,7 @@ impl KeyspaceEvents for DurableKeys {
     ];
 
     fn notified(ctx: Ctx<'_>, event: &CStr, key: Str<'_>) {
-        selected_db::told(ctx, event.to_bytes());
+        selected_db::notified(ctx, event.to_bytes());
         // A command of the module has made its changes itself. To open the key now would delete one whose expire time has
         // passed.
         if !notify::is_own(event) {
@@ -165,7 +165,7 @@ fn each_second() {
     let second = engine::wall_ms() / 1000;
     if SECOND.swap(second, Ordering::Relaxed) != second {
         if let Some(own) = own_context() {
-            propagation_targets::look(own);
+            propagation_targets::check(own);
         }
     }
 }

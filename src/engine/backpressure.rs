@@ -15,18 +15,18 @@ pub(crate) fn refusal() -> Option<Refusal> {
     if engine::with(|engine| engine.takes_all()) == Some(true) {
         return None;
     }
-    look_at_size();
+    check_size();
     engine::with(|engine| engine.refusal()).unwrap_or(Some(Refusal::NotOpen))
 }
 
 /// True while durable writes are taken.
 pub(crate) fn takes_writes() -> bool {
-    look_at_size();
+    check_size();
     engine::with(|engine| engine.refusal().is_none()) == Some(true)
 }
 
 /// Before a durable write: the changes of this turn may have taken the size past its bound.
-pub(crate) fn look_at_size() {
+pub(crate) fn check_size() {
     let over = engine::with(|engine| engine.has_too_much_unwritten() && !engine.pressure.is_on());
     if over == Some(true) {
         sample();
@@ -42,8 +42,8 @@ pub(crate) fn sample() {
         }
         let gauges = engine.gauges();
         [
-            engine.pressure.look_at_age(gauges),
-            engine.pressure.look_at_size(gauges),
+            engine.pressure.check_age(gauges),
+            engine.pressure.check_size(gauges),
         ]
     });
     let changes: Vec<Change> = changes.into_iter().flatten().flatten().collect();

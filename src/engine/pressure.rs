@@ -78,7 +78,7 @@ impl Pressure {
     }
 
     /// Compares the size alone with its bound: cheap enough for every durable write.
-    pub(super) fn look_at_size(&mut self, gauges: Gauges) -> Option<Change> {
+    pub(super) fn check_size(&mut self, gauges: Gauges) -> Option<Change> {
         let Gauges {
             now_ms,
             bytes,
@@ -107,7 +107,7 @@ impl Pressure {
         }
     }
 
-    pub(super) fn look_at_age(&mut self, gauges: Gauges) -> Option<Change> {
+    pub(super) fn check_age(&mut self, gauges: Gauges) -> Option<Change> {
         let Gauges {
             now_ms, max_age_ms, ..
         } = gauges;
@@ -177,27 +177,27 @@ mod tests {
     #[test]
     fn a_bound_is_passed_above_its_value_and_left_at_half_of_it() {
         let mut pressure = Pressure::default();
-        assert_eq!(pressure.look_at_size(gauges(1, 0, 1000)), None);
+        assert_eq!(pressure.check_size(gauges(1, 0, 1000)), None);
         assert_eq!(
-            pressure.look_at_size(gauges(2, 0, 1001)),
+            pressure.check_size(gauges(2, 0, 1001)),
             Some(Change::SizeBegins(1001))
         );
-        assert_eq!(pressure.look_at_size(gauges(3, 0, 5000)), None);
-        assert_eq!(pressure.look_at_size(gauges(4, 0, 501)), None);
+        assert_eq!(pressure.check_size(gauges(3, 0, 5000)), None);
+        assert_eq!(pressure.check_size(gauges(4, 0, 501)), None);
         let ends = Change::SizeEnds(5000, Duration::from_millis(3));
-        assert_eq!(pressure.look_at_size(gauges(5, 0, 500)), Some(ends));
+        assert_eq!(pressure.check_size(gauges(5, 0, 500)), Some(ends));
 
-        assert_eq!(pressure.look_at_age(gauges(20_000, 10_000, 0)), None);
+        assert_eq!(pressure.check_age(gauges(20_000, 10_000, 0)), None);
         let begins = Some(Change::AgeBegins(10_001));
-        assert_eq!(pressure.look_at_age(gauges(20_001, 10_001, 0)), begins);
+        assert_eq!(pressure.check_age(gauges(20_001, 10_001, 0)), begins);
         assert!(
             pressure
                 .reason(gauges(20_001, 10_001, 0))
                 .is_some_and(|why| why.to_string().contains("10001 ms"))
         );
-        assert_eq!(pressure.look_at_age(gauges(22_000, 5001, 0)), None);
+        assert_eq!(pressure.check_age(gauges(22_000, 5001, 0)), None);
         let ends = Change::AgeEnds(10_001, Duration::from_millis(2999));
-        assert_eq!(pressure.look_at_age(gauges(23_000, 5000, 0)), Some(ends));
+        assert_eq!(pressure.check_age(gauges(23_000, 5000, 0)), Some(ends));
         assert!(!pressure.is_on());
     }
 
@@ -208,11 +208,11 @@ mod tests {
             policy: FsyncPolicy::No,
             ..gauges(100_000, 90_000, 0)
         };
-        assert_eq!(pressure.look_at_age(without), None);
-        assert_eq!(pressure.look_at_age(gauges(100_100, 90_100, 0)), None);
+        assert_eq!(pressure.check_age(without), None);
+        assert_eq!(pressure.check_age(gauges(100_100, 90_100, 0)), None);
         let begins = Some(Change::AgeBegins(10_001));
-        assert_eq!(pressure.look_at_age(gauges(110_001, 100_001, 0)), begins);
-        assert!(matches!(pressure.look_at_age(without), Some(Change::AgeEnds(..))));
+        assert_eq!(pressure.check_age(gauges(110_001, 100_001, 0)), begins);
+        assert!(matches!(pressure.check_age(without), Some(Change::AgeEnds(..))));
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
             ..gauges(100_000, 90_000, 5000)
         };
         assert_eq!(
-            (pressure.look_at_age(down), pressure.look_at_size(down)),
+            (pressure.check_age(down), pressure.check_size(down)),
             (None, None)
         );
         let off = Gauges {
@@ -231,9 +231,6 @@ mod tests {
             max_bytes: 0,
             ..gauges(100_000, 90_000, 5000)
         };
-        assert_eq!(
-            (pressure.look_at_age(off), pressure.look_at_size(off)),
-            (None, None)
-        );
+        assert_eq!((pressure.check_age(off), pressure.check_size(off)), (None, None));
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use module_api::Ctx;
 use module_api::commands::spec::Spec;
 use module_api::context::Flags;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::keys::notify::Class;
 use module_api::server::log;
 use module_api::string::{ArgVector, Args};
@@ -128,35 +128,35 @@ impl<'c> Call<'c> {
     }
 
     /// What the keyspace contains under a key, for a read.
-    pub(crate) fn look(&self, place: usize) -> Holds {
+    pub(crate) fn look(&self, place: usize) -> Contents {
         self.look_as(place, Mode::Read)
     }
 
     /// What the keyspace contains under a key, for a command that does not count as a use of the key.
-    pub(crate) fn peek(&self, place: usize) -> Holds {
+    pub(crate) fn peek(&self, place: usize) -> Contents {
         self.look_as(place, Mode::ReadNoTouch)
     }
 
     /// As `peek`, for a command that raises no event for a missing key: the server raises one when such a key is opened to
     /// read.
-    pub(crate) fn peek_unheard(&self, place: usize) -> Holds {
+    pub(crate) fn peek_unheard(&self, place: usize) -> Contents {
         let name = self.args.string(place);
         if engine::with(|engine| engine.store.find(self.db, name.bytes()).is_some()) == Some(true) {
             return self.peek(place);
         }
         if !self.sight.is_clear() {
-            self.sight.note(self.db, name.bytes(), Holds::Nothing);
+            self.sight.note(self.db, name.bytes(), Contents::Nothing);
         }
-        Holds::Nothing
+        Contents::Nothing
     }
 
-    fn look_as(&self, place: usize, mode: Mode) -> Holds {
+    fn look_as(&self, place: usize, mode: Mode) -> Contents {
         let name = self.args.string(place);
-        let holds = Key::open(self.ctx, name, mode).holds();
+        let contents = Key::open(self.ctx, name, mode).contents();
         if !self.sight.is_clear() {
-            self.sight.note(self.db, name.bytes(), holds);
+            self.sight.note(self.db, name.bytes(), contents);
         }
-        holds
+        contents
     }
 
     /// Reads a string; `f` gets `None` if there is no key.
@@ -195,8 +195,8 @@ impl<'c> Call<'c> {
         f: impl FnOnce(&[Option<ValueRef<'_>>]) -> R,
     ) -> Result<R, Unchanged> {
         let handle = |place| match self.look(place) {
-            Holds::Nothing => Ok(None),
-            Holds::Ours(kind, handle) if kinds.contains(&kind) => Ok(Some(handle)),
+            Contents::Nothing => Ok(None),
+            Contents::Ours(kind, handle) if kinds.contains(&kind) => Ok(Some(handle)),
             _ => Err(WRONG_TYPE),
         };
         let handles = places.map(handle).collect::<Result<Vec<_>, Unchanged>>()?;
@@ -212,14 +212,14 @@ impl<'c> Call<'c> {
     pub(crate) fn open(&self, place: usize) -> Target<'c> {
         let name = self.args.string(place);
         let key = Key::open(self.ctx, name, Mode::Write);
-        let holds = key.holds();
+        let contents = key.contents();
         if !self.sight.is_clear() {
-            self.sight.note(self.db, name.bytes(), holds);
+            self.sight.note(self.db, name.bytes(), contents);
         }
         Target {
             key,
             name,
-            holds,
+            contents,
             ends_later: false,
         }
     }
@@ -262,7 +262,7 @@ impl<'c> Call<'c> {
         effect: &Effect<'_>,
     ) -> Result<usize, Unchanged> {
         let done = engine::with(|engine| {
-            if let Holds::Ours(_, handle) = target.holds {
+            if let Contents::Ours(_, handle) = target.contents {
                 if let Some(id) = entry_of(handle) {
                     engine.store.guess(id);
                 }
@@ -307,7 +307,7 @@ impl<'c> Call<'c> {
 
     /// Notes how the string of an open key was written, where its effect does not say so, or there was no effect.
     pub(crate) fn written_as(&self, target: &Target<'_>, form: Form) {
-        if let Holds::Ours(_, handle) = target.holds {
+        if let Contents::Ours(_, handle) = target.contents {
             if let Some(id) = entry_of(handle) {
                 engine::with(|engine| engine.store.set_form(id, form));
             }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use module_api::commands::rm_call::{CallReply, LastingReply};
 use module_api::context::Flags;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::server_state;
 use module_api::string::Args;
 use module_api::{Ctx, own_context, server};
@@ -44,15 +44,17 @@ struct Held {
 }
 
 impl Held {
-    fn look(ctx: Ctx<'_>, args: Args<'_>, places: &[usize]) -> Self {
+    fn count(ctx: Ctx<'_>, args: Args<'_>, places: &[usize]) -> Self {
         let mut held = Self::default();
         for &place in places {
-            let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).holds() {
+            let count = match Key::open(ctx, args.string(place), Mode::ReadNoTouch).contents() {
                 // Under an excluded key a native value may be made.
-                Holds::Nothing if captured_keys::standing(args.get(place)) == Standing::Excluded => continue,
-                Holds::Nothing => &mut held.nothing,
-                Holds::Ours(..) => &mut held.ours,
-                Holds::Foreign => &mut held.native,
+                Contents::Nothing if captured_keys::standing(args.get(place)) == Standing::Excluded => {
+                    continue;
+                }
+                Contents::Nothing => &mut held.nothing,
+                Contents::Ours(..) => &mut held.ours,
+                Contents::Foreign => &mut held.native,
             };
             *count += 1;
         }
@@ -65,7 +67,7 @@ impl Held {
 pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
     let native = twins::native_name(call.args.get(0))?;
     let keys = twins::keys_of(native, call.args)?;
-    let mut held = Held::look(call.ctx, call.args, &keys.places);
+    let mut held = Held::count(call.ctx, call.args, &keys.places);
     if held.native == 0 {
         return None;
     }
@@ -90,7 +92,7 @@ pub(crate) fn answer_instead(call: &Call<'_>, access: Access) -> Option<Reply> {
 fn release_all(call: &Call<'_>, places: &[usize]) -> bool {
     let is_ours = |&&place: &&usize| {
         let key = Key::open(call.ctx, call.args.string(place), Mode::ReadNoTouch);
-        matches!(key.holds(), Holds::Ours(..))
+        matches!(key.contents(), Contents::Ours(..))
     };
     let ours: Vec<_> = places
         .iter()

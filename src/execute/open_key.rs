@@ -1,6 +1,6 @@
 //! A key that a command has opened to write, and the types as which values are read.
 
-use module_api::keys::key::{Holds, Key};
+use module_api::keys::key::{Contents, Key};
 use module_api::keys::value_handle::ValueHandle;
 use module_api::server::log;
 use module_api::{Refused, Str};
@@ -24,7 +24,7 @@ pub(crate) struct Target<'c> {
     pub(super) key: Key<'c>,
     pub(super) name: Str<'c>,
     /// What the keyspace contains under `name`. `follow` keeps it up to date.
-    pub(super) holds: Holds,
+    pub(super) contents: Contents,
     /// The command itself sets the expire time in the keyspace, later.
     pub(super) ends_later: bool,
 }
@@ -42,7 +42,7 @@ impl<'c> Target<'c> {
 
     /// True if there is a key, of whatever type.
     pub(crate) fn exists(&self) -> bool {
-        self.holds != Holds::Nothing
+        self.contents != Contents::Nothing
     }
 
     /// The key's expire time.
@@ -52,30 +52,30 @@ impl<'c> Target<'c> {
 
     /// The kind of its value, durable or native, if it is one that has a durable form.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        match self.holds {
-            Holds::Ours(kind, _) => Some(kind),
+        match self.contents {
+            Contents::Ours(kind, _) => Some(kind),
             _ => self.key.native_kind(),
         }
     }
 
     /// True for a key of the server's or of another module.
     pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self.holds, Holds::Foreign)
+        matches!(self.contents, Contents::Foreign)
     }
 
     /// True for a durable key: the store has the value of which an effect may keep something.
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(self.holds, Holds::Ours(..))
+        matches!(self.contents, Contents::Ours(..))
     }
 
     /// Reads a string; `f` gets `None` if there is no key.
     pub(crate) fn read_str<R>(&self, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Unchanged> {
-        read_str(self.holds, f)
+        read_str(self.contents, f)
     }
 
     /// Reads a value of one type; `f` gets `None` if there is no key.
     pub(crate) fn read<T: OfKind, R>(&self, f: impl FnOnce(Option<&T>) -> R) -> Result<R, Unchanged> {
-        read_as(self.holds, f)
+        read_as(self.contents, f)
     }
 
     /// Reads a hash; `f` gets `None` if there is no key.
@@ -90,15 +90,15 @@ impl<'c> Target<'c> {
             if self.exists() {
                 let _own = own_op();
                 report(self.key.delete());
-                self.holds = Holds::Nothing;
+                self.contents = Contents::Nothing;
             }
             return;
         };
-        let now = Holds::Ours(left.kind, ValueHandle::of_number(left.number));
-        if self.holds != now {
+        let now = Contents::Ours(left.kind, ValueHandle::of_number(left.number));
+        if self.contents != now {
             let _own = own_op();
             report(self.key.set_number(left.kind, left.number));
-            self.holds = now;
+            self.contents = now;
         }
         if !self.ends_later && self.key.expire_at() != left.expire_at {
             report(self.key.set_expire_at(left.expire_at));
@@ -115,17 +115,17 @@ pub(super) fn report(done: Result<(), Refused>) {
     }
 }
 
-pub(super) fn read_str<R>(holds: Holds, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Unchanged> {
-    read_as(holds, f)
+pub(super) fn read_str<R>(contents: Contents, f: impl FnOnce(Option<&[u8]>) -> R) -> Result<R, Unchanged> {
+    read_as(contents, f)
 }
 
 pub(super) fn read_as<T: OfKind + ?Sized, R>(
-    holds: Holds,
+    contents: Contents,
     f: impl FnOnce(Option<&T>) -> R,
 ) -> Result<R, Unchanged> {
-    match holds {
-        Holds::Nothing => Ok(f(None)),
-        Holds::Ours(kind, handle) if kind == T::KIND => {
+    match contents {
+        Contents::Nothing => Ok(f(None)),
+        Contents::Ours(kind, handle) if kind == T::KIND => {
             value_handle::with_value(handle, |value| f(T::of(value))).ok_or(NOT_STARTED)
         }
         _ => Err(WRONG_TYPE),

@@ -11,7 +11,7 @@ use crate::execute::twins;
 pub(super) fn is_led(prefixes: &Prefixes, key: &[u8]) -> bool {
     match prefixes.standing(key) {
         Standing::Outside => false,
-        Standing::Held => true,
+        Standing::Matched => true,
         Standing::Excluded => is_durable(key),
     }
 }

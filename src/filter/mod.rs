@@ -59,7 +59,7 @@ impl Filter for EachCommand {
 fn see(command: Filtered<'_>) {
     let len = command.len();
     if blocking_pops::are_due() && may_unblock(command) {
-        blocking_pops::let_go();
+        blocking_pops::unblock_served();
     }
     // An earlier command may have removed a key: the removal is final now, and the client that waits for it is known.
     native_effects::settle_unlinked();
@@ -98,7 +98,7 @@ fn attend(command: Filtered<'_>, len: usize) {
         if is_flush(command, len) {
             lead_flush(command);
         } else if captured_keys::captures() {
-            queued::look(command);
+            queued::inspect(command);
         }
         return;
     };
@@ -208,7 +208,7 @@ fn captured(command: Filtered<'_>, keys: Places) -> Captured {
     captured_keys::with(|prefixes| {
         for key in keys.map(|place| command.arg(place).unwrap_or_default()) {
             let count = match prefixes.standing(key) {
-                Standing::Held => &mut held,
+                Standing::Matched => &mut held,
                 Standing::Excluded if is_durable(key) => &mut durable,
                 Standing::Excluded => &mut others,
                 Standing::Outside => &mut outside,
@@ -228,7 +228,7 @@ fn captured(command: Filtered<'_>, keys: Places) -> Captured {
 /// True if one of the patterns by which SORT finds other keys has a captured prefix.
 fn patterns_are_held(command: Filtered<'_>, len: usize) -> bool {
     let arg = |place| command.arg(place).unwrap_or_default();
-    captured_keys::with(|prefixes| pattern_places(arg, len).any(|place| prefixes.hold(arg(place))))
+    captured_keys::with(|prefixes| pattern_places(arg, len).any(|place| prefixes.matches(arg(place))))
 }
 
 /// False for a command that claims more keys than it has arguments for. Its options would be taken for keys, and the native

@@ -38,7 +38,7 @@ static QUEUING: Gil<Queuing> = Gil::new(Queuing {
 static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Notes MULTI, EXEC, DISCARD and RESET.
-pub(super) fn look(command: Filtered<'_>) {
+pub(super) fn inspect(command: Filtered<'_>) {
     let Some(name) = name_of(command) else {
         return;
     };

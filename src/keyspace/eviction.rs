@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr, server};
 use mylog_core::effect::Db;
@@ -12,7 +12,7 @@ use mylog_core::store::SlotId;
 use crate::engine;
 use crate::engine::{own_change, resend};
 
-static TOLD: AtomicBool = AtomicBool::new(false);
+static LOGGED: AtomicBool = AtomicBool::new(false);
 
 /// Puts an evicted key back into the keyspace, with its expire time.
 pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
@@ -34,7 +34,7 @@ pub(crate) fn put_back(ctx: Ctx<'_>, db: Db, name: &[u8], id: SlotId) {
     if let Err(error) = back {
         log::warning(&format!("an evicted durable key could not be put back: {error}"));
     }
-    if !TOLD.swap(true, Ordering::Relaxed) {
+    if !LOGGED.swap(true, Ordering::Relaxed) {
         log::notice(
             "the server evicts durable keys, which are put back; a volatile-* policy, or more maxmemory, spares it the work",
         );
@@ -65,7 +65,9 @@ pub(crate) fn tell_replicas(ctx: Ctx<'_>) {
         }
         if !record.is_empty() {
             ctx.replicate(c"MYLOG.APPLY", &[&name, &record]);
-        } else if Key::open(ctx, OwnedStr::new(&name).lend(), Mode::ReadNoTouch).holds() == Holds::Nothing {
+        } else if Key::open(ctx, OwnedStr::new(&name).lend(), Mode::ReadNoTouch).contents()
+            == Contents::Nothing
+        {
             ctx.replicate(c"MYLOG.DEL", &[&name]);
         }
     }

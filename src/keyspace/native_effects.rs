@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use module_api::gil::Gil;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr, Str, server};
 use mylog_core::effect::{Change, Db, Effect, NEVER};
@@ -232,9 +232,9 @@ fn reconcile_end(ctx: Ctx<'_>, key: Str<'_>) {
         return;
     }
     let opened = Key::open(ctx, key, Mode::ReadNoTouch);
-    let expire_at = match opened.holds() {
+    let expire_at = match opened.contents() {
         // On a writable replica of 7.0, a key with an expire time in the past opens as a missing one.
-        Holds::Nothing => server::now_ms(),
+        Contents::Nothing => server::now_ms(),
         _ => opened.expire_at(),
     };
     drop(opened);
@@ -261,7 +261,7 @@ fn take_in(ctx: Ctx<'_>, name: Str<'_>) {
     }
     // The key is opened without a touch: RESTORE and a load set its idle time themselves.
     let key = Key::open(ctx, name, Mode::WriteNoTouch);
-    let Holds::Ours(kind, handle) = key.holds() else {
+    let Contents::Ours(kind, handle) = key.contents() else {
         // A native value has replaced the durable one.
         return settle(Cause::Command);
     };

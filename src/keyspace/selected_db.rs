@@ -51,7 +51,7 @@ impl Drop for AtHome {
 }
 
 /// Called before a notification is handled.
-pub(crate) fn told(ctx: Ctx<'_>, event: &[u8]) {
+pub(crate) fn notified(ctx: Ctx<'_>, event: &[u8]) {
     if leads() && event == b"move_from" {
         HOME.store(i64::from(ctx.db()), Ordering::Relaxed);
     }

@@ -4,7 +4,7 @@
 //! The loaded values are not in the keyspace yet, so none can be registered in the store under its key. Their keys are kept
 //! until the server has replaced the old data set by the new one. If it never does, the keys are forgotten.
 
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::{Ctx, OwnedStr, own_context};
 use mylog_core::effect::Db;
 
@@ -45,10 +45,10 @@ pub(crate) fn swapped_in() {
 /// registered in the store yet.
 fn holds_loaded(ctx: Ctx<'_>, db: Db, name: &OwnedStr) -> Option<Option<Db>> {
     ctx.select_db(db).ok()?;
-    let holds = Key::open(ctx, name.lend(), Mode::ReadNoTouch).holds();
-    let is_new = match holds {
-        Holds::Ours(_, handle) => entry_of(handle).is_none(),
-        Holds::Nothing | Holds::Foreign => false,
+    let contents = Key::open(ctx, name.lend(), Mode::ReadNoTouch).contents();
+    let is_new = match contents {
+        Contents::Ours(_, handle) => entry_of(handle).is_none(),
+        Contents::Nothing | Contents::Foreign => false,
     };
     Some(is_new.then_some(db))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::{BadRecord, Db, Effect, decode_records, swapped};
@@ -27,7 +27,7 @@ pub(super) fn drop_outdated(ctx: Ctx<'_>) {
     let (came, own, rdb) = START.with(|start| (std::mem::take(&mut start.captured), start.uuid, start.rdb));
     let is_native = |(db, name): &Name| {
         ctx.select_db(*db).is_ok()
-            && Key::open(ctx, OwnedStr::new(name).lend(), Mode::ReadNoTouch).holds() == Holds::Foreign
+            && Key::open(ctx, OwnedStr::new(name).lend(), Mode::ReadNoTouch).contents() == Contents::Foreign
     };
     let native: Vec<_> = came.into_iter().filter(is_native).collect();
     let saved = match rdb {

@@ -2,7 +2,7 @@
 //! loaded its own files. The log is authoritative: for its keys it replaces the values of an RDB or AOF.
 
 use module_api::keys::io::Io;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::Db;
@@ -70,7 +70,7 @@ fn settle_loaded(ctx: Ctx<'_>, loaded: Vec<(Db, Vec<u8>)>, foreign: bool) {
         }
         let owned = OwnedStr::new(&name);
         let key = Key::open(ctx, owned.lend(), Mode::Write);
-        if !matches!(key.holds(), Holds::Ours(..)) {
+        if !matches!(key.contents(), Contents::Ours(..)) {
             continue;
         }
         if foreign {

@@ -215,7 +215,7 @@ fn ended(outcome: Outcome) {
     ));
     if keys > 0 {
         // An RDB from before the release contains these keys as durable ones, and the log has deleted them.
-        save::behind(engine::with(|engine| engine.last_seq()).unwrap_or(0), "release");
+        save::after(engine::with(|engine| engine.last_seq()).unwrap_or(0), "release");
     }
 }
 
@@ -285,8 +285,8 @@ impl Release {
             return true;
         }
         let (prefix, found) = (&self.prefix, &mut self.found);
-        let more = self.walk.step(ctx, |db, name, holds| {
-            if matches!(holds, Found::Durable) && name.starts_with(prefix) {
+        let more = self.walk.step(ctx, |db, name, contents| {
+            if matches!(contents, Found::Durable) && name.starts_with(prefix) {
                 found.push_back((db, name.to_vec()));
             }
         });

@@ -179,7 +179,7 @@ pub(crate) fn cron() {
     run::watch_for_lost_child();
     run::watch_age();
     yielding::watch();
-    yielding::look_again();
+    yielding::check_again();
     let due = with(|rewriter| {
         if rewriter.running.is_some() || rewriter.scheduled {
             return None;

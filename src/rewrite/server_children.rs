@@ -43,7 +43,7 @@ impl Waiting {
 }
 
 /// Asks INFO which children wait now. INFO does not show a waiting BGSAVE: `bgsaves` counts them.
-pub(super) fn look(ctx: Ctx<'_>) -> Waiting {
+pub(super) fn waiting(ctx: Ctx<'_>) -> Waiting {
     let replication = ctx.server_info(c"replication");
     let replicas = replication.number("connected_slaves").min(REPLICAS);
     let waits = |n| {

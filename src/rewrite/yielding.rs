@@ -21,7 +21,7 @@ pub(super) fn watch() {
         return;
     };
     // Outside of `with`: INFO runs code of the server, which must not be called while the rewriter is borrowed.
-    let (seen, bgsaves) = (server_children::look(ctx), server_children::bgsaves(ctx));
+    let (seen, bgsaves) = (server_children::waiting(ctx), server_children::bgsaves(ctx));
     let looked = with(|rewriter| {
         let running = rewriter.running.as_mut()?;
         let waiting = Waiting {
@@ -63,7 +63,7 @@ fn heals() -> bool {
 }
 
 /// Runs in the cron, while a rewrite stands back: decides whether it may begin again.
-pub(super) fn look_again() {
+pub(super) fn check_again() {
     let stands_back =
         with(|rewriter| rewriter.courtesy.stands_back() && rewriter.running.is_none()).unwrap_or(false);
     let Some(ctx) = own_context().filter(|_| stands_back) else {
@@ -77,7 +77,7 @@ pub(super) fn look_again() {
     let active = Flags::of_server().any(Flags::ACTIVE_CHILD);
     let (forks, waiting) = (
         server_children::forks(ctx),
-        !active && server_children::look(ctx).any(),
+        !active && server_children::waiting(ctx).any(),
     );
     with(|rewriter| {
         let now = rewriter.now();

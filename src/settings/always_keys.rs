@@ -32,7 +32,7 @@ pub(crate) fn anything() -> bool {
 
 /// True for a key whose changes are acknowledged as under `always`.
 pub(crate) fn is_name(name: &[u8]) -> bool {
-    everything() || (ANY_PREFIX.load(Ordering::Relaxed) && PREFIXES.with(|prefixes| prefixes.hold(name)))
+    everything() || (ANY_PREFIX.load(Ordering::Relaxed) && PREFIXES.with(|prefixes| prefixes.matches(name)))
 }
 
 /// True for an effect that is acknowledged as under `always`: it changes at least one such key. An effect on whole databases
@@ -43,6 +43,6 @@ pub(crate) fn is_effect(effect: &Effect<'_>) -> bool {
             && (effect.spans_databases()
                 || PREFIXES.with(|prefixes| {
                     let mut names = effect.keys().into_iter().flatten();
-                    names.any(|(_, name)| prefixes.hold(name))
+                    names.any(|(_, name)| prefixes.matches(name))
                 })))
 }

@@ -29,7 +29,7 @@ pub(crate) fn captures() -> bool {
 
 /// True for a captured key.
 pub(crate) fn is_captured(name: &[u8]) -> bool {
-    with(|prefixes| prefixes.hold(name))
+    with(|prefixes| prefixes.matches(name))
 }
 
 /// How a key relates to the prefixes.

@@ -13,22 +13,22 @@ use module_api::context::Flags;
 use module_api::server::server_state;
 
 /// Set while it is known that there is no target.
-static NOBODY: AtomicBool = AtomicBool::new(false);
+static NO_TARGET: AtomicBool = AtomicBool::new(false);
 
 /// There may be a target from now on.
 pub(crate) fn may_have_come() {
-    NOBODY.store(false, Ordering::Relaxed);
+    NO_TARGET.store(false, Ordering::Relaxed);
 }
 
 /// False if replication has no target.
 pub(crate) fn may_be() -> bool {
-    !NOBODY.load(Ordering::Relaxed)
+    !NO_TARGET.load(Ordering::Relaxed)
 }
 
 /// Asks the server for targets, unless it is known that there is none. Called now and then, between two units.
-pub(crate) fn look(ctx: Ctx<'_>) {
+pub(crate) fn check(ctx: Ctx<'_>) {
     if may_be() && !server_state::is_replica() && !server_state::is_loading() {
-        NOBODY.store(is_alone(ctx), Ordering::Relaxed);
+        NO_TARGET.store(is_alone(ctx), Ordering::Relaxed);
     }
 }
 

@@ -165,7 +165,7 @@ impl<'c> Args<'c> {
     }
 
     /// Those from a place on, as a command of their own.
-    pub fn behind(self, place: usize) -> Self {
+    pub fn after(self, place: usize) -> Self {
         Self(self.0.get(place..).unwrap_or_default())
     }
 

@@ -15,7 +15,7 @@ pub enum Standing {
     /// The key has none of the prefixes.
     Outside,
     /// The key has one of the prefixes.
-    Held,
+    Matched,
     /// The key has one of the prefixes, and an exclusion matches it.
     Excluded,
 }
@@ -54,15 +54,15 @@ impl Prefixes {
 
     /// True for a key that has one of the prefixes and that no exclusion matches.
     #[inline]
-    pub fn hold(&self, key: &[u8]) -> bool {
-        self.included.hold(key) && !self.excluded.hold(key)
+    pub fn matches(&self, key: &[u8]) -> bool {
+        self.included.matches(key) && !self.excluded.matches(key)
     }
 
     /// A key with one of the prefixes, if there is one among the keys that consist of this stem and a number below `count`.
     /// Exclusions are ignored: an exclusion that matches some of these keys need not match all of them.
     pub fn numbered(&self, stem: &[u8], count: u64) -> Option<Vec<u8>> {
         let first = [stem, b"0"].concat();
-        if count > 0 && self.included.hold(&first) {
+        if count > 0 && self.included.matches(&first) {
             return Some(first);
         }
         let begins = self
@@ -82,10 +82,10 @@ impl Prefixes {
     /// How a key relates to the set.
     #[inline]
     pub fn standing(&self, key: &[u8]) -> Standing {
-        match self.included.hold(key) {
+        match self.included.matches(key) {
             false => Standing::Outside,
-            true if self.excluded.hold(key) => Standing::Excluded,
-            true => Standing::Held,
+            true if self.excluded.matches(key) => Standing::Excluded,
+            true => Standing::Matched,
         }
     }
 }
@@ -102,10 +102,10 @@ mod tests {
     fn only_keys_with_a_prefix_are_held() {
         let prefixes = prefixes(b"  order: \xff\x00x\tq ");
         for key in [&b"order:"[..], b"order:1", b"\xff\x00x1", b"q", b"queue"] {
-            assert!(prefixes.hold(key), "{key:?}");
+            assert!(prefixes.matches(key), "{key:?}");
         }
         for key in [&b""[..], b"o", b"order", b"\xff", b"?rder:1", b"Q"] {
-            assert!(!prefixes.hold(key), "{key:?}");
+            assert!(!prefixes.matches(key), "{key:?}");
         }
         assert!(Prefixes::of(&Words::parse(b" \n").unwrap()).is_empty());
     }
@@ -122,10 +122,10 @@ mod tests {
             b"c",
             b"\xff\xff",
         ] {
-            assert!(prefixes.hold(key), "{key:?}");
+            assert!(prefixes.matches(key), "{key:?}");
         }
         for key in [&b"a:2"[..], b"b:", b"b:3", b"b", b"\xfe", b"d", b"\x00"] {
-            assert!(!prefixes.hold(key), "{key:?}");
+            assert!(!prefixes.matches(key), "{key:?}");
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
         for n in 0..40_000 {
             for key in [format!("k{n}"), format!("k{n}:x")] {
                 let held = words.iter().any(|word| key.starts_with(word.as_str()));
-                assert_eq!(prefixes.hold(key.as_bytes()), held, "{key}");
+                assert_eq!(prefixes.matches(key.as_bytes()), held, "{key}");
             }
         }
     }
@@ -154,7 +154,7 @@ mod tests {
             "a*y1",
         ] {
             assert_eq!(standing(key), Standing::Excluded, "{key}");
-            assert!(!prefixes.hold(key.as_bytes()), "{key}");
+            assert!(!prefixes.matches(key.as_bytes()), "{key}");
         }
         for key in [
             "bull:",
@@ -165,12 +165,12 @@ mod tests {
             "a*",
             "a*z",
         ] {
-            assert_eq!(standing(key), Standing::Held, "{key}");
-            assert!(prefixes.hold(key.as_bytes()), "{key}");
+            assert_eq!(standing(key), Standing::Matched, "{key}");
+            assert!(prefixes.matches(key.as_bytes()), "{key}");
         }
         for key in ["", "other:1", "events", "a", "ax"] {
             assert_eq!(standing(key), Standing::Outside, "{key}");
-            assert!(!prefixes.hold(key.as_bytes()), "{key}");
+            assert!(!prefixes.matches(key.as_bytes()), "{key}");
         }
     }
 

@@ -8,7 +8,7 @@
 use module_api::Ctx;
 use module_api::commands::entry::KeyPlace;
 use module_api::commands::table_words::{READ, UPDATE};
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::string::Args;
 use redis_grammar::prefixes::Standing;
 
@@ -25,7 +25,7 @@ const FOR_THE_FILTER: Unchanged = Unchanged(Reply::error(
 
 /// The keys of the checked command, which the command reports to the server.
 pub(super) fn keys(ctx: Ctx<'_>, args: Args<'_>) -> Vec<KeyPlace> {
-    let known = server_commands::look_at(ctx, args.behind(1));
+    let known = server_commands::inspect(ctx, args.after(1));
     let keys = known.map_or_else(Vec::new, |known| known.keys);
     let flags = |reads| if reads { READ } else { UPDATE };
     keys.iter()
@@ -43,12 +43,12 @@ pub(super) fn checked_for_all(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
 
 /// MYLOG.CHECKED command [argument ...]
 pub(super) fn checked(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
-    let inner = call.args.behind(1);
+    let inner = call.args.after(1);
     let whole: Vec<&[u8]> = inner.from(0).collect();
     if let Some(refusal) = permission::refusal_of(call.ctx, &whole) {
         return Err(refusal.into());
     }
-    let known = server_commands::look_at(call.ctx, inner).ok_or(FOR_THE_FILTER)?;
+    let known = server_commands::inspect(call.ctx, inner).ok_or(FOR_THE_FILTER)?;
     if known.treatment != Treatment::Checked {
         return Err(FOR_THE_FILTER);
     }
@@ -61,8 +61,8 @@ pub(super) fn checked(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     for &(place, _) in &command.known.keys {
         let name = inner.string(place);
         if !call.sight.is_clear() {
-            let holds = Key::open(call.ctx, name, Mode::Write).holds();
-            call.sight.note(call.db, name.bytes(), holds);
+            let contents = Key::open(call.ctx, name, Mode::Write).contents();
+            call.sight.note(call.db, name.bytes(), contents);
         }
     }
     if native {
@@ -81,8 +81,8 @@ impl Checked<'_> {
     fn look(&self, call: &Call<'_>, place: usize, reads: bool) -> Result<bool, Unchanged> {
         let name = self.inner.string(place);
         let key = name.bytes();
-        let holds = Key::open(call.ctx, name, Mode::Write).holds();
-        if matches!(holds, Holds::Ours(..)) && !reads {
+        let contents = Key::open(call.ctx, name, Mode::Write).contents();
+        if matches!(contents, Contents::Ours(..)) && !reads {
             if let Some(refusal) = backpressure::refusal() {
                 return Err(refusal.into());
             }
@@ -90,24 +90,24 @@ impl Checked<'_> {
         let is_restore = matches!(&*self.known.name, "restore" | "restore-asking");
         // A key that was durable when it was excluded stays durable.
         let led = match captured_keys::standing(key) {
-            Standing::Held => true,
-            Standing::Excluded => matches!(holds, Holds::Ours(..)),
+            Standing::Matched => true,
+            Standing::Excluded => matches!(contents, Contents::Ours(..)),
             Standing::Outside => false,
         };
         if !led {
             return Ok(false);
         }
-        match holds {
-            Holds::Foreign => Ok(true),
-            _ if is_restore => self.look_at_payload(key, matches!(holds, Holds::Ours(..))),
-            Holds::Nothing if reads || self.known.makes_no_key => Ok(false),
-            Holds::Nothing | Holds::Ours(..) => Err(self.refusal(key).into()),
+        match contents {
+            Contents::Foreign => Ok(true),
+            _ if is_restore => self.check_payload(key, matches!(contents, Contents::Ours(..))),
+            Contents::Nothing if reads || self.known.makes_no_key => Ok(false),
+            Contents::Nothing | Contents::Ours(..) => Err(self.refusal(key).into()),
         }
     }
 
     /// RESTORE of a durable value's dump makes a durable key. RESTORE on an existing key fails without REPLACE, and so changes
     /// nothing.
-    fn look_at_payload(&self, key: &[u8], is_there: bool) -> Result<bool, Unchanged> {
+    fn check_payload(&self, key: &[u8], is_there: bool) -> Result<bool, Unchanged> {
         let replaces = || {
             self.inner
                 .from(4)

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 
 use module_api::Str;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::keys::notify::Class;
 use module_api::server::now_ms;
 use mylog_core::effect::NEVER;
@@ -34,16 +34,16 @@ fn take_away(call: &Call<'_>, delete: impl Fn(&Key<'_>) -> bool) -> Reply {
     for place in 1..call.args.len() {
         let name = call.args.string(place);
         let key = Key::open(call.ctx, name, Mode::Write);
-        if key.holds() != Holds::Nothing && delete(&key) {
+        if key.contents() != Contents::Nothing && delete(&key) {
             drop(key);
-            told(call, name, c"del");
+            notify(call, name, c"del");
             count += 1;
         }
     }
     Reply::Int(count)
 }
 
-fn told(call: &Call<'_>, name: Str<'_>, event: &CStr) {
+fn notify(call: &Call<'_>, name: Str<'_>, event: &CStr) {
     call.ctx.signal_modified(name);
     call.ctx.notify(Class::Generic, event, name);
     call.ctx.replicate_verbatim();
@@ -56,7 +56,7 @@ fn persist(call: &Call<'_>) -> Reply {
         return Reply::Int(0);
     }
     drop(key);
-    told(call, name, c"persist");
+    notify(call, name, c"persist");
     Reply::Int(1)
 }
 
@@ -122,7 +122,7 @@ fn expire(call: &Call<'_>, native: &str, unit: i64, is_relative: bool) -> Result
         end.ok_or_else(|| Reply::error_text(&format!("ERR invalid expire time in '{native}' command")))?;
     let name = call.args.string(1);
     let key = Key::open(call.ctx, name, Mode::Write);
-    if key.holds() == Holds::Nothing || !conditions.hold(key.expire_at(), end) {
+    if key.contents() == Contents::Nothing || !conditions.hold(key.expire_at(), end) {
         return Ok(Reply::Int(0));
     }
     let (done, event) = match end <= now {

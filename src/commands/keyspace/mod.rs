@@ -14,7 +14,7 @@ use std::ffi::CStr;
 
 use module_api::OwnedStr;
 use module_api::commands::rm_call::CallReply;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use mylog_core::value::Kind;
 use redis_grammar::c_text::option;
 use redis_grammar::prefixes::Standing;
@@ -39,17 +39,19 @@ const fn type_name(kind: Kind) -> &'static CStr {
 /// TYPE key
 pub(super) fn type_of(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     Ok(match call.peek(1) {
-        Holds::Ours(kind, _) => Reply::Simple(type_name(kind).into()),
-        Holds::Nothing => Reply::Simple(c"none".into()),
-        Holds::Foreign => native_fallback::run(call, b"type"),
+        Contents::Ours(kind, _) => Reply::Simple(type_name(kind).into()),
+        Contents::Nothing => Reply::Simple(c"none".into()),
+        Contents::Foreign => native_fallback::run(call, b"type"),
     })
 }
 
 /// OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key, OBJECT HELP
 pub(super) fn object(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if call.args.len() == 3 {
-        let holds = call.peek_unheard(2);
-        if let (Holds::Ours(_, handle), true) = (holds, call.args.get(1).eq_ignore_ascii_case(b"encoding")) {
+        let contents = call.peek_unheard(2);
+        if let (Contents::Ours(_, handle), true) =
+            (contents, call.args.get(1).eq_ignore_ascii_case(b"encoding"))
+        {
             let name = encoding::of_handle(handle, call.args.get(2));
             return Ok(name.map_or(Reply::Null, |name| Reply::Bulk(name.to_bytes().to_vec())));
         }
@@ -106,8 +108,8 @@ fn names<'r>(found: &'r CallReply<'_>) -> impl Iterator<Item = &'r [u8]> {
 fn is_of(call: &Call<'_>, name: &[u8], kind: Kind) -> bool {
     let owned = OwnedStr::new(name);
     let key = Key::open(call.ctx, owned.lend(), Mode::ReadNoTouch);
-    match key.holds() {
-        Holds::Ours(held, _) => {
+    match key.contents() {
+        Contents::Ours(held, _) => {
             let routed = twins::native_name(call.args.get(0)).is_some();
             held == kind && (!routed || captured_keys::standing(name) != Standing::Outside)
         }

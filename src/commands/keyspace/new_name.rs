@@ -3,7 +3,7 @@
 //! that.
 
 use module_api::context::Flags;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use mylog_core::value::integer;
 
 use crate::acks::reply::Reply;
@@ -21,22 +21,22 @@ pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
     }
     let (from, to) = (call.args.string(1), call.args.string(2));
     if !captured_keys::is_captured(to.bytes())
-        || Key::open(call.ctx, from, Mode::Write).holds() != Holds::Foreign
+        || Key::open(call.ctx, from, Mode::Write).contents() != Contents::Foreign
     {
         return None;
     }
     let replaces = is(b"rename") || has_word(call, b"replace").is_some();
     let there = match db_of_copy(call) {
         // If this is not a database, the native command has the error.
-        Some(db) if copies => call.ctx.select_db(db).ok().map(|()| holds(call)),
-        _ => Some(holds(call)),
+        Some(db) if copies => call.ctx.select_db(db).ok().map(|()| contents(call)),
+        _ => Some(contents(call)),
     };
     let _ = call.ctx.select_db(call.db);
     match there? {
-        Holds::Foreign => None,
-        Holds::Ours(..) if !replaces => None,
-        Holds::Nothing if !copies && captured_keys::is_captured(from.bytes()) => None,
-        Holds::Nothing | Holds::Ours(..) => {
+        Contents::Foreign => None,
+        Contents::Ours(..) if !replaces => None,
+        Contents::Nothing if !copies && captured_keys::is_captured(from.bytes()) => None,
+        Contents::Nothing | Contents::Ours(..) => {
             let (name, prefix) = (
                 String::from_utf8_lossy(native),
                 captured_keys::captured_by(to.bytes()),
@@ -49,8 +49,8 @@ pub(super) fn refusal(call: &Call<'_>, native: &[u8]) -> Option<Reply> {
     }
 }
 
-fn holds(call: &Call<'_>) -> Holds {
-    Key::open(call.ctx, call.args.string(2), Mode::Write).holds()
+fn contents(call: &Call<'_>) -> Contents {
+    Key::open(call.ctx, call.args.string(2), Mode::Write).contents()
 }
 
 /// The place of an option after the two keys.

@@ -1,7 +1,7 @@
 //! RENAME, RENAMENX and COPY of durable keys. A command on native keys is left to the native command, and so is a faulty one:
 //! the native command has the best error.
 
-use module_api::keys::key::Holds;
+use module_api::keys::key::Contents;
 use module_api::keys::notify::Class;
 use module_api::server::server_state;
 use mylog_core::effect::Change;
@@ -66,7 +66,7 @@ pub(super) fn copy(call: &mut Call<'_>) -> Result<Reply, Unchanged> {
     if !replace || key == to || !is_in_the_store(call) {
         return forward(call);
     }
-    let Holds::Ours(kind, _) = call.look(1) else {
+    let Contents::Ours(kind, _) = call.look(1) else {
         // The key has just expired.
         return Err(Unchanged(Reply::Int(0)));
     };

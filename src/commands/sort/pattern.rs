@@ -2,7 +2,7 @@
 
 use module_api::OwnedStr;
 use module_api::commands::rm_call::ReplyType;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use mylog_core::value::{Hash, Kind, ValueRef};
 use redis_grammar::c_text::option;
 
@@ -61,20 +61,20 @@ impl<'a> Pattern<'a> {
 /// The string under a key, or a field of the hash under it, durable or native.
 fn look_up(call: &Call<'_>, name: &[u8], field: Option<&[u8]>) -> Option<Vec<u8>> {
     let owned = OwnedStr::new(name);
-    let holds = Key::open(call.ctx, owned.lend(), Mode::Read).holds();
-    call.sight.note(call.db, name, holds);
-    match (holds, field) {
-        (Holds::Nothing, _) => None,
-        (Holds::Ours(Kind::Str, handle), None) => {
+    let contents = Key::open(call.ctx, owned.lend(), Mode::Read).contents();
+    call.sight.note(call.db, name, contents);
+    match (contents, field) {
+        (Contents::Nothing, _) => None,
+        (Contents::Ours(Kind::Str, handle), None) => {
             value_handle::with_value(handle, |value| <[u8]>::of(value).map(<[u8]>::to_vec))?
         }
-        (Holds::Ours(Kind::Hash, handle), Some(field)) => {
+        (Contents::Ours(Kind::Hash, handle), Some(field)) => {
             value_handle::with_value(handle, |value| field_of(value, field))?
         }
-        (Holds::Ours(..), _) => None,
+        (Contents::Ours(..), _) => None,
         // The module API reads a native string in place, and would change its encoding. So GET reads it.
-        (Holds::Foreign, None) => native(call, c"GET", &[name]),
-        (Holds::Foreign, Some(field)) => native(call, c"HGET", &[name, field]),
+        (Contents::Foreign, None) => native(call, c"GET", &[name]),
+        (Contents::Foreign, Some(field)) => native(call, c"HGET", &[name, field]),
     }
 }
 

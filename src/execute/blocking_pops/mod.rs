@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use module_api::blocked::on_keys::{OnKeys, Wish};
 use module_api::context::Flags;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::timer::{Alarm, Sleeper};
 use module_api::string::Args;
 use module_api::{Ctx, Str, own_context};
@@ -35,7 +35,7 @@ use crate::settings::captured_keys;
 use crate::{acks, engine};
 pub(crate) use queue::{Attempt, are_due};
 use queue::{STATE, Waiter};
-pub(crate) use ready_to_answer::let_go;
+pub(crate) use ready_to_answer::unblock_served;
 
 /// What a blocking command asks for.
 pub(crate) struct Pop {
@@ -99,15 +99,15 @@ impl Wish for Share {
             return;
         }
         let opened = Key::open(ctx, key, Mode::ReadNoTouch);
-        match opened.holds() {
-            Holds::Ours(kind, _) if kind == self.0.kind => {
+        match opened.contents() {
+            Contents::Ours(kind, _) if kind == self.0.kind => {
                 if retry::is_too_early() {
                     return retry::ask_later(ctx.db(), key.bytes());
                 }
             }
             // The filter routed this command to the module while its key was captured. The native command would serve it
             // with this value.
-            Holds::Foreign
+            Contents::Foreign
                 if opened.native_kind() == Some(self.0.kind)
                     && !captured_keys::is_captured(key.bytes())
                     && twins::native_name(args.get(0)).is_some() => {}

@@ -3,7 +3,7 @@
 //! After a client's reply callback has answered, the server still counts the client as blocked until its next unblock pass,
 //! before the sleep. A command that ended the client's wait in between would answer it a second time, and all its later
 //! replies would be taken for those of the commands before. So the answer is sent only after the last command of the turn. A
-//! native client is no longer blocked then: before a command that could tell the difference, `let_go` is called.
+//! native client is no longer blocked then: before a command that could tell the difference, `unblock_served` is called.
 //!
 //! With I/O threads, and with TLS, the server runs commands that it has read already before that pass. A CLIENT UNBLOCK
 //! among them would answer with an error, and the popped element would be lost. There each client is released at once.
@@ -42,7 +42,7 @@ fn release_soon() {
 fn release() {
     ASKED.store(false, Ordering::Relaxed);
     if server_settings::may_run_commands_before_sleep() {
-        let_go();
+        unblock_served();
     }
     for waiter in queue::take() {
         waiter.end();
@@ -50,7 +50,7 @@ fn release() {
 }
 
 /// Before a command that ends waits, or could tell that they have not ended: ends them now.
-pub(crate) fn let_go() {
+pub(crate) fn unblock_served() {
     let Some(ctx) = own_context() else { return };
     for waiter in queue::due() {
         let id = waiter.client_id.to_string();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use module_api::commands::rm_call::ReplyType;
 use module_api::context::Flags;
-use module_api::keys::key::{Holds, Key, Mode};
+use module_api::keys::key::{Contents, Key, Mode};
 use module_api::server::log;
 use module_api::{Ctx, OwnedStr};
 use mylog_core::effect::{Change, Db};
@@ -62,7 +62,7 @@ fn in_this_db(ctx: Ctx<'_>, db: Db, name: &[u8]) -> Given {
     let owned = OwnedStr::new(name);
     native_effects::settle(Cause::Command);
     let key = Key::open(ctx, owned.lend(), Mode::Write);
-    let Holds::Ours(_, handle) = key.holds() else {
+    let Contents::Ours(_, handle) = key.contents() else {
         return Given::Gone;
     };
     let expire_at = key.expire_at();

@@ -250,7 +250,7 @@ pub(crate) struct Known {
 }
 
 /// Finds the command with these arguments, of which the first is its spelling.
-pub(crate) fn look_at(ctx: Ctx<'_>, args: Args<'_>) -> Option<Known> {
+pub(crate) fn inspect(ctx: Ctx<'_>, args: Args<'_>) -> Option<Known> {
     let spelling = args.get(0);
     let name = name_of(spelling).unwrap_or_default();
     let name = if name.is_empty() {

@@ -25,9 +25,9 @@ pub enum Mode {
     WriteNoTouch,
 }
 
-/// What a key holds.
+/// What a key contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
+pub enum Contents {
     /// Nothing.
     Nothing,
     /// A value of ours.
@@ -87,21 +87,21 @@ impl<'c> Key<'c> {
     }
 
     /// What it holds.
-    pub fn holds(&self) -> Holds {
+    pub fn contents(&self) -> Contents {
         // SAFETY: the handle is null or open; the calls allow both. The value is one of a key of ours.
         unsafe {
             match api!(RedisModule_KeyType)(self.raw) as isize {
-                raw::REDISMODULE_KEYTYPE_EMPTY => Holds::Nothing,
+                raw::REDISMODULE_KEYTYPE_EMPTY => Contents::Nothing,
                 raw::REDISMODULE_KEYTYPE_MODULE => {
                     match data_type::kind_of(api!(RedisModule_ModuleTypeGetType)(self.raw)) {
                         Some(kind) => {
                             let value = api!(RedisModule_ModuleTypeGetValue)(self.raw);
-                            Holds::Ours(kind, ValueHandle::from_raw(value))
+                            Contents::Ours(kind, ValueHandle::from_raw(value))
                         }
-                        None => Holds::Foreign,
+                        None => Contents::Foreign,
                     }
                 }
-                _ => Holds::Foreign,
+                _ => Contents::Foreign,
             }
         }
     }

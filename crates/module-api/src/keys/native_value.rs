@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_long};
 use mylog_core::value::Kind;
 use redis_module::raw;
 
-use super::key::{Holds, Key};
+use super::key::{Contents, Key};
 use super::scan::Found;
 use crate::string::OwnedStr;
 use crate::{Refused, api, ok};
@@ -26,9 +26,9 @@ impl Key<'_> {
 
     /// What a walk finds in it.
     pub(crate) fn found(&self) -> Found {
-        match (self.native_kind(), self.holds()) {
+        match (self.native_kind(), self.contents()) {
             (Some(kind), _) => Found::Native(kind),
-            (None, Holds::Ours(..)) => Found::Durable,
+            (None, Contents::Ours(..)) => Found::Durable,
             _ => Found::Other,
         }
     }

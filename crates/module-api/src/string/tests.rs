@@ -48,15 +48,15 @@ impl Command for Inspect {
             (12, &b"a1"[..], &b""[..])
         );
         assert_eq!(args.string(20).bytes(), b"mylog.inspect");
-        assert_eq!(args.behind(11).get(0), b"a11");
-        assert_eq!(args.behind(12).len(), 0);
+        assert_eq!(args.after(11).get(0), b"a11");
+        assert_eq!(args.after(12).len(), 0);
         // One of the first three is shared, another one is made.
         assert!(args.share_or_new(args.get(3)).lend().is(args.string(3)));
         assert!(!args.share_or_new(args.get(4)).lend().is(args.string(4)));
         let equal = args.get(3).to_vec();
         assert!(!args.share_or_new(&equal).lend().is(args.string(3)));
         let name = OwnedStr::new(b"other");
-        for args in [args, args.behind(6)] {
+        for args in [args, args.after(6)] {
             let named = args.with_name(name.lend(), |pointers| pointers.to_vec());
             assert_eq!(named.first(), Some(&name.lend().raw()));
             assert_eq!(named.get(1..), args.raw().get(1..));

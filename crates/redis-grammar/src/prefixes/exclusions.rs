@@ -44,8 +44,8 @@ impl Exclusions {
 
     /// True for an excluded key.
     #[inline]
-    pub(super) fn hold(&self, key: &[u8]) -> bool {
-        !self.is_empty() && (self.prefixes.hold(key) || self.match_glob(key))
+    pub(super) fn matches(&self, key: &[u8]) -> bool {
+        !self.is_empty() && (self.prefixes.matches(key) || self.match_glob(key))
     }
 
     fn match_glob(&self, key: &[u8]) -> bool {

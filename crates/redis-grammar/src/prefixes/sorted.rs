@@ -47,16 +47,16 @@ impl Sorted {
     }
 
     #[inline]
-    pub(super) fn hold(&self, key: &[u8]) -> bool {
+    pub(super) fn matches(&self, key: &[u8]) -> bool {
         let alike = key.first().and_then(|&first| self.alike.get(usize::from(first)));
         match alike {
-            Some(&(place, count)) if count > 0 => self.hold_among(place as usize, count as usize, key),
+            Some(&(place, count)) if count > 0 => self.matches_among(place as usize, count as usize, key),
             _ => self.everything,
         }
     }
 
     /// True for a key that has one of the `count` prefixes from `place` on, which begin with its first byte.
-    fn hold_among(&self, place: usize, count: usize, key: &[u8]) -> bool {
+    fn matches_among(&self, place: usize, count: usize, key: &[u8]) -> bool {
         let alike = self.prefixes.get(place..place + count).unwrap_or_default();
         let above = alike.partition_point(|prefix| **prefix <= *key);
         let last = above.checked_sub(1).and_then(|last| alike.get(last));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::OwnedStr;
 use crate::gil::Gil;
-use crate::keys::key::{Holds, Key, Mode};
+use crate::keys::key::{Contents, Key, Mode};
 use crate::mock::{self, Defragmentation, Piece, Server, Stream};
 
 /// Types whose values are texts. A number has the text of its figures.
@@ -110,9 +110,9 @@ fn rdb(count: u64, bytes: &[u8]) -> Stream {
     Stream::of([Piece::Number(count), Piece::Bytes(bytes.to_vec())])
 }
 
-fn holds(server: &Server, key: &[u8]) -> Holds {
+fn contents(server: &Server, key: &[u8]) -> Contents {
     let context = server.context();
-    Key::open(context.ctx(), OwnedStr::new(key).lend(), Mode::Read).holds()
+    Key::open(context.ctx(), OwnedStr::new(key).lend(), Mode::Read).contents()
 }
 
 fn set_number(server: &Server, key: &[u8], kind: Kind, number: u64) {
@@ -137,7 +137,7 @@ fn a_type_that_the_server_refuses_is_an_error() {
 fn what_an_rdb_brings_is_a_box_until_it_gets_its_number() {
     let server = start();
     assert!(server.load(Kind::Hash, b"k", 3, &rdb(2, b"ab")));
-    let Holds::Ours(Kind::Hash, handle) = holds(&server, b"k") else {
+    let Contents::Ours(Kind::Hash, handle) = contents(&server, b"k") else {
         panic!("a value of ours");
     };
     assert_eq!(handle.boxed::<String>().map(String::as_str), Some("Hash abab"));
@@ -149,7 +149,10 @@ fn what_an_rdb_brings_is_a_box_until_it_gets_its_number() {
     assert!(key.replace_with_number::<String>(Kind::List, 5).is_err());
     let taken = key.replace_with_number::<String>(Kind::Hash, 5).unwrap();
     assert_eq!(taken.as_deref().map(String::as_str), Some("Hash abab"));
-    assert_eq!(key.holds(), Holds::Ours(Kind::Hash, ValueHandle::of_number(5)));
+    assert_eq!(
+        key.contents(),
+        Contents::Ours(Kind::Hash, ValueHandle::of_number(5))
+    );
     // There is no box to take any more.
     assert!(
         key.replace_with_number::<String>(Kind::Hash, 7)
@@ -158,7 +161,7 @@ fn what_an_rdb_brings_is_a_box_until_it_gets_its_number() {
     );
     drop(key);
     server.delete(b"k");
-    assert_eq!(holds(&server, b"k"), Holds::Nothing);
+    assert_eq!(contents(&server, b"k"), Contents::Nothing);
     assert_eq!(FREED.with(std::mem::take), Vec::<String>::new());
     assert_eq!((server.open_keys(), server.buffers_alive()), (0, 0));
 }
@@ -170,7 +173,7 @@ fn a_value_that_can_t_be_read_is_refused_and_leaks_nothing() {
     assert!(!server.load(Kind::Str, b"k", 2, &rdb(1, b"v")));
     assert!(!server.load(Kind::Str, b"k", 3, &Stream::of([Piece::Number(1)])));
     assert!(!server.load(Kind::Str, b"k", 3, &Stream::of([Piece::Bytes(b"v".to_vec())])));
-    assert_eq!(holds(&server, b"k"), Holds::Nothing);
+    assert_eq!(contents(&server, b"k"), Contents::Nothing);
     assert_eq!(server.buffers_alive(), 0);
 }
 
@@ -224,7 +227,7 @@ fn a_copy_is_a_box_of_its_own() {
     // A value that gives no copy.
     set_number(&server, b"number", Kind::List, 9);
     assert!(!server.copy(b"number", b"three"));
-    assert_eq!(holds(&server, b"three"), Holds::Nothing);
+    assert_eq!(contents(&server, b"three"), Contents::Nothing);
 }
 
 #[test]
@@ -233,7 +236,7 @@ fn a_box_moves_with_what_is_in_it_and_the_key_has_its_new_address() {
     assert!(server.load(Kind::Str, b"k", 3, &rdb(40, b"text")));
     let cycle = server.defragment(b"k", Defragmentation::default());
     assert_eq!((cycle.moved, cycle.goes_on), (2, false));
-    let Holds::Ours(_, handle) = holds(&server, b"k") else {
+    let Contents::Ours(_, handle) = contents(&server, b"k") else {
         panic!("a value of ours");
     };
     assert_eq!(text(handle), format!("Str {}", "text".repeat(40)));

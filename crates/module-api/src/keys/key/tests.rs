@@ -69,17 +69,17 @@ fn a_key_has_a_number_of_a_type_of_ours() {
     let context = server.context();
     data_type::register::<Texts>(context.ctx()).unwrap();
     for mode in [Mode::Read, Mode::ReadNoTouch, Mode::Write, Mode::WriteNoTouch] {
-        assert_eq!(open(&context, mode).holds(), Holds::Nothing);
+        assert_eq!(open(&context, mode).contents(), Contents::Nothing);
     }
     for kind in Kind::ALL {
         open(&context, Mode::Write).set_number(kind, 41).unwrap();
-        let holds = open(&context, Mode::Read).holds();
-        assert_eq!(holds, Holds::Ours(kind, ValueHandle::of_number(41)));
+        let contents = open(&context, Mode::Read).contents();
+        assert_eq!(contents, Contents::Ours(kind, ValueHandle::of_number(41)));
     }
     server.put_native(0, b"k");
-    assert_eq!(open(&context, Mode::Read).holds(), Holds::Foreign);
+    assert_eq!(open(&context, Mode::Read).contents(), Contents::Foreign);
     open(&context, Mode::Write).delete().unwrap();
-    assert_eq!(open(&context, Mode::Read).holds(), Holds::Nothing);
+    assert_eq!(open(&context, Mode::Read).contents(), Contents::Nothing);
     assert_eq!((server.open_keys(), server.strings_alive()), (0, 0));
 }
 
@@ -94,7 +94,7 @@ fn a_loaded_value_is_given_to_whoever_replaces_it_and_freed_with_its_key() {
     );
     assert!(server.load(Kind::Set, b"k", 1, &Stream::default()));
     let key = open(&context, Mode::Write);
-    let Holds::Ours(Kind::Set, value) = key.holds() else {
+    let Contents::Ours(Kind::Set, value) = key.contents() else {
         panic!("no set");
     };
     assert_eq!(
@@ -107,7 +107,10 @@ fn a_loaded_value_is_given_to_whoever_replaces_it_and_freed_with_its_key() {
     assert!(key.replace_with_number::<String>(Kind::Hash, 7).is_err());
     let text = key.replace_with_number::<String>(Kind::Set, 7).unwrap();
     assert_eq!(text.as_deref().map(String::as_str), Some("Set"));
-    assert_eq!(key.holds(), Holds::Ours(Kind::Set, ValueHandle::of_number(7)));
+    assert_eq!(
+        key.contents(),
+        Contents::Ours(Kind::Set, ValueHandle::of_number(7))
+    );
     assert_eq!(key.replace_with_number::<String>(Kind::Set, 9).unwrap(), None);
     key.delete().unwrap();
     assert_eq!(FREED.load(Ordering::Relaxed), before);
@@ -164,7 +167,10 @@ fn what_the_server_refuses_changes_nothing_and_is_named() {
     assert_eq!(replaced, refused("RedisModule_ModuleTypeReplaceValue"));
     assert_eq!(key.delete(), refused("RedisModule_DeleteKey"));
     assert_eq!(key.set_expire_at(5), refused("RedisModule_SetAbsExpire"));
-    assert_eq!(key.holds(), Holds::Ours(Kind::Str, ValueHandle::of_number(1)));
+    assert_eq!(
+        key.contents(),
+        Contents::Ours(Kind::Str, ValueHandle::of_number(1))
+    );
     assert_eq!(key.expire_at(), NEVER);
     drop(key);
     assert!(server.has(0, b"k") && server.open_keys() == 0);
