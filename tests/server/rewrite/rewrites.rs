@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,18 +61,23 @@ fn a_counter_raised_200_000_times_while_the_child_is_held_is_one_record() {
     log_check::assert_clean(&server.log_dir());
 }
 
-/// Commits one write after the other and tells the longest time one took.
+/// Commits one write after the other and gives the time of each. The first is done on return: a thread that begins late would
+/// measure nothing.
 fn probe(mut client: Client, stop: &Arc<AtomicBool>) -> thread::JoinHandle<Vec<Duration>> {
     let stop = Arc::clone(stop);
-    thread::spawn(move || {
+    let (runs, begins) = mpsc::channel();
+    let prober = thread::spawn(move || {
         let mut delays = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let began = Instant::now();
             client.ok("MYLOG.SET prober x");
             delays.push(began.elapsed());
+            let _ = runs.send(());
         }
         delays
-    })
+    });
+    begins.recv().unwrap();
+    prober
 }
 
 /// The time of an ordinary commit, and the longest one from the child's release to the end of the switch.
